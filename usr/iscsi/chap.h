@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * CHAP as iSCSI uses it (RFC 7143, 12.1.3 and 9.2.1; RFC 1994): MD5, SHA-1,
+ * SHA-256 and SHA3-256, one way or mutual.
+ *
+ * Refused: an algorithm that was not offered, an identifier over 255, a challenge or
+ * response of a wrong length, the target's name when it is not the one
+ * configured, one secret for both directions, our own challenge come back (in this
+ * login or out of another that is under way), our own response come back, a secret under 96
+ * bits outside IPsec.
+ */
+#pragma once
+
+#include "base/coding.h"
+#include "base/error.h"
+#include "base/secret.h"
+#include "iscsi/text.h"
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hawser
+{
+
+/* The numbers of CHAP_A. */
+enum class ChapAlgorithm : std::uint8_t { md5 = 5, sha1 = 6, sha256 = 7, sha3_256 = 8 };
+
+std::string_view to_string(ChapAlgorithm algorithm); // "MD5", "SHA1", "SHA256", "SHA3-256"
+std::optional<ChapAlgorithm> parse_chap_algorithm(std::string_view name); // any case
+std::size_t digest_length(ChapAlgorithm algorithm);			  // bytes
+
+/* Whether libcrypto gives the digest: MD5 is missing in FIPS mode. */
+bool chap_algorithm_available(ChapAlgorithm algorithm);
+
+/* Hash(identifier, secret, challenge), RFC 1994 4.1. */
+Result<Bytes> chap_response(ChapAlgorithm algorithm, std::uint8_t identifier, const Secret &secret,
+			    std::span<const std::uint8_t> challenge);
+
+inline constexpr std::size_t min_chap_secret_length = 12;    // bytes: 96 bits
+inline constexpr std::size_t max_chap_value_length = 1024;   // bytes of CHAP_C and CHAP_R
+inline constexpr std::size_t max_chap_username_length = 223; // bytes
+
+struct ChapConfig {
+	std::vector<ChapAlgorithm> algorithms{ChapAlgorithm::sha3_256, ChapAlgorithm::sha256,
+					      ChapAlgorithm::sha1, ChapAlgorithm::md5};
+	std::string username; // empty: the initiator's name
+	Secret secret;
+	/* Both or, to accept any name, the secret alone: the target must prove itself. */
+	std::string target_username;
+	Secret target_secret;
+	/* The connection is encrypted, so a secret under 96 bits may be used. */
+	bool protected_by_ipsec = false;
+
+	bool mutual() const { return !target_secret.empty(); }
+	ChapConfig clone() const;
+};
+
+/* What can be refused before a connection is made. */
+Status check(const ChapConfig &config);
+
+/*
+ * The challenges that logins under way have sent, so that a target cannot have one
+ * answered over another connection (RFC 7143, 9.2.1). One for the whole process.
+ */
+class ChallengeBook
+{
+public:
+	void add(const Bytes &challenge) { open_.insert(challenge); }
+	void remove(const Bytes &challenge) { open_.erase(challenge); }
+	bool contains(const Bytes &challenge) const { return open_.contains(challenge); }
+
+private:
+	std::multiset<Bytes> open_;
+};
+
+/* The initiator's side of one exchange. @config and @book outlive it. */
+class ChapInitiator
+{
+public:
+	/* @initiator_name stands in for an empty user name. */
+	ChapInitiator(const ChapConfig &config, std::string_view initiator_name,
+		      ChallengeBook &book);
+	ChapInitiator(const ChapInitiator &) = delete;
+	ChapInitiator &operator=(const ChapInitiator &) = delete;
+	~ChapInitiator();
+
+	/* The first step: CHAP_A. Fails when no configured digest is available here. */
+	Result<std::vector<KeyValue>> offer();
+
+	/* Configured algorithms that libcrypto does not give (FIPS): worth an event. */
+	const std::vector<ChapAlgorithm> &unavailable() const { return unavailable_; }
+
+	/*
+	 * The target's CHAP_* keys of one step; gives ours, none after the last. An
+	 * error ends the login: Code::authentication_failed, or login_final
+	 * for a violation of the protocol.
+	 */
+	Result<std::vector<KeyValue>> step(std::span<const KeyValue> keys);
+
+	/* All that was to be proved by CHAP is proved. */
+	bool complete() const { return state_ == State::complete; }
+	/* Our next step is the last: it may carry the T bit. */
+	bool answering() const { return state_ == State::responded; }
+
+private:
+	enum class State { start, offered, responded, complete };
+
+	Result<std::vector<KeyValue>> respond(std::span<const KeyValue> keys);
+	Status verify(std::span<const KeyValue> keys);
+
+	const ChapConfig &config_;
+	std::string username_;
+	ChallengeBook &book_;
+	State state_ = State::start;
+	std::vector<ChapAlgorithm> offered_;
+	std::vector<ChapAlgorithm> unavailable_;
+	ChapAlgorithm algorithm_ = ChapAlgorithm::md5;
+	std::uint8_t identifier_ = 0; // of our challenge
+	Bytes challenge_;	      // ours; empty when one-way
+};
+
+} // namespace hawser

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SendTargets (RFC 7143, appendix C): one Text Request, a reply of any number of
+ * Text Responses, without input or output here.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/types.h"
+#include "iscsi/address.h"
+#include "iscsi/pdu.h"
+#include "iscsi/text.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace hawser
+{
+
+struct DiscoveredTarget {
+	std::string name; // byte for byte as the target sent it
+	std::vector<Portal> portals;
+
+	friend bool operator==(const DiscoveredTarget &, const DiscoveredTarget &) = default;
+};
+
+struct DiscoveryReply {
+	std::vector<DiscoveredTarget> targets; // in the order of the reply, names distinct
+	/* What was passed over and why: bad names, bad addresses, foreign keys. */
+	std::vector<std::string> skipped;
+};
+
+/*
+ * Builds the reply out of pairs. A target with a bad name is skipped with its
+ * addresses; a bad address is skipped alone; a target named twice has the
+ * portals of both records.
+ */
+class SendTargetsReader
+{
+public:
+	void take(const KeyValue &pair);
+	DiscoveryReply finish() { return std::move(reply_); }
+
+private:
+	DiscoveryReply reply_;
+	std::map<std::string, std::size_t, std::less<>> index_; // into reply_.targets
+	std::optional<std::size_t> current_;			// none: addresses are skipped
+	bool any_target_ = false;
+};
+
+/* The exchange: gives Text Requests and is given the PDUs that come back. */
+class SendTargets
+{
+public:
+	/* More to send, wait for another PDU, or the whole reply. */
+	struct Wait {
+	};
+	using Step = std::variant<Pdu, Wait, DiscoveryReply, Error>;
+
+	/*
+	 * @what is "All" or a target's name. @cmd_sn and @exp_stat_sn are the
+	 * login's; @max_text_length bounds the whole reply in bytes.
+	 */
+	SendTargets(std::string what, CmdSn cmd_sn, StatSn exp_stat_sn,
+		    std::size_t max_text_length = 64 * 1024 * 1024);
+
+	Step start();
+	Step receive(const Pdu &pdu);
+
+	/* For the logout that follows. */
+	CmdSn cmd_sn() const { return cmd_sn_; }
+	StatSn exp_stat_sn() const { return exp_stat_sn_; }
+
+private:
+	Step take(const TextResponse &response);
+
+	std::string what_;
+	CmdSn cmd_sn_;
+	StatSn exp_stat_sn_;
+	TextReader text_;
+	SendTargetsReader reader_;
+	unsigned empty_responses_ = 0; // in a row
+};
+
+} // namespace hawser
