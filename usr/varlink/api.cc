@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "varlink/api.h"
+
+namespace hawser::varlink
+{
+
+namespace
+{
+
+/* An absent member and a null one both read as nothing. */
+template <class T> void get_optional(const Json &json, const char *name, std::optional<T> &value)
+{
+	auto it = json.find(name);
+	if (it == json.end() || it->is_null())
+		value.reset();
+	else
+		value = it->get<T>();
+}
+
+/* Nothing is left out rather than written as null. */
+template <class T> void put_optional(Json &json, const char *name, const std::optional<T> &value)
+{
+	if (value)
+		json[name] = *value;
+}
+
+template <class Result> void result_to_json(Json &json, const Result &value)
+{
+	json = {{"node", value.node}};
+	put_optional(json, "sid", value.sid);
+	put_optional(json, "failure", value.failure);
+}
+
+template <class Result> void result_from_json(const Json &json, Result &value)
+{
+	json.at("node").get_to(value.node);
+	get_optional(json, "sid", value.sid);
+	get_optional(json, "failure", value.failure);
+}
+
+} // namespace
+
+void to_json(Json &json, const Failure &value)
+{
+	json = {{"code", static_cast<int>(value.code)},
+		{"text", value.text},
+		{"retryable", value.retryable}};
+	put_optional(json, "status_class", value.status_class);
+	put_optional(json, "status_detail", value.status_detail);
+	put_optional(json, "status_text", value.status_text);
+}
+
+void from_json(const Json &json, Failure &value)
+{
+	value.code = static_cast<Code>(json.at("code").get<int>());
+	json.at("text").get_to(value.text);
+	json.at("retryable").get_to(value.retryable);
+	get_optional(json, "status_class", value.status_class);
+	get_optional(json, "status_detail", value.status_detail);
+	get_optional(json, "status_text", value.status_text);
+}
+
+void to_json(Json &json, const Node &value)
+{
+	json = {{"target", value.target},
+		{"address", value.address},
+		{"port", value.port},
+		{"iface", value.iface}};
+	put_optional(json, "tpgt", value.tpgt);
+}
+
+void from_json(const Json &json, Node &value)
+{
+	json.at("target").get_to(value.target);
+	json.at("address").get_to(value.address);
+	json.at("port").get_to(value.port);
+	json.at("iface").get_to(value.iface);
+	get_optional(json, "tpgt", value.tpgt);
+}
+
+void to_json(Json &json, const LoginResult &value)
+{
+	result_to_json(json, value);
+}
+
+void from_json(const Json &json, LoginResult &value)
+{
+	result_from_json(json, value);
+}
+
+void to_json(Json &json, const LogoutResult &value)
+{
+	result_to_json(json, value);
+}
+
+void from_json(const Json &json, LogoutResult &value)
+{
+	result_from_json(json, value);
+}
+
+void to_json(Json &json, const RescanResult &value)
+{
+	json = {{"sid", value.sid}, {"added", value.added}, {"removed", value.removed}};
+	put_optional(json, "failure", value.failure);
+}
+
+void from_json(const Json &json, RescanResult &value)
+{
+	json.at("sid").get_to(value.sid);
+	json.at("added").get_to(value.added);
+	json.at("removed").get_to(value.removed);
+	get_optional(json, "failure", value.failure);
+}
+
+void to_json(Json &json, const PingResult &value)
+{
+	json = {{"sequence", value.sequence}, {"size", value.size}};
+	put_optional(json, "round_trip_ns", value.round_trip_ns);
+	put_optional(json, "failure", value.failure);
+}
+
+void from_json(const Json &json, PingResult &value)
+{
+	json.at("sequence").get_to(value.sequence);
+	json.at("size").get_to(value.size);
+	get_optional(json, "round_trip_ns", value.round_trip_ns);
+	get_optional(json, "failure", value.failure);
+}
+
+void to_json(Json &json, const Portal &value)
+{
+	json = {{"address", value.address}, {"port", value.port}, {"tpgt", value.tpgt}};
+}
+
+void from_json(const Json &json, Portal &value)
+{
+	json.at("address").get_to(value.address);
+	json.at("port").get_to(value.port);
+	json.at("tpgt").get_to(value.tpgt);
+}
+
+void to_json(Json &json, const DiscoveredTarget &value)
+{
+	json = {{"target", value.target}, {"portals", value.portals}};
+}
+
+void from_json(const Json &json, DiscoveredTarget &value)
+{
+	json.at("target").get_to(value.target);
+	json.at("portals").get_to(value.portals);
+}
+
+void to_json(Json &json, const SkippedTarget &value)
+{
+	json = {{"target", value.target}, {"text", value.text}};
+}
+
+void from_json(const Json &json, SkippedTarget &value)
+{
+	json.at("target").get_to(value.target);
+	json.at("text").get_to(value.text);
+}
+
+void to_json(Json &json, const SessionStatus &value)
+{
+	json = {{"node", value.node}, {"state", value.state}, {"attempts", value.attempts}};
+	put_optional(json, "sid", value.sid);
+	put_optional(json, "retry_in_ms", value.retry_in_ms);
+	put_optional(json, "last_failure", value.last_failure);
+}
+
+void from_json(const Json &json, SessionStatus &value)
+{
+	json.at("node").get_to(value.node);
+	json.at("state").get_to(value.state);
+	json.at("attempts").get_to(value.attempts);
+	get_optional(json, "sid", value.sid);
+	get_optional(json, "retry_in_ms", value.retry_in_ms);
+	get_optional(json, "last_failure", value.last_failure);
+}
+
+void to_json(Json &json, const InfoReply &value)
+{
+	json = {{"version", value.version},
+		{"pid", value.pid},
+		{"initiator_name", value.initiator_name},
+		{"abi", value.abi},
+		{"sessions", value.sessions}};
+	put_optional(json, "module_abi", value.module_abi);
+	put_optional(json, "module_version", value.module_version);
+	put_optional(json, "module_failure", value.module_failure);
+}
+
+void from_json(const Json &json, InfoReply &value)
+{
+	json.at("version").get_to(value.version);
+	json.at("pid").get_to(value.pid);
+	json.at("initiator_name").get_to(value.initiator_name);
+	json.at("abi").get_to(value.abi);
+	json.at("sessions").get_to(value.sessions);
+	get_optional(json, "module_abi", value.module_abi);
+	get_optional(json, "module_version", value.module_version);
+	get_optional(json, "module_failure", value.module_failure);
+}
+
+void to_json(Json &json, const LoginCall &value)
+{
+	json = {{"nodes", value.nodes}, {"settings", value.settings}, {"wait", value.wait}};
+}
+
+void from_json(const Json &json, LoginCall &value)
+{
+	json.at("nodes").get_to(value.nodes);
+	json.at("settings").get_to(value.settings);
+	json.at("wait").get_to(value.wait);
+}
+
+void to_json(Json &json, const LogoutCall &value)
+{
+	json = {{"sids", value.sids}, {"nodes", value.nodes}};
+}
+
+void from_json(const Json &json, LogoutCall &value)
+{
+	json.at("sids").get_to(value.sids);
+	json.at("nodes").get_to(value.nodes);
+}
+
+void to_json(Json &json, const PingCall &value)
+{
+	json = {{"sid", value.sid},
+		{"size", value.size},
+		{"count", value.count},
+		{"interval_ms", value.interval_ms}};
+	put_optional(json, "cid", value.cid);
+}
+
+void from_json(const Json &json, PingCall &value)
+{
+	json.at("sid").get_to(value.sid);
+	json.at("size").get_to(value.size);
+	json.at("count").get_to(value.count);
+	json.at("interval_ms").get_to(value.interval_ms);
+	get_optional(json, "cid", value.cid);
+}
+
+void to_json(Json &json, const DiscoverCall &value)
+{
+	json = {{"address", value.address}, {"port", value.port},
+		{"ifaces", value.ifaces},   {"settings", value.settings},
+		{"changes", value.changes}, {"keep_portal", value.keep_portal}};
+}
+
+void from_json(const Json &json, DiscoverCall &value)
+{
+	json.at("address").get_to(value.address);
+	json.at("port").get_to(value.port);
+	json.at("ifaces").get_to(value.ifaces);
+	json.at("settings").get_to(value.settings);
+	json.at("changes").get_to(value.changes);
+	json.at("keep_portal").get_to(value.keep_portal);
+}
+
+void to_json(Json &json, const DiscoverReply &value)
+{
+	json = {{"targets", value.targets}, {"skipped", value.skipped}};
+}
+
+void from_json(const Json &json, DiscoverReply &value)
+{
+	json.at("targets").get_to(value.targets);
+	json.at("skipped").get_to(value.skipped);
+}
+
+} // namespace hawser::varlink
