@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "check.h"
+
+static enum hws_violation check_data_in(const union hws_header *h)
+{
+	const u8 flags = h->data_in.flags;
+
+	/*
+	 * With status, this is the last PDU (F) of the command; an
+	 * acknowledgement is asked for only between sequences; the residual
+	 * flags exclude each other and mean nothing without status.
+	 */
+	if (flags & HWS_DATA_IN_STATUS) {
+		if (!(flags & HWS_FLAG_FINAL))
+			return HWS_V_DATA_IN_FLAGS;
+		if ((flags & HWS_RESPONSE_OVERFLOW) &&
+		    (flags & HWS_RESPONSE_UNDERFLOW))
+			return HWS_V_RESPONSE_FLAGS;
+	} else if (flags & (HWS_RESPONSE_OVERFLOW | HWS_RESPONSE_UNDERFLOW)) {
+		return HWS_V_DATA_IN_FLAGS;
+	}
+	if (!hws_data_length(h) && !(flags & HWS_DATA_IN_STATUS))
+		return HWS_V_DATA_IN_EMPTY;
+	return HWS_V_NONE;
+}
+
+static enum hws_violation check_response(const union hws_header *h)
+{
+	const u8 flags = h->response.flags;
+
+	if (!(flags & HWS_FLAG_FINAL))
+		return HWS_V_FINAL;
+	if ((flags & HWS_RESPONSE_OVERFLOW) && (flags & HWS_RESPONSE_UNDERFLOW))
+		return HWS_V_RESPONSE_FLAGS;
+	return HWS_V_NONE;
+}
+
+static enum hws_violation check_r2t(const union hws_header *h)
+{
+	if (!(h->r2t.flags & HWS_FLAG_FINAL))
+		return HWS_V_FINAL;
+	if (hws_data_length(h))
+		return HWS_V_NO_DATA_ALLOWED;
+	if (h->r2t.ttt == cpu_to_be32(HWS_RESERVED_TAG))
+		return HWS_V_R2T_TAG;
+	return HWS_V_NONE;
+}
+
+static enum hws_violation check_no_data(const union hws_header *h)
+{
+	if (!(h->bhs.flags & HWS_FLAG_FINAL))
+		return HWS_V_FINAL;
+	return hws_data_length(h) ? HWS_V_NO_DATA_ALLOWED : HWS_V_NONE;
+}
+
+static enum hws_violation check_nop_in(const union hws_header *h)
+{
+	if (!(h->nop_in.flags & HWS_FLAG_FINAL))
+		return HWS_V_FINAL;
+	return HWS_V_NONE;
+}
+
+static enum hws_violation check_async(const union hws_header *h)
+{
+	if (!(h->async.flags & HWS_FLAG_FINAL))
+		return HWS_V_FINAL;
+	if (h->async.itt != cpu_to_be32(HWS_RESERVED_TAG))
+		return HWS_V_ASYNC;
+	return HWS_V_NONE;
+}
+
+static enum hws_violation check_reject(const union hws_header *h)
+{
+	if (!(h->reject.flags & HWS_FLAG_FINAL))
+		return HWS_V_FINAL;
+	/* The data segment is the header of the PDU that is rejected. */
+	return hws_data_length(h) < HWS_BHS_LEN ? HWS_V_REJECT : HWS_V_NONE;
+}
+
+enum hws_violation hws_check_header(const union hws_header *h,
+				    u32 max_recv_data_segment_length)
+{
+	if (h->bhs.ahs_words)
+		return HWS_V_AHS;
+	if (hws_data_length(h) > max_recv_data_segment_length)
+		return HWS_V_LENGTH;
+	/* The two high bits of a response's opcode byte are reserved. */
+	switch (hws_opcode(h)) {
+	case HWS_OP_DATA_IN:
+		return check_data_in(h);
+	case HWS_OP_SCSI_RESPONSE:
+		return check_response(h);
+	case HWS_OP_R2T:
+		return check_r2t(h);
+	case HWS_OP_NOP_IN:
+		return check_nop_in(h);
+	case HWS_OP_TMF_RESPONSE:
+	case HWS_OP_LOGOUT_RESPONSE:
+		return check_no_data(h);
+	case HWS_OP_ASYNC_MESSAGE:
+		return check_async(h);
+	case HWS_OP_REJECT:
+		return check_reject(h);
+	default:
+		/* Text responses too: no text request is ever outstanding. */
+		return HWS_V_OPCODE;
+	}
+}
+
+bool hws_has_stat_sn(const union hws_header *h)
+{
+	return hws_opcode(h) != HWS_OP_DATA_IN ||
+	       (h->data_in.flags & HWS_DATA_IN_STATUS);
+}
+
+bool hws_counts_stat_sn(const union hws_header *h)
+{
+	switch (hws_opcode(h)) {
+	case HWS_OP_R2T:
+		/* carries the next StatSN without using it up (11.8.2) */
+		return false;
+	case HWS_OP_NOP_IN:
+		/* a ping of the target does not either (11.19.2) */
+		return h->nop_in.itt != cpu_to_be32(HWS_RESERVED_TAG);
+	default:
+		return hws_has_stat_sn(h);
+	}
+}

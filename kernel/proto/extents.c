@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "extents.h"
+
+bool hws_extents_add(struct hws_extents *e, u32 start, u32 length)
+{
+	u32 end = start + length;
+	bool joins_left, joins_right;
+	u32 i = 0, j;
+
+	/* The first range that begins at or after the new one's end. */
+	while (i < e->count && e->at[i].start < end)
+		i++;
+
+	/* So its left neighbour is the only one that can overlap. */
+	if (i && e->at[i - 1].end > start)
+		return false;
+
+	joins_left = i && e->at[i - 1].end == start;
+	joins_right = i < e->count && e->at[i].start == end;
+
+	if (joins_left && joins_right) {
+		e->at[i - 1].end = e->at[i].end;
+		e->count--;
+		for (j = i; j < e->count; j++)
+			e->at[j] = e->at[j + 1];
+	} else if (joins_left) {
+		e->at[i - 1].end = end;
+	} else if (joins_right) {
+		e->at[i].start = start;
+	} else {
+		if (e->count == HWS_EXTENTS_MAX)
+			return false;
+		for (j = e->count; j > i; j--)
+			e->at[j] = e->at[j - 1];
+		e->at[i].start = start;
+		e->at[i].end = end;
+		e->count++;
+	}
+	return true;
+}

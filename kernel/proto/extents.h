@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which bytes of a buffer have been seen, when they may come in any order
+ * (DataPDUInOrder=No or DataSequenceInOrder=No, RFC 7143 sections 13.18, 13.19):
+ * a sorted array of disjoint, non-adjacent ranges, in storage of fixed size.
+ */
+#ifndef _HWS_PROTO_EXTENTS_H
+#define _HWS_PROTO_EXTENTS_H
+
+#include "shim.h"
+
+enum { HWS_EXTENTS_MAX = 32 };
+
+struct hws_extents {
+	u32 count;
+	struct {
+		u32 start;
+		u32 end;	/* exclusive */
+	} at[HWS_EXTENTS_MAX];
+};
+
+static inline void hws_extents_init(struct hws_extents *e)
+{
+	e->count = 0;
+}
+
+/*
+ * Adds [@start, @start + @length). False, and nothing changed, when it overlaps
+ * what is there or the ranges would be more than the array holds. @length is
+ * not 0 and @start + @length does not wrap.
+ */
+bool hws_extents_add(struct hws_extents *e, u32 start, u32 length);
+
+#endif /* _HWS_PROTO_EXTENTS_H */

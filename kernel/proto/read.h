@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The data of a command that reads: which Data-In PDUs are legal, and whether
+ * all that a status claims has arrived. RFC 7143 sections 11.7, 13.13, 13.18
+ * and 13.19.
+ */
+#ifndef _HWS_PROTO_READ_H
+#define _HWS_PROTO_READ_H
+
+#include "extents.h"
+#include "pdu.h"
+#include "violation.h"
+
+/* What was negotiated for the session, as far as reads care. */
+struct hws_read_rules {
+	u32 max_burst_length;
+	bool pdu_in_order;	/* DataPDUInOrder */
+	bool sequence_in_order;	/* DataSequenceInOrder */
+};
+
+struct hws_read {
+	u32 expected;		/* Expected Data Transfer Length */
+	u32 received;		/* bytes, each counted once */
+	u32 data_sn;		/* of the next PDU */
+	u32 burst;		/* bytes in the sequence that is running */
+	struct hws_extents *extents;	/* only when data may be out of order */
+};
+
+/*
+ * @extents: storage that lives as long as @r, or NULL when both settings of
+ * order are Yes.
+ */
+static inline void hws_read_init(struct hws_read *r, u32 expected,
+				 struct hws_extents *extents)
+{
+	r->expected = expected;
+	r->received = 0;
+	r->data_sn = 0;
+	r->burst = 0;
+	r->extents = extents;
+	if (extents)
+		hws_extents_init(extents);
+}
+
+/*
+ * Judges a Data-In header before its data is taken. When it returns HWS_V_NONE
+ * the data is counted as received and belongs at BufferOffset.
+ */
+enum hws_violation hws_read_data_in(struct hws_read *r,
+				    const struct hws_read_rules *rules,
+				    const union hws_header *h);
+
+#endif /* _HWS_PROTO_READ_H */

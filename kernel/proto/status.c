@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "status.h"
+
+enum { SAM_GOOD = 0x00 };
+
+enum hws_violation hws_status_outcome(const union hws_header *h,
+				      const struct hws_transfer *t,
+				      struct hws_outcome *o)
+{
+	const bool in_data_in = hws_opcode(h) == HWS_OP_DATA_IN;
+	const u8 flags = in_data_in ? h->data_in.flags : h->response.flags;
+	const u32 residual = be32_to_cpu(in_data_in ? h->data_in.residual :
+						      h->response.residual);
+
+	o->status = in_data_in ? h->data_in.status : h->response.status;
+	o->target_failure = !in_data_in &&
+			    h->response.response != HWS_RESPONSE_COMPLETED;
+	o->residual = 0;
+	o->overflow = false;
+
+	/* Without "completed" only the response code means anything (11.4.3). */
+	if (o->target_failure)
+		return HWS_V_NONE;
+
+	if (flags & HWS_RESPONSE_UNDERFLOW) {
+		if (residual > t->expected)
+			return HWS_V_RESIDUAL;
+		o->residual = residual;
+	} else if (flags & HWS_RESPONSE_OVERFLOW) {
+		o->overflow = true;
+	}
+
+	/*
+	 * ExpDataSN counts what the target sent before; Data-In with status
+	 * has none, and neither has a response to an unsuccessful command of
+	 * targets that stop counting at the error (11.4.8).
+	 */
+	if (!in_data_in && o->status == SAM_GOOD &&
+	    be32_to_cpu(h->response.exp_data_sn) != t->data_sn)
+		return HWS_V_DATA_COUNT;
+
+	/*
+	 * With good status every byte that the residual does not excuse must
+	 * have moved. A command that failed may have stopped anywhere: of a
+	 * read, what came is what counts then.
+	 */
+	if (t->moved < t->expected - o->residual) {
+		if (o->status == SAM_GOOD)
+			return t->reads ? HWS_V_DATA_IN_MISSING :
+					  HWS_V_DATA_OUT_MISSING;
+		if (t->reads)
+			o->residual = t->expected - t->moved;
+	} else if (t->reads && t->moved > t->expected - o->residual) {
+		return HWS_V_RESIDUAL;
+	}
+	return HWS_V_NONE;
+}
+
+enum hws_violation hws_status_sense(const union hws_header *h, const u8 *data,
+				    u32 have, const u8 **sense, u32 *length)
+{
+	const u32 segment = hws_data_length(h);
+
+	*sense = NULL;
+	*length = 0;
+	if (!segment)
+		return HWS_V_NONE;
+	if (segment < 2 || have < 2)
+		return HWS_V_SENSE_LENGTH;
+
+	*length = (u32)data[0] << 8 | data[1];
+	if (*length > segment - 2)
+		return HWS_V_SENSE_LENGTH;
+	if (*length > have - 2)
+		*length = have - 2;
+	*sense = data + 2;
+	return HWS_V_NONE;
+}
