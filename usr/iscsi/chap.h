@@ -60,8 +60,17 @@ struct ChapConfig {
 	ChapConfig clone() const;
 };
 
-/* What can be refused before a connection is made. */
+/* What can be refused before a connection is made: Code::invalid_argument. */
 Status check(const ChapConfig &config);
+
+/*
+ * A secret as an administrator writes it: text, or after 0x an even number of
+ * hexadecimal digits.
+ */
+Result<Secret> parse_chap_secret(std::string_view text);
+
+/* @length bytes out of libcrypto's generator. */
+Result<Bytes> random_bytes(std::size_t length);
 
 /*
  * The challenges that logins under way have sent, so that a target cannot have one
@@ -82,9 +91,13 @@ private:
 class ChapInitiator
 {
 public:
-	/* @initiator_name stands in for an empty user name. */
+	/*
+	 * @initiator_name stands in for an empty user name; @available tells which
+	 * digests there are.
+	 */
 	ChapInitiator(const ChapConfig &config, std::string_view initiator_name,
-		      ChallengeBook &book);
+		      ChallengeBook &book,
+		      bool (*available)(ChapAlgorithm) = chap_algorithm_available);
 	ChapInitiator(const ChapInitiator &) = delete;
 	ChapInitiator &operator=(const ChapInitiator &) = delete;
 	~ChapInitiator();
@@ -102,10 +115,8 @@ public:
 	 */
 	Result<std::vector<KeyValue>> step(std::span<const KeyValue> keys);
 
-	/* All that was to be proved by CHAP is proved. */
+	/* All that CHAP was to prove is proved, or said on our side when it is one-way. */
 	bool complete() const { return state_ == State::complete; }
-	/* Our next step is the last: it may carry the T bit. */
-	bool answering() const { return state_ == State::responded; }
 
 private:
 	enum class State { start, offered, responded, complete };
@@ -116,6 +127,7 @@ private:
 	const ChapConfig &config_;
 	std::string username_;
 	ChallengeBook &book_;
+	bool (*available_)(ChapAlgorithm);
 	State state_ = State::start;
 	std::vector<ChapAlgorithm> offered_;
 	std::vector<ChapAlgorithm> unavailable_;
