@@ -3,9 +3,10 @@
 #
 # What every script here shares. Source it after `set -euo pipefail`.
 
+# shellcheck disable=SC2034 # for the scripts that source this file
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Outside the clone, so that a fresh clone finds what an older one built.
-# Both are for the scripts that source this file.
+
 # shellcheck disable=SC2034
 cache=${HAWSER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hawser}
 me=$(basename "$0")

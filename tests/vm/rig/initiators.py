@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The initiator under test, driven by iscsiadm's grammar: Hawser, or open-iscsi with iscsi_tcp,
+which proves that a scenario itself is sound."""
+import glob
+import os
+import signal
+import subprocess
+
+from rig.checks import Failure, expect, read, run, wait_for, write
+from rig.targets import IQN
+
+PORTAL = "127.0.0.1:3260"
+CLASS = "/sys/class/iscsi_session"
+
+
+class Initiator:
+    """program: the CLI; module: the kernel module, also the transport's name in sysfs."""
+
+    def __init__(self):
+        self.daemon = None
+
+    def adm(self, *words, **keywords):
+        return run(self.program, *words, **keywords)
+
+    def discover(self, portal=PORTAL):
+        """Discovers, which makes the records; returns the target names without our prefix."""
+        lines = self.adm("-m", "discovery", "-t", "sendtargets", "-p", portal).stdout.splitlines()
+        names = {line.split()[1] for line in lines}
+        return {name[len(IQN):] for name in names if name.startswith(IQN)}
+
+    def node(self, target, *words, **keywords):
+        return self.adm("-m", "node", "-T", IQN + target, "-p", PORTAL, *words, **keywords)
+
+    def set(self, target, **keys):
+        """Record keys with '.' written '__' and '[0]' written '_0'."""
+        for key, value in keys.items():
+            self.set_key(target, key.replace("__", ".").replace("_0.", "[0]."), value)
+
+    def set_key(self, target, key, value):
+        self.node(target, "-o", "update", "-n", key, "-v", str(value))
+
+    def login(self, target, **keywords):
+        return self.node(target, "--login", **keywords)
+
+    def logout(self, target, **keywords):
+        return self.node(target, "--logout", **keywords)
+
+    def logout_all(self):
+        """No session of this initiator is left when this returns."""
+        if self.sessions():
+            self.adm("-m", "node", "-U", "all", timeout=180)
+        wait_for("no session left", lambda: not self.sessions(), 60)
+
+    def sessions(self):
+        """Session folders in sysfs that this module's hosts own."""
+        found = []
+        for folder in sorted(glob.glob(f"{CLASS}/session*")):
+            try:
+                host = os.path.realpath(folder).split("/host", 1)[1].split("/", 1)[0]
+                if read(f"/sys/class/scsi_host/host{host}/proc_name") == self.proc_name:
+                    found.append(folder)
+            except (OSError, IndexError):
+                pass  # gone in the meantime
+        return found
+
+    def session(self, target):
+        for folder in self.sessions():
+            try:
+                if read(folder, "targetname") == IQN + target:
+                    return folder
+            except OSError:
+                pass
+        return None
+
+    def state(self, target):
+        folder = self.session(target)
+        try:
+            return read(folder, "state") if folder else None
+        except OSError:
+            return None
+
+    def disks(self, target):
+        """{lun: "/dev/sdX"} of the target's session."""
+        folder = self.session(target)
+        found = {}
+        for block in glob.glob(f"{folder}/device/target*/*/block/sd*") if folder else ():
+            lun = block.split("/")[-3].rsplit(":", 1)[1]
+            found[int(lun)] = "/dev/" + os.path.basename(block)
+        return found
+
+    def disk(self, target, lun=1, limit=60):
+        """The disk's node, once it is there and its capacity is known."""
+        def ready():
+            path = self.disks(target).get(lun)
+            return path and os.path.exists(path) and read("/sys/class/block", path[5:], "size") != "0" and path
+        return wait_for(f"disk of {target} LUN {lun}", ready, limit)
+
+    def rescan(self, target):
+        self.node(target, "--rescan")
+
+    def clean(self):
+        """Back to no session and no record."""
+        self.logout_all()
+        self.adm("-m", "node", "-o", "delete", check=False)
+        leftover = glob.glob("/sys/class/iscsi_connection/*")
+        expect(not leftover, f"connections without a session: {leftover}")
+
+
+class OpenIscsi(Initiator):
+    name = "open-iscsi"
+    program = "iscsiadm"
+    module = "iscsi_tcp"
+    proc_name = "iscsi_tcp"
+
+    def start(self):
+        run("modprobe", self.module)
+        # It ends with a signal to its whole process group.
+        self.daemon = subprocess.Popen(["iscsid", "-f"], stdin=subprocess.DEVNULL, start_new_session=True,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("iscsid answers", lambda: self.adm("-m", "session", check=False).returncode == 21)
+
+    def stop(self):
+        self.clean()
+        self.daemon.terminate()
+        self.daemon.wait(20)
+        run("modprobe", "-r", self.module)
+
+
+class Hawser(Initiator):
+    name = "hawser"
+    program = "hawseradm"
+    module = "hawser"
+    proc_name = "hawser"
+
+    def start(self):
+        run("modprobe", self.module)
+        self.start_daemon()
+
+    def start_daemon(self):
+        log = open("/out/hawserd.log", "a", encoding="utf-8")
+        self.daemon = subprocess.Popen(["hawserd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for("hawserd answers", self.answers)
+
+    def answers(self):
+        if self.daemon.poll() is not None:
+            raise Failure(f"hawserd ended with {self.daemon.returncode}: see hawserd.log")
+        return os.path.exists("/run/hawser/io.hawser") and \
+            self.adm("-m", "session", check=False).returncode in (0, 21)
+
+    def kill_daemon(self):
+        self.daemon.send_signal(signal.SIGKILL)
+        self.daemon.wait(10)
+
+    def stop_daemon(self):
+        self.daemon.terminate()
+        status = self.daemon.wait(30)
+        expect(status == 0, f"hawserd ended with {status}")
+
+    def stop(self):
+        """Ends everything; the module must go, and leave nothing."""
+        self.clean()
+        self.stop_daemon()
+        run("modprobe", "-r", self.module)
+        hosts = [h for h in glob.glob("/sys/class/scsi_host/host*/proc_name") if read(h) == "hawser"]
+        expect(not hosts, f"hosts are left: {hosts}")
+        expect(not os.path.exists("/sys/class/iscsi_transport/hawser"), "the transport is left")
+
+
+KINDS = {"hawser": Hawser, "open-iscsi": OpenIscsi}
+
+
+def trace(events):
+    """Turns the module's tracepoints on and empties the buffer."""
+    write("", "/sys/kernel/tracing/trace")
+    for event in events:
+        write(1, "/sys/kernel/tracing/events", event, "enable")
