@@ -6,21 +6,17 @@ static enum hws_violation check_data_in(const union hws_header *h)
 	const u8 flags = h->data_in.flags;
 
 	/*
-	 * With status, this is the last PDU (F) of the command; an
-	 * acknowledgement is asked for only between sequences; the residual
-	 * flags exclude each other and mean nothing without status.
+	 * With status, this is the last PDU (F) of the command. The residual
+	 * flags exclude each other, and mean nothing without status. A PDU
+	 * with neither data nor status is wasteful but legal (11.7.7), and the
+	 * A bit is ignored at ErrorRecoveryLevel 0 (11.7.2).
 	 */
-	if (flags & HWS_DATA_IN_STATUS) {
-		if (!(flags & HWS_FLAG_FINAL))
-			return HWS_V_DATA_IN_FLAGS;
-		if ((flags & HWS_RESPONSE_OVERFLOW) &&
-		    (flags & HWS_RESPONSE_UNDERFLOW))
-			return HWS_V_RESPONSE_FLAGS;
-	} else if (flags & (HWS_RESPONSE_OVERFLOW | HWS_RESPONSE_UNDERFLOW)) {
+	if (!(flags & HWS_DATA_IN_STATUS))
+		return HWS_V_NONE;
+	if (!(flags & HWS_FLAG_FINAL))
 		return HWS_V_DATA_IN_FLAGS;
-	}
-	if (!hws_data_length(h) && !(flags & HWS_DATA_IN_STATUS))
-		return HWS_V_DATA_IN_EMPTY;
+	if ((flags & HWS_RESPONSE_OVERFLOW) && (flags & HWS_RESPONSE_UNDERFLOW))
+		return HWS_V_RESPONSE_FLAGS;
 	return HWS_V_NONE;
 }
 
@@ -28,6 +24,9 @@ static enum hws_violation check_response(const union hws_header *h)
 {
 	const u8 flags = h->response.flags;
 
+	/* Of a command that the target could not execute they are undefined. */
+	if (h->response.response != HWS_RESPONSE_COMPLETED)
+		return HWS_V_NONE;
 	if (!(flags & HWS_FLAG_FINAL))
 		return HWS_V_FINAL;
 	if ((flags & HWS_RESPONSE_OVERFLOW) && (flags & HWS_RESPONSE_UNDERFLOW))
@@ -53,11 +52,19 @@ static enum hws_violation check_no_data(const union hws_header *h)
 	return hws_data_length(h) ? HWS_V_NO_DATA_ALLOWED : HWS_V_NONE;
 }
 
+/*
+ * An answer has a task tag, a ping a transfer tag, and a NOP-In that only brings
+ * a new MaxCmdSN has neither; but for an answer there is no data (11.19).
+ */
 static enum hws_violation check_nop_in(const union hws_header *h)
 {
+	const __be32 none = cpu_to_be32(HWS_RESERVED_TAG);
+
 	if (!(h->nop_in.flags & HWS_FLAG_FINAL))
 		return HWS_V_FINAL;
-	return HWS_V_NONE;
+	if (h->nop_in.itt != none)
+		return h->nop_in.ttt != none ? HWS_V_PING : HWS_V_NONE;
+	return hws_data_length(h) ? HWS_V_NO_DATA_ALLOWED : HWS_V_NONE;
 }
 
 static enum hws_violation check_async(const union hws_header *h)
@@ -117,7 +124,7 @@ bool hws_counts_stat_sn(const union hws_header *h)
 {
 	switch (hws_opcode(h)) {
 	case HWS_OP_R2T:
-		/* carries the next StatSN without using it up (11.8.2) */
+		/* carries the next StatSN without using it up (11.8.3) */
 		return false;
 	case HWS_OP_NOP_IN:
 		/* a ping of the target does not either (11.19.2) */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "extents.h"
 
-bool hws_extents_add(struct hws_extents *e, u32 start, u32 length)
+enum hws_extents_result hws_extents_add(struct hws_extents *e, u32 start,
+					u32 length)
 {
 	u32 end = start + length;
 	bool joins_left, joins_right;
@@ -13,7 +14,7 @@ bool hws_extents_add(struct hws_extents *e, u32 start, u32 length)
 
 	/* So its left neighbour is the only one that can overlap. */
 	if (i && e->at[i - 1].end > start)
-		return false;
+		return HWS_EXTENTS_OVERLAP;
 
 	joins_left = i && e->at[i - 1].end == start;
 	joins_right = i < e->count && e->at[i].start == end;
@@ -29,12 +30,12 @@ bool hws_extents_add(struct hws_extents *e, u32 start, u32 length)
 		e->at[i].start = start;
 	} else {
 		if (e->count == HWS_EXTENTS_MAX)
-			return false;
+			return HWS_EXTENTS_FULL;
 		for (j = e->count; j > i; j--)
 			e->at[j] = e->at[j - 1];
 		e->at[i].start = start;
 		e->at[i].end = end;
 		e->count++;
 	}
-	return true;
+	return HWS_EXTENTS_ADDED;
 }

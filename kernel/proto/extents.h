@@ -9,7 +9,13 @@
 
 #include "shim.h"
 
-enum { HWS_EXTENTS_MAX = 32 };
+enum { HWS_EXTENTS_MAX = 128 };
+
+enum hws_extents_result {
+	HWS_EXTENTS_ADDED,
+	HWS_EXTENTS_OVERLAP,
+	HWS_EXTENTS_FULL,
+};
 
 struct hws_extents {
 	u32 count;
@@ -25,10 +31,11 @@ static inline void hws_extents_init(struct hws_extents *e)
 }
 
 /*
- * Adds [@start, @start + @length). False, and nothing changed, when it overlaps
- * what is there or the ranges would be more than the array holds. @length is
- * not 0 and @start + @length does not wrap.
+ * Adds [@start, @start + @length). Nothing has changed when it overlaps what is
+ * there, or the ranges would be more than the array holds. @length is not 0 and
+ * @start + @length does not wrap.
  */
-bool hws_extents_add(struct hws_extents *e, u32 start, u32 length);
+enum hws_extents_result hws_extents_add(struct hws_extents *e, u32 start,
+					u32 length);
 
 #endif /* _HWS_PROTO_EXTENTS_H */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The data of a command that reads: which Data-In PDUs are legal, and whether
- * all that a status claims has arrived. RFC 7143 sections 11.7, 13.13, 13.18
- * and 13.19.
+ * all that a status claims has arrived. RFC 7143 sections 11.7, 13.18 and 13.19.
+ *
+ * MaxBurstLength (13.13) is not enforced on Data-In: what it protects is the
+ * receiver's buffer, ours is the whole command's, and tgt sends each read as a
+ * single sequence.
  */
 #ifndef _HWS_PROTO_READ_H
 #define _HWS_PROTO_READ_H
@@ -13,7 +16,6 @@
 
 /* What was negotiated for the session, as far as reads care. */
 struct hws_read_rules {
-	u32 max_burst_length;
 	bool pdu_in_order;	/* DataPDUInOrder */
 	bool sequence_in_order;	/* DataSequenceInOrder */
 };
@@ -22,7 +24,10 @@ struct hws_read {
 	u32 expected;		/* Expected Data Transfer Length */
 	u32 received;		/* bytes, each counted once */
 	u32 data_sn;		/* of the next PDU */
-	u32 burst;		/* bytes in the sequence that is running */
+	u32 next;		/* offset after the last PDU's data */
+	u32 floor;		/* end of the sequences that are complete */
+	u32 top;		/* highest end of any PDU */
+	bool in_sequence;	/* the last PDU was not final */
 	struct hws_extents *extents;	/* only when data may be out of order */
 };
 
@@ -36,7 +41,10 @@ static inline void hws_read_init(struct hws_read *r, u32 expected,
 	r->expected = expected;
 	r->received = 0;
 	r->data_sn = 0;
-	r->burst = 0;
+	r->next = 0;
+	r->floor = 0;
+	r->top = 0;
+	r->in_sequence = false;
 	r->extents = extents;
 	if (extents)
 		hws_extents_init(extents);

@@ -1,7 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status.h"
 
-enum { SAM_GOOD = 0x00 };
+/*
+ * The statuses of a command that did what it was asked to, which alone may come
+ * with Data-In (11.7.3).
+ */
+static bool is_good(u8 status)
+{
+	switch (status) {
+	case 0x00:	/* GOOD */
+	case 0x04:	/* CONDITION MET */
+	case 0x10:	/* INTERMEDIATE */
+	case 0x14:	/* INTERMEDIATE-CONDITION MET */
+		return true;
+	default:
+		return false;
+	}
+}
 
 enum hws_violation hws_status_outcome(const union hws_header *h,
 				      const struct hws_transfer *t,
@@ -21,6 +36,8 @@ enum hws_violation hws_status_outcome(const union hws_header *h,
 	/* Without "completed" only the response code means anything (11.4.3). */
 	if (o->target_failure)
 		return HWS_V_NONE;
+	if (in_data_in && !is_good(o->status))
+		return HWS_V_DATA_IN_STATUS;
 
 	if (flags & HWS_RESPONSE_UNDERFLOW) {
 		if (residual > t->expected)
@@ -31,28 +48,25 @@ enum hws_violation hws_status_outcome(const union hws_header *h,
 	}
 
 	/*
-	 * ExpDataSN counts what the target sent before; Data-In with status
-	 * has none, and neither has a response to an unsuccessful command of
-	 * targets that stop counting at the error (11.4.8).
+	 * A command that failed may have stopped anywhere. Of a read, no more
+	 * than what came counts, whatever the target says.
 	 */
-	if (!in_data_in && o->status == SAM_GOOD &&
-	    be32_to_cpu(h->response.exp_data_sn) != t->data_sn)
-		return HWS_V_DATA_COUNT;
+	if (!is_good(o->status)) {
+		if (t->reads && o->residual < t->expected - t->moved)
+			o->residual = t->expected - t->moved;
+		return HWS_V_NONE;
+	}
 
 	/*
-	 * With good status every byte that the residual does not excuse must
-	 * have moved. A command that failed may have stopped anywhere: of a
-	 * read, what came is what counts then.
+	 * Otherwise every byte that the residual does not excuse has moved, and
+	 * of a read not one more. ExpDataSN (11.4.8) is not looked at: it could
+	 * only say the same again, and LIO and tgt leave it 0.
 	 */
-	if (t->moved < t->expected - o->residual) {
-		if (o->status == SAM_GOOD)
-			return t->reads ? HWS_V_DATA_IN_MISSING :
-					  HWS_V_DATA_OUT_MISSING;
-		if (t->reads)
-			o->residual = t->expected - t->moved;
-	} else if (t->reads && t->moved > t->expected - o->residual) {
+	if (t->moved < t->expected - o->residual)
+		return t->reads ? HWS_V_DATA_IN_MISSING :
+				  HWS_V_DATA_OUT_MISSING;
+	if (t->reads && t->moved > t->expected - o->residual)
 		return HWS_V_RESIDUAL;
-	}
 	return HWS_V_NONE;
 }
 

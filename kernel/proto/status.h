@@ -14,7 +14,6 @@
 struct hws_transfer {
 	u32 expected;		/* Expected Data Transfer Length */
 	u32 moved;		/* bytes of Data-In received, or of data sent */
-	u32 data_sn;		/* Data-In or R2T PDUs received: ExpDataSN */
 	bool reads;
 };
 

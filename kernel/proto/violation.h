@@ -19,28 +19,28 @@
 	X(TAG_USE, "11", "a PDU that does not fit the task of its tag")               \
 	X(STAT_SN, "4.2.2.2", "a StatSN that is not the next one")                    \
 	X(DATA_SN, "11.7.5", "a DataSN that is not the next one")                     \
-	X(DATA_IN_FLAGS, "11.7.1", "Data-In with flags that exclude each other")      \
+	X(DATA_IN_FLAGS, "11.7.3", "Data-In with status that is not the last")        \
 	X(DATA_IN_WRITE, "11.7", "Data-In for a command that does not read")          \
-	X(DATA_IN_BEYOND, "11.7", "Data-In beyond the expected data length")          \
-	X(DATA_IN_ORDER, "13.19", "Data-In out of order, overlapping or repeated")    \
-	X(DATA_IN_EMPTY, "11.7", "Data-In with neither data nor status")              \
-	X(DATA_IN_BURST, "13.13", "a Data-In sequence over MaxBurstLength")           \
+	X(DATA_IN_BEYOND, "11.7.6", "Data-In beyond the expected data length")        \
+	X(DATA_IN_ORDER, "13.18", "Data-In out of order, overlapping or repeated")    \
+	X(DATA_IN_PIECES, "13.18", "Data-In in more pieces at once than are kept")    \
+	X(DATA_IN_STATUS, "11.7.3", "Data-In with the status of an error")            \
 	X(DATA_IN_MISSING, "11.4.5", "good status, but data is missing")              \
 	X(DATA_OUT_MISSING, "11.4.5", "good status, but data was never asked for")    \
-	X(DATA_COUNT, "11.4.8", "ExpDataSN is not the number of PDUs received")       \
 	X(RESIDUAL, "11.4.5", "a residual count that does not fit the data")          \
 	X(RESPONSE_FLAGS, "11.4.1", "residual flags that exclude each other")         \
-	X(SENSE_LENGTH, "11.4.7", "a SenseLength beyond the data segment")            \
+	X(SENSE_LENGTH, "11.4.7.1", "a SenseLength beyond the data segment")          \
 	X(R2T_READ, "11.8", "R2T for a command that does not write")                  \
-	X(R2T_SN, "11.8.3", "an R2TSN that is not the next one")                      \
+	X(R2T_SN, "11.8.2", "an R2TSN that is not the next one")                      \
 	X(R2T_RANGE, "11.8.4", "R2T for data outside the command's")                  \
 	X(R2T_LENGTH, "11.8.4", "R2T for no data, or for more than MaxBurstLength")   \
-	X(R2T_ORDER, "13.20", "R2T out of order, overlapping or repeated")            \
+	X(R2T_ORDER, "13.19", "R2T out of order, overlapping or repeated")            \
+	X(R2T_PIECES, "13.19", "R2Ts for more pieces at once than are kept")          \
 	X(R2T_COUNT, "13.17", "more R2Ts outstanding than MaxOutstandingR2T")         \
-	X(R2T_TAG, "11.7.4", "R2T with the reserved Target Transfer Tag")             \
+	X(R2T_TAG, "11.8.5", "R2T with the reserved Target Transfer Tag")             \
 	X(ASYNC, "11.9", "an Asynchronous Message with an illegal field")             \
-	X(REJECT, "11.17", "a Reject without the header that it rejects")             \
-	X(PING, "11.19", "NOP-In that neither answers nor asks")
+	X(REJECT, "11.17.4", "a Reject without the header that it rejects")           \
+	X(PING, "11.19", "NOP-In that answers and asks at once")
 
 #define HWS_VIOLATION_ENUM_ROW(id, section, text)	HWS_V_##id,
 

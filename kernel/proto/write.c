@@ -62,8 +62,15 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 		if (offset != w->solicited_to)
 			return HWS_V_R2T_ORDER;
 		w->solicited_to = offset + length;
-	} else if (!hws_extents_add(w->extents, offset, length)) {
-		return HWS_V_R2T_ORDER;
+	} else {
+		switch (hws_extents_add(w->extents, offset, length)) {
+		case HWS_EXTENTS_ADDED:
+			break;
+		case HWS_EXTENTS_FULL:
+			return HWS_V_R2T_PIECES;
+		default:
+			return HWS_V_R2T_ORDER;
+		}
 	}
 
 	w->r2t_sn++;
