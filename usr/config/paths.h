@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where things are kept. The environment (HAWSER_CONFIG_DIR, HAWSER_STATE_DIR)
+ * moves the two folders, for tests and for a second set of records beside the
+ * machine's own.
+ */
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hawser::config
+{
+
+struct Paths {
+	std::string config_dir = "/etc/hawser";
+	std::string state_dir = "/var/lib/hawser";
+
+	static Paths from_environment();
+
+	std::string conf() const { return config_dir + "/hawserd.conf"; }
+	std::string initiator_name() const { return config_dir + "/initiatorname.hawser"; }
+	std::string secret_key() const { return config_dir + "/secret.key"; }
+	std::string nodes() const { return state_dir + "/nodes"; }
+	std::string ifaces() const { return state_dir + "/ifaces"; }
+	std::string discovery() const { return state_dir + "/discovery"; }
+	std::string initiator_state() const { return state_dir + "/initiator.json"; }
+	std::string lock() const { return state_dir + "/lock"; }
+};
+
+} // namespace hawser::config
