@@ -16,10 +16,11 @@
  *
  *   mark <1|2> <kernel> <user> <rep>
  *
- * With profile=on each block also counts its instructions under its start address, and the end
- * mark is followed by what each block executed since the begin mark, and by "end":
+ * With profile=on each block of straight-line code also counts how often it was executed and the
+ * instructions of that, under its start address. The end mark is then followed by what each block
+ * did since the begin mark, and by "end":
  *
- *   block <address, hex> <instructions>
+ *   block <address, hex> <instructions> <executions>
  *
  * One vCPU only: the inline counters are plain memory, shared by all of them.
  */
@@ -51,8 +52,13 @@ static bool profile;
 struct block {
 	struct block *next;
 	uint64_t address;
-	uint64_t executed;
-	uint64_t at_begin;
+	/* Both, because the same address may be translated to blocks of other lengths later. */
+	uint64_t insns;
+	uint64_t executions;
+	struct {
+		uint64_t insns;
+		uint64_t executions;
+	} at_begin;
 };
 
 #define BLOCK_BUCKETS (1u << 18)
@@ -85,8 +91,10 @@ static void blocks_begin(void)
 	size_t i;
 
 	for (i = 0; i < BLOCK_BUCKETS; i++) {
-		for (block = blocks[i]; block; block = block->next)
-			block->at_begin = block->executed;
+		for (block = blocks[i]; block; block = block->next) {
+			block->at_begin.insns = block->insns;
+			block->at_begin.executions = block->executions;
+		}
 	}
 }
 
@@ -97,10 +105,11 @@ static void blocks_end(void)
 
 	for (i = 0; i < BLOCK_BUCKETS; i++) {
 		for (block = blocks[i]; block; block = block->next) {
-			uint64_t n = block->executed - block->at_begin;
+			uint64_t n = block->executions - block->at_begin.executions;
 
 			if (n)
-				fprintf(out, "block %" PRIx64 " %" PRIu64 "\n", block->address, n);
+				fprintf(out, "block %" PRIx64 " %" PRIu64 " %" PRIu64 "\n",
+					block->address, block->insns - block->at_begin.insns, n);
 		}
 	}
 	fprintf(out, "end\n");
@@ -189,10 +198,14 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 			qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64,
 								   &counter.rep, 1);
 	}
-	if (profile && n)
-		qemu_plugin_register_vcpu_tb_exec_inline(
-			tb, QEMU_PLUGIN_INLINE_ADD_U64,
-			&block_find(qemu_plugin_tb_vaddr(tb))->executed, n);
+	if (profile && n) {
+		struct block *block = block_find(qemu_plugin_tb_vaddr(tb));
+
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64,
+							 &block->insns, n);
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64,
+							 &block->executions, 1);
+	}
 }
 
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)

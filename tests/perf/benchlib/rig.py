@@ -62,6 +62,17 @@ def build_tools(folder):
     subprocess.run(["make", "-s", "-C", PERF, f"O={folder}"], check=True)
 
 
+def host_share(name):
+    """What a VM gets of this machine: a CPU of its own, ahead of whatever else runs. How many
+    packets and completions one interrupt finds depends on how the VMs take turns, and with it what
+    an I/O costs: on a loaded machine this brings the figures' range from 10 % down to 2 or 3 %."""
+    command = ["nice", "-n", "-19"]
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) > 1:
+        command += ["taskset", "-c", str(cpus[0] if name == "initiator" else cpus[1])]
+    return command
+
+
 class Vm:
     """One VM, run by scripts/vm. Its share is the guest's /out."""
 
@@ -71,7 +82,7 @@ class Vm:
         self.log = os.path.join(out, f"{name}.log")
         shutil.rmtree(self.out, ignore_errors=True)
         command = [
-            os.path.join(TOP, "scripts/vm"), "--smp", "1", "--memory", "1024",
+            *host_share(name), os.path.join(TOP, "scripts/vm"), "--smp", "1", "--memory", "1024",
             "--timeout", str(timeout), "--out", self.out,
             "--nic", f"tap,ifname={tap},script=no,downscript=no,mac={mac}",
             # One vCPU has one time stamp counter: reading the clock needs no device.

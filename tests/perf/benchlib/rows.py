@@ -34,8 +34,8 @@ class Row:
     def ios(self):
         """I/Os in the window: enough that a run's figure repeats within about 2 %."""
         if self.bytes > 65536:
-            return 600 if self.depth > 1 else 400
-        return 4000 if self.depth > 1 else 1500
+            return 1000 if self.depth > 1 else 500
+        return 8000 if self.depth > 1 else 2000
 
     @property
     def skip(self):
