@@ -28,26 +28,35 @@ static bool only_asks(const u8 *cdb)
 	}
 }
 
-/* On a disk, with the same blocks, twice is as good as once. */
-static bool repeats_on_disk(const u8 *cdb)
+static bool reads_blocks(const u8 *cdb)
 {
 	switch (cdb[0]) {
 	case 0x08:	/* READ(6) */
-	case 0x0a:	/* WRITE(6) */
 	case 0x28:	/* READ(10) */
+	case 0x88:	/* READ(16) */
+	case 0xa8:	/* READ(12) */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* On a disk, with the same blocks, twice is as good as once. */
+static bool changes_blocks(const u8 *cdb)
+{
+	switch (cdb[0]) {
+	case 0x0a:	/* WRITE(6) */
 	case 0x2a:	/* WRITE(10) */
 	case 0x2e:	/* WRITE AND VERIFY(10) */
 	case 0x2f:	/* VERIFY(10) */
 	case 0x35:	/* SYNCHRONIZE CACHE(10) */
 	case 0x41:	/* WRITE SAME(10) */
 	case 0x42:	/* UNMAP */
-	case 0x88:	/* READ(16) */
 	case 0x8a:	/* WRITE(16) */
 	case 0x8e:	/* WRITE AND VERIFY(16) */
 	case 0x8f:	/* VERIFY(16) */
 	case 0x91:	/* SYNCHRONIZE CACHE(16) */
 	case 0x93:	/* WRITE SAME(16) */
-	case 0xa8:	/* READ(12) */
 	case 0xaa:	/* WRITE(12) */
 	case 0xae:	/* WRITE AND VERIFY(12) */
 		return true;
@@ -64,11 +73,13 @@ bool hws_replay_is_safe(const u8 *cdb, u8 device_type, bool passthrough)
 		return false;
 	switch (device_type) {
 	case TYPE_DIRECT_ACCESS:
+	case TYPE_SIMPLIFIED:
+		return reads_blocks(cdb) || changes_blocks(cdb);
 	case TYPE_WRITE_ONCE:
 	case TYPE_CD_DVD:
 	case TYPE_OPTICAL:
-	case TYPE_SIMPLIFIED:
-		return repeats_on_disk(cdb);
+		/* What was written once may refuse to be written again. */
+		return reads_blocks(cdb);
 	default:
 		return false;
 	}

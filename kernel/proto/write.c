@@ -6,6 +6,15 @@ static u32 min_u32(u32 a, u32 b)
 	return a < b ? a : b;
 }
 
+/*
+ * The data segment of a PDU: all that is @left, or else as many whole words as
+ * the target takes, so that the next PDU begins at one (section 11.7.7).
+ */
+static u32 segment(u32 left, u32 most)
+{
+	return left <= most ? left : most - most % HWS_PAD_TO;
+}
+
 struct hws_write_plan hws_write_init(struct hws_write *w, u32 expected,
 				     const struct hws_write_rules *rules,
 				     struct hws_extents *extents)
@@ -25,7 +34,7 @@ struct hws_write_plan hws_write_init(struct hws_write *w, u32 expected,
 	 * (section 13.14).
 	 */
 	if (rules->immediate_data)
-		plan.immediate = min_u32(expected,
+		plan.immediate = segment(expected,
 			min_u32(rules->first_burst_length,
 				rules->max_data_segment_length));
 	if (!rules->initial_r2t)
@@ -83,7 +92,7 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 		       struct hws_sequence *seq, union hws_header *h)
 {
-	const u32 length = min_u32(seq->left, rules->max_data_segment_length);
+	const u32 length = segment(seq->left, rules->max_data_segment_length);
 
 	memset(h, 0, sizeof(*h));
 	h->data_out.opcode = HWS_OP_DATA_OUT;
