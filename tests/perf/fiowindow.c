@@ -79,8 +79,9 @@ static void window_report(uint64_t ns)
 	const char *path = getenv("FIOWINDOW_OUT");
 	FILE *out = path ? fopen(path, "we") : NULL;
 
-	if (!out || fprintf(out, "%" PRIu64 " %" PRIu64 "\n", window.completed - window.begun_at,
-			    ns) < 0 || fclose(out)) {
+	uint64_t ios = window.completed - window.begun_at;
+
+	if (!out || fprintf(out, "%" PRIu64 " %" PRIu64 "\n", ios, ns) < 0 || fclose(out)) {
 		perror("fiowindow: FIOWINDOW_OUT");
 		exit(1);
 	}
@@ -102,9 +103,9 @@ int io_getevents(io_context_t context, long min_nr, long nr, struct io_event *ev
 		window.state = WITHIN;
 		window.begun_at = window.completed;
 		window.begun_ns = now_ns();
-		__asm__ volatile(MARK_ASM(1) ::: "memory");
+		MARK(MARK_BEGIN);
 	} else if (window.state == WITHIN && window.completed - window.begun_at >= window.count) {
-		__asm__ volatile(MARK_ASM(2) ::: "memory");
+		MARK(MARK_END);
 		window.state = AFTER;
 		window_report(now_ns() - window.begun_ns);
 	}

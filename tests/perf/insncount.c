@@ -67,7 +67,7 @@ static struct block **blocks;
 static struct block *block_find(uint64_t address)
 {
 	struct block **bucket =
-		&blocks[((address * 0x9e3779b97f4a7c15ull) >> 32) & (BLOCK_BUCKETS - 1)];
+	    &blocks[((address * 0x9e3779b97f4a7c15ull) >> 32) & (BLOCK_BUCKETS - 1)];
 	struct block *block;
 
 	for (block = *bucket; block; block = block->next) {
@@ -188,12 +188,10 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		int mark = insn_mark(data, size);
 
 		if (mark)
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark,
-							       QEMU_PLUGIN_CB_NO_REGS,
-							       (void *)(uintptr_t)mark);
+			qemu_plugin_register_vcpu_insn_exec_cb(
+			    insn, on_mark, QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)mark);
 		qemu_plugin_register_vcpu_insn_exec_inline(
-			insn, QEMU_PLUGIN_INLINE_ADD_U64, kernel ? &counter.kernel : &counter.user,
-			1);
+		    insn, QEMU_PLUGIN_INLINE_ADD_U64, kernel ? &counter.kernel : &counter.user, 1);
 		if (insn_is_rep(data, size))
 			qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64,
 								   &counter.rep, 1);

@@ -18,6 +18,8 @@
 #define MARK_OPCODE_2 0x80
 #define MARK_MAGIC 0x48575300u
 
-#define MARK_ASM(mark) ".byte 0x0f, 0x1f, 0x80, " #mark ", 0x53, 0x57, 0x48"
+/* mark must be a constant. */
+#define MARK(mark)                                                                                 \
+	__asm__ volatile(".byte 0x0f, 0x1f, 0x80, %c0, 0x53, 0x57, 0x48" : : "i"(mark) : "memory")
 
 #endif
