@@ -64,7 +64,7 @@ enum hws_frame_event hws_frame_step(struct hws_frame *f, const u8 *in,
 		f->filled = 0;
 		in += *used;
 		length -= *used;
-		/* fall through */
+		fallthrough;
 	case HWS_FRAME_HEADER_DIGEST:
 		if (!collect(f, f->digest, HWS_DIGEST_LEN, in, length, used))
 			return HWS_FRAME_MORE;

@@ -53,6 +53,7 @@
 #define HWS_CMDS_MAX_MAX	4096
 #define HWS_QUEUE_DEPTH_MAX	1024
 #define HWS_PING_MAX		4096	/* bytes of ping data */
+#define HWS_R2T_MAX		64	/* MaxOutstandingR2T that is taken */
 
 /**
  * enum hws_cmd - the commands
@@ -74,8 +75,7 @@
  *	hws_conn_attr.
  *	Reply: HWS_A_SID, HWS_A_HOST.
  *	Errors: EEXIST when a session with the same initiator name, ISID, target
- *	name and portal group tag lives (RFC 7143 section 4.4.3.1; the reply's
- *	extended ack names its SID); EBADF, ENOTSOCK, EPROTONOSUPPORT, ENOTCONN
+ *	name and portal group tag lives (RFC 7143 section 4.4.3.1); EBADF, ENOTSOCK, EPROTONOSUPPORT, ENOTCONN
  *	for the descriptor; ENOTUNIQ when the socket already has an upper-layer
  *	protocol.
  *
@@ -233,7 +233,8 @@ enum hws_attr {
  * @HWS_SESSION_A_IMMEDIATE_DATA: u8, 0 or 1, new, adopt
  * @HWS_SESSION_A_FIRST_BURST_LENGTH: u32, 512 to 2^24-1, new, adopt
  * @HWS_SESSION_A_MAX_BURST_LENGTH: u32, 512 to 2^24-1, new, adopt
- * @HWS_SESSION_A_MAX_OUTSTANDING_R2T: u16, 1 to 65535, new, adopt
+ * @HWS_SESSION_A_MAX_OUTSTANDING_R2T: u16, 1 to HWS_R2T_MAX, new, adopt:
+ *	userspace offers no more than that
  * @HWS_SESSION_A_DATA_PDU_IN_ORDER: u8, 0 or 1, new, adopt
  * @HWS_SESSION_A_DATA_SEQUENCE_IN_ORDER: u8, 0 or 1, new, adopt
  * @HWS_SESSION_A_ERL: u8, ErrorRecoveryLevel, 0 to 2, new, adopt. Above 0 is

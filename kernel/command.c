@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SCSI commands: from the midlayer to a connection, and their end.
+ */
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_device.h>
+#include <scsi/scsi_host.h>
+
+#include "command.h"
+#include "connection.h"
+#include "policy.h"
+#include "proto/replay.h"
+#include "session.h"
+#include "stats.h"
+
+static struct hws_task *task_of(struct hws_session *session,
+				struct scsi_cmnd *sc)
+{
+	return &session->tasks[scsi_cmd_to_rq(sc)->tag];
+}
+
+static hws_queue_status_t refuse(struct hws_session *session,
+				 struct scsi_cmnd *sc)
+{
+	switch (hws_session_state(session)) {
+	case HWS_SESSION_ACTIVE:	/* the loss is being noticed right now */
+	case HWS_SESSION_FAILED:
+		return SCSI_MLQUEUE_TARGET_BUSY;
+	case HWS_SESSION_EXPIRED:
+		sc->result = DID_TRANSPORT_FAILFAST << 16;
+		break;
+	default:
+		sc->result = DID_NO_CONNECT << 16;
+	}
+	scsi_done(sc);
+	return 0;
+}
+
+/**
+ * hws_queuecommand - take a command from the midlayer
+ * @shost: the session's host
+ * @sc: the command
+ *
+ * Never sleeps. Between rcu_read_lock() and the submission the connection
+ * cannot be torn down: hws_conn_kill() changes the state first and then waits
+ * for readers.
+ */
+hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
+				    struct scsi_cmnd *sc)
+{
+	struct hws_session *session = hws_session_of(shost);
+	struct hws_task *task = task_of(session, sc);
+	struct hws_conn *conn;
+
+	rcu_read_lock();
+	conn = hws_policy_select(session, sc);
+	if (unlikely(!conn)) {
+		rcu_read_unlock();
+		return refuse(session, sc);
+	}
+	hws_task_new_tag(task);
+	task->sc = sc;
+	task->sequences.head = 0;
+	task->sequences.count = 0;
+	hws_cursor_init(&task->cursor, scsi_sglist(sc));
+	task->state = HWS_TASK_SUBMITTED;
+	WRITE_ONCE(task->conn, conn);
+	hws_conn_submit(conn, task, sc->flags & SCMD_LAST);
+	rcu_read_unlock();
+	return 0;
+}
+
+/* The midlayer ended a batch without a last request: wake who has some. */
+void hws_commit_rqs(struct Scsi_Host *shost, u16 hwq)
+{
+	struct hws_session *session = hws_session_of(shost);
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference(session->conns[i]);
+
+		if (conn && !llist_empty(&conn->submitted))
+			hws_send_kick(conn);
+	}
+	rcu_read_unlock();
+}
+
+/*
+ * Takes a task out of everything that its connection knows, so that the tag is
+ * free. Under the socket lock, or when the connection is killed. Its data may
+ * be in the middle of a PDU: what is left of one being sent is zeroes, what is
+ * left of one being received is dropped.
+ */
+void hws_task_forget(struct hws_task *task)
+{
+	struct hws_conn *conn = task->conn;
+
+	if (!list_empty(&task->entry))
+		list_del_init(&task->entry);
+	if (!list_empty(&task->data_entry))
+		list_del_init(&task->data_entry);
+	if (unlikely(conn->out.task == task)) {
+		conn->out.task = NULL;
+		conn->out.bytes = NULL;
+	}
+	if (unlikely(conn->in.task == task)) {
+		conn->in.task = NULL;
+		conn->in.kept = HWS_IN_KEEP;
+	}
+	if (conn->tmf_active == task)
+		conn->tmf_active = NULL;
+	if (conn->ping_active == task)
+		conn->ping_active = NULL;
+	task->state = HWS_TASK_IDLE;
+	task->sc = NULL;
+	WRITE_ONCE(task->conn, NULL);
+}
+
+/* Hands a command back. Its tag may be in use again before this returns. */
+void hws_command_end(struct hws_task *task, int result)
+{
+	struct scsi_cmnd *sc = task->sc;
+
+	hws_task_forget(task);
+	sc->result = result;
+	scsi_done(sc);
+}
+
+/*
+ * The connection of a command is gone and killed. What the target never saw,
+ * or may see twice, is queued again without using up its retries; the rest
+ * ends in a transport error, because only its owner knows whether to repeat it.
+ */
+void hws_command_lost(struct hws_task *task)
+{
+	struct hws_session *session = task->session;
+	struct scsi_cmnd *sc = task->sc;
+	bool passthrough = blk_rq_is_passthrough(scsi_cmd_to_rq(sc));
+	bool again = task->state != HWS_TASK_ACTIVE ||
+		     hws_replay_is_safe(sc->cmnd, sc->device->type, passthrough);
+
+	if (again)
+		HWS_COUNT_SESSION(session, REQUEUED, 1);
+	else
+		HWS_COUNT_SESSION(session, FAILED_BY_LOSS, 1);
+	hws_command_end(task, again ? DID_REQUEUE << 16 :
+				      DID_TRANSPORT_FAILFAST << 16);
+}

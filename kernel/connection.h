@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A connection (CID) of a session.
+ *
+ * The data path is protected by TCP's own lock on the socket, because TCP takes
+ * it anyway: the send worker holds it as a process (lock_sock), the receive
+ * path as the softirq that runs sk_data_ready, or as the process that works off
+ * the backlog. Everything in "data path" below changes only under it.
+ *
+ * sk: set when a socket is adopted, cleared when it is killed, both with the
+ * socket locked and under @lock; whoever wants the socket asks
+ * hws_conn_lock_sock(), which holds a reference meanwhile.
+ */
+#ifndef _HWS_CONNECTION_H
+#define _HWS_CONNECTION_H
+
+#include <linux/llist.h>
+#include <linux/socket.h>
+#include <linux/workqueue.h>
+
+#include <hawser/hawser.h>
+
+#include "cursor.h"
+#include "proto/frame.h"
+#include "proto/read.h"
+#include "proto/write.h"
+
+struct hws_session;
+struct hws_task;
+struct netlink_ext_ack;
+struct sock;
+struct socket;
+
+enum {
+	/* PDUs without data go to TCP together, up to this many bytes */
+	HWS_OUT_HEAD = 16 * (HWS_BHS_LEN + HWS_DIGEST_LEN) + 8,
+	/* of a target's PDU other than Data-In this much is kept */
+	HWS_IN_KEEP = HWS_PING_MAX,
+	/* pings of the target that wait for their answer to be sent */
+	HWS_PONGS = 16,
+	/* sequences and such a send call takes at most */
+	HWS_OUT_VECTORS = 16,
+};
+
+/* What a login gave for a connection. */
+struct hws_conn_params {
+	u16 cid;
+	int fd;
+	bool header_digest;
+	bool data_digest;
+	u32 max_recv_data_segment_length;
+	u32 max_xmit_data_segment_length;
+	u32 exp_stat_sn;
+	u32 ping_interval;
+	u32 ping_timeout;
+	char persistent_address[HWS_ADDRESS_MAX + 1];
+	u16 persistent_port;
+};
+
+/* What is being given to TCP: headers, then the data of the last of them. */
+struct hws_out {
+	u16 head_len;
+	u16 head_off;
+	u32 data_left;
+	u32 crc;
+	u8 pad;			/* after the data */
+	bool digest;		/* after the data and its pad */
+	bool turn;		/* data went last, a command may go now */
+	bool corked;		/* TCP was told that more follows at once */
+	struct hws_task *task;	/* whose data it is; NULL: zeroes */
+	const u8 *bytes;	/* data that is not a command's */
+	struct hws_cursor cursor;
+	u8 head[HWS_OUT_HEAD];
+};
+
+/* The PDU that is being received. */
+struct hws_in {
+	struct hws_frame frame;
+	struct hws_task *task;	/* whose pages are filled, NULL: kept or sunk */
+	u32 kept;		/* bytes in @keep */
+	u32 crc;
+	bool dead;		/* the stream cannot be read on */
+	u8 *keep;		/* HWS_IN_KEEP bytes */
+};
+
+struct hws_pong {
+	__be32 ttt;
+	u8 lun[HWS_LUN_BYTES];
+};
+
+struct hws_conn {
+	struct hws_session *session;
+	u8 slot;
+	int state;			/* enum hws_conn_state, by cmpxchg */
+	u8 loss;			/* enum hws_loss */
+	u16 loss_time2wait;
+
+	struct llist_head submitted;	/* tasks, from any context */
+	struct work_struct send_work;
+	struct work_struct lost_work;
+	struct delayed_work ping_work;
+
+	spinlock_t lock;		/* @sk, addresses */
+	struct sock *sk;
+	struct socket *sock;
+	void (*saved_data_ready)(struct sock *sk);
+	void (*saved_state_change)(struct sock *sk);
+	void (*saved_error_report)(struct sock *sk);
+	void (*saved_write_space)(struct sock *sk);
+
+	unsigned long pinged;		/* jiffies, 0 not; of ping_work */
+	struct hws_conn_params params;
+	struct sockaddr_storage local;
+	struct sockaddr_storage peer;
+
+	/* data path */
+	struct list_head requests;	/* our own tasks, in order */
+	struct list_head commands;	/* waiting for a CmdSN, in order */
+	struct list_head unsolicited;	/* writes with data to send unasked */
+	struct list_head solicited;	/* writes with R2Ts to answer */
+	struct hws_out out;
+	struct hws_in in;
+	struct hws_read_rules read_rules;
+	struct hws_write_rules write_rules;
+	u32 exp_stat_sn;
+	struct hws_task *tmf_active;	/* one immediate function at a time */
+	struct hws_task *ping_active;	/* one other immediate request */
+	struct hws_pong pongs[HWS_PONGS];
+	u8 pong_head;
+	u8 pong_count;
+	bool send_blocked;		/* the socket was full */
+	unsigned long last_recv;	/* jiffies */
+	u64 stats[HWS_CONN_STAT_MAX + 1];
+	u64 session_stats[HWS_SESSION_STAT_MAX + 1];
+};
+
+/* Life: connection.c */
+struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot);
+void hws_conn_free(struct hws_conn *conn);
+int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
+		   struct netlink_ext_ack *extack);
+void hws_conn_kill(struct hws_conn *conn, bool clean);
+void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss);
+struct sock *hws_conn_lock_sock(struct hws_conn *conn);
+void hws_conn_unlock_sock(struct sock *sk);
+struct hws_conn *hws_conn_any(struct hws_session *session);
+int hws_socket_prepare(int fd, struct netlink_ext_ack *extack);
+
+/* Sending: send.c, and out.c for the PDUs */
+void hws_send_work(struct work_struct *work);
+void hws_send_kick(struct hws_conn *conn);
+void hws_conn_submit(struct hws_conn *conn, struct hws_task *task, bool kick);
+void hws_conn_take_submitted(struct hws_conn *conn);
+void hws_out_fill(struct hws_conn *conn);
+bool hws_out_pending(const struct hws_conn *conn);
+
+/* Receiving: receive.c; what the PDUs mean: response.c */
+void hws_receive(struct hws_conn *conn, struct sock *sk);
+enum hws_violation hws_response_header(struct hws_conn *conn);
+enum hws_violation hws_response_pdu(struct hws_conn *conn);
+
+
+/* Keepalive: ping.c */
+void hws_ping_start(struct hws_conn *conn);
+void hws_ping_stop(struct hws_conn *conn);
+void hws_ping_work(struct work_struct *work);
+
+#endif /* _HWS_CONNECTION_H */

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The midlayer's error handling: a command timed out. Each step of the ladder
+ * is logged:
+ *	ABORT TASK on the command's connection,
+ *	LOGICAL UNIT RESET,
+ *	TARGET WARM RESET,
+ *	and, when the target answers none of these, a new session.
+ *
+ * While no connection is up there is nothing to handle: recovery does not wait
+ * for the midlayer, so the midlayer waits for recovery.
+ */
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_device.h>
+#include <scsi/scsi_eh.h>
+#include <scsi/scsi_host.h>
+
+#include "command.h"
+#include "connection.h"
+#include "log.h"
+#include "session.h"
+#include "stats.h"
+
+/* Any context. */
+hws_eh_timed_out_t hws_eh_timed_out(struct scsi_cmnd *sc)
+{
+	struct hws_session *session = hws_session_of(sc->device->host);
+	struct hws_conn *conn;
+	bool up;
+
+	rcu_read_lock();
+	conn = hws_conn_any(session);
+	up = conn != NULL;
+	rcu_read_unlock();
+
+	/* Recovering: the command's time does not run. */
+	if (!up && hws_session_state(session) == HWS_SESSION_FAILED)
+		return HWS_EH_RESET_TIMER;
+	HWS_COUNT_SESSION(session, TIMEOUTS, 1);
+	return HWS_EH_NOT_HANDLED;
+}
+
+enum abort_step { ABORT_LOST, ABORT_GONE, ABORT_SENT };
+
+/* What is there to abort? An unsent command is simply dropped. */
+static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
+				   struct hws_conn *conn,
+				   struct hws_tmf_args *args)
+{
+	struct sock *sk = hws_conn_lock_sock(conn);
+	enum abort_step step = ABORT_GONE;
+
+	if (!sk)
+		return ABORT_LOST;
+	hws_conn_take_submitted(conn);
+	if (task->sc == sc && READ_ONCE(task->conn) == conn) {
+		if (task->state == HWS_TASK_ACTIVE) {
+			args->ref_tag = task->tag;
+			args->ref_cmd_sn = task->cmd_sn;
+			step = ABORT_SENT;
+		} else {
+			hws_task_forget(task);
+		}
+	}
+	hws_conn_unlock_sock(sk);
+	return step;
+}
+
+/* The target is done with the task; so are we, if its status did not come. */
+static void abort_finish(struct hws_task *task, struct scsi_cmnd *sc,
+			 struct hws_conn *conn, u32 tag)
+{
+	struct sock *sk = hws_conn_lock_sock(conn);
+
+	if (!sk)
+		return;
+	if (task->sc == sc && READ_ONCE(task->conn) == conn &&
+	    task->tag == tag && task->state == HWS_TASK_ACTIVE)
+		hws_task_forget(task);
+	hws_conn_unlock_sock(sk);
+}
+
+int hws_eh_abort(struct scsi_cmnd *sc)
+{
+	struct hws_session *session = hws_session_of(sc->device->host);
+	struct hws_task *task = &session->tasks[scsi_cmd_to_rq(sc)->tag];
+	struct hws_tmf_args args = {
+		.function = HWS_TMF_ABORT_TASK,
+		.timeout = session->config.abort_tmo,
+	};
+	struct scsi_lun lun;
+	struct hws_conn *conn;
+	u8 response = 0;
+	int ret;
+
+	ret = hws_session_wait_usable(session);
+	if (ret)
+		return FAST_IO_FAIL;
+
+	/* Connections live as long as their session, which the device holds. */
+	conn = READ_ONCE(task->conn);
+	if (!conn)
+		return SUCCESS;
+	int_to_scsilun(sc->device->lun, &lun);
+	args.lun = lun.scsi_lun;
+
+	switch (abort_begin(task, sc, conn, &args)) {
+	case ABORT_LOST:
+		hws_recovery_flush(session);
+		return SUCCESS;
+	case ABORT_GONE:
+		return SUCCESS;
+	case ABORT_SENT:
+		break;
+	}
+	HWS_COUNT_SESSION(session, ABORTS, 1);
+	ret = hws_tmf(session, conn, &args, &response);
+	if (ret == -ECONNRESET || ret == -ENOTCONN) {
+		/* The loss hands the command back; not before, may we. */
+		hws_recovery_flush(session);
+		return SUCCESS;
+	}
+	/* "No such task" too: its status, if it came, came before. */
+	if (!ret && (response == HWS_TMF_RSP_COMPLETE ||
+		     response == HWS_TMF_RSP_NO_TASK)) {
+		abort_finish(task, sc, conn, args.ref_tag);
+		hws_notice(session, "LUN %llu: a command timed out and was aborted (CDB %*ph)",
+			   sc->device->lun, sc->cmd_len, sc->cmnd);
+		return SUCCESS;
+	}
+	hws_warn(session, "LUN %llu: ABORT TASK failed (%s %d)",
+		 sc->device->lun, ret ? "error" : "response", ret ?: response);
+	return FAILED;
+}
+
+static int reset(struct scsi_cmnd *sc, u8 function, unsigned int timeout,
+		 const char *name)
+{
+	struct hws_session *session = hws_session_of(sc->device->host);
+	struct hws_tmf_args args = { .function = function, .timeout = timeout };
+	struct hws_conn *conn;
+	struct scsi_lun lun;
+	u8 response = 0;
+	int ret;
+
+	if (hws_session_wait_usable(session))
+		return FAST_IO_FAIL;
+	rcu_read_lock();
+	conn = hws_conn_any(session);
+	rcu_read_unlock();
+	if (!conn)
+		return FAILED;
+	if (function == HWS_TMF_LU_RESET) {
+		int_to_scsilun(sc->device->lun, &lun);
+		args.lun = lun.scsi_lun;
+	}
+	hws_notice(session, "LUN %llu: %s", sc->device->lun, name);
+	ret = hws_tmf(session, conn, &args, &response);
+	if (!ret && response == HWS_TMF_RSP_COMPLETE)
+		return SUCCESS;
+	if (ret == -ECONNRESET || ret == -ENOTCONN) {
+		hws_recovery_flush(session);
+		return hws_session_wait_usable(session) ? FAST_IO_FAIL :
+							  SUCCESS;
+	}
+	hws_warn(session, "LUN %llu: %s failed (%s %d)", sc->device->lun, name,
+		 ret ? "error" : "response", ret ?: response);
+	return FAILED;
+}
+
+int hws_eh_device_reset(struct scsi_cmnd *sc)
+{
+	struct hws_session *session = hws_session_of(sc->device->host);
+
+	HWS_COUNT_SESSION(session, LU_RESETS, 1);
+	return reset(sc, HWS_TMF_LU_RESET, session->config.lu_reset_tmo,
+		     "LOGICAL UNIT RESET");
+}
+
+int hws_eh_target_reset(struct scsi_cmnd *sc)
+{
+	struct hws_session *session = hws_session_of(sc->device->host);
+
+	HWS_COUNT_SESSION(session, TARGET_RESETS, 1);
+	return reset(sc, HWS_TMF_TARGET_WARM_RESET,
+		     session->config.tgt_reset_tmo, "TARGET WARM RESET");
+}
+
+/* The last step: drop the connections, and wait for a new session. */
+int hws_eh_host_reset(struct scsi_cmnd *sc)
+{
+	struct hws_session *session = hws_session_of(sc->device->host);
+	unsigned int i;
+
+	hws_warn(session, "task management is not answered, logging in anew");
+	rcu_read_lock();
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference(session->conns[i]);
+
+		if (conn)
+			hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
+	}
+	rcu_read_unlock();
+	hws_recovery_flush(session);
+	return hws_session_wait_usable(session) ? FAST_IO_FAIL : SUCCESS;
+}

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The generic netlink family: each command in a function of its own. What they
+ * mean is written in the uapi header.
+ */
+#include <linux/module.h>
+#include <scsi/scsi_host.h>
+#include <scsi/scsi_transport_iscsi.h>
+
+#include "admin.h"
+#include "event.h"
+#include "main.h"
+#include "netlink.h"
+
+/* The session that a request names, with a reference. */
+static struct hws_session *session_of(struct genl_info *info)
+{
+	struct hws_session *session;
+
+	if (!info->attrs[HWS_A_SID]) {
+		GENL_SET_ERR_MSG(info, "HWS_A_SID is missing");
+		return ERR_PTR(-EINVAL);
+	}
+	session = hws_session_find(nla_get_u32(info->attrs[HWS_A_SID]));
+	if (!session) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[HWS_A_SID],
+				    "no session has this number");
+		return ERR_PTR(-ENOENT);
+	}
+	return session;
+}
+
+static int need(struct genl_info *info, int attr, const char *missing)
+{
+	if (info->attrs[attr])
+		return 0;
+	if (info->extack)
+		info->extack->_msg = missing;
+	return -EINVAL;
+}
+
+/*
+ * The connection that a request names, or any that is up. Connections live as
+ * long as their session, which the caller holds.
+ */
+static struct hws_conn *conn_of(struct hws_session *session,
+				struct genl_info *info)
+{
+	struct nlattr *nest = info->attrs[HWS_A_CONNECTION];
+	struct hws_conn *conn = NULL;
+	unsigned int i;
+	u16 cid = 0;
+	int ret;
+
+	if (nest) {
+		ret = hws_parse_conn_cid(nest, &cid, info->extack);
+		if (ret)
+			return ERR_PTR(ret);
+	}
+	rcu_read_lock();
+	if (!nest)
+		conn = hws_conn_any(session);
+	for (i = 0; nest && !conn && i < HWS_CONNECTIONS_MAX; i++) {
+		conn = rcu_dereference(session->conns[i]);
+		if (conn && conn->params.cid != cid)
+			conn = NULL;
+	}
+	rcu_read_unlock();
+	if (!conn && nest) {
+		NL_SET_ERR_MSG_ATTR(info->extack, nest,
+				    "the session has no connection with this CID");
+		return ERR_PTR(-ENOENT);
+	}
+	if (!conn) {
+		GENL_SET_ERR_MSG(info,
+				 "the session has no connection that is up");
+		return ERR_PTR(-ENOTCONN);
+	}
+	return conn;
+}
+
+static struct sk_buff *reply_begin(struct genl_info *info, void **header)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	*header = genlmsg_put_reply(skb, info, &hws_genl_family, 0,
+				    info->genlhdr->cmd);
+	if (*header)
+		return skb;
+	nlmsg_free(skb);
+	return NULL;
+}
+
+static int reply_end(struct sk_buff *skb, void *header, struct genl_info *info,
+		     int ret)
+{
+	if (ret) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, header);
+	return genlmsg_reply(skb, info);
+}
+
+static int put_generation(struct sk_buff *skb)
+{
+	return nla_put_u64_64bit(skb, HWS_A_GENERATION,
+				 atomic64_read(&hws_generation), HWS_A_PAD);
+}
+
+static int get_info(struct sk_buff *request, struct genl_info *info)
+{
+	struct sk_buff *skb;
+	void *header;
+
+	skb = reply_begin(info, &header);
+	if (!skb)
+		return -ENOMEM;
+	return reply_end(skb, header, info,
+			 nla_put_u32(skb, HWS_A_ABI, HWS_ABI) ||
+			 nla_put_string(skb, HWS_A_MODULE_VERSION,
+					HWS_VERSION) ||
+			 put_generation(skb));
+}
+
+static int socket_prepare(struct sk_buff *request, struct genl_info *info)
+{
+	int ret = need(info, HWS_A_FD, "HWS_A_FD is missing");
+
+	return ret ?: hws_socket_prepare(nla_get_u32(info->attrs[HWS_A_FD]),
+					 info->extack);
+}
+
+struct new_session {
+	struct hws_session_config config;
+	struct hws_session_params params;
+	struct hws_conn_params conn;
+};
+
+static struct hws_session *session_create(struct new_session *n,
+					  struct genl_info *info)
+{
+	int ret;
+
+	ret = hws_parse_session_new(info->attrs[HWS_A_SESSION], &n->config,
+				    &n->params, info->extack);
+	if (!ret)
+		ret = hws_parse_conn_adopt(info->attrs[HWS_A_CONNECTION],
+					   &n->conn, info->extack);
+	if (ret)
+		return ERR_PTR(ret);
+	return hws_session_create(&n->config, &n->params, &n->conn,
+				  info->extack);
+}
+
+static int session_new(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session;
+	struct new_session *n;
+	struct sk_buff *skb;
+	void *header;
+	int ret;
+
+	ret = need(info, HWS_A_SESSION, "HWS_A_SESSION is missing");
+	if (!ret)
+		ret = need(info, HWS_A_CONNECTION,
+			   "HWS_A_CONNECTION is missing");
+	if (ret)
+		return ret;
+
+	/* The reply first: after the session exists nothing may fail. */
+	skb = reply_begin(info, &header);
+	n = kzalloc(sizeof(*n), GFP_KERNEL);
+	if (!skb || !n) {
+		ret = -ENOMEM;
+		goto fail;
+	}
+	session = session_create(n, info);
+	kfree(n);
+	n = NULL;
+	if (IS_ERR(session)) {
+		ret = PTR_ERR(session);
+		goto fail;
+	}
+	ret = reply_end(skb, header, info,
+			nla_put_u32(skb, HWS_A_SID, session->sid) ||
+			nla_put_u32(skb, HWS_A_HOST,
+				    session->shost->host_no));
+	hws_session_put(session);
+	return ret;
+fail:
+	kfree(n);
+	nlmsg_free(skb);
+	return ret;
+}
+
+static int one_session(struct genl_info *info,
+		       int (*fill)(struct sk_buff *, struct hws_session *))
+{
+	struct hws_session *session = session_of(info);
+	struct sk_buff *skb;
+	void *header;
+	int ret = -ENOMEM;
+
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	skb = reply_begin(info, &header);
+	if (skb)
+		ret = reply_end(skb, header, info,
+				put_generation(skb) || fill(skb, session));
+	hws_session_put(session);
+	return ret;
+}
+
+/* cb->args[0]: the lowest number not told yet. */
+static int all_sessions(struct sk_buff *skb, struct netlink_callback *cb,
+			int (*fill)(struct sk_buff *, struct hws_session *))
+{
+	const struct genlmsghdr *request = nlmsg_data(cb->nlh);
+	struct hws_session *session;
+	int told = 0;
+
+	cb->seq = (u32)atomic64_read(&hws_generation);
+	while ((session = hws_session_next(cb->args[0]))) {
+		void *header;
+		int ret = -EMSGSIZE;
+
+		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
+				     cb->nlh->nlmsg_seq, &hws_genl_family,
+				     NLM_F_MULTI, request->cmd);
+		if (header) {
+			genl_dump_check_consistent(cb, header);
+			if (!put_generation(skb))
+				ret = fill(skb, session);
+			if (ret)
+				genlmsg_cancel(skb, header);
+			else
+				genlmsg_end(skb, header);
+		}
+		if (!ret)
+			cb->args[0] = (unsigned long)session->sid + 1;
+		hws_session_put(session);
+		if (ret)
+			return told ? skb->len : ret;
+		told++;
+	}
+	return skb->len;
+}
+
+static int session_get(struct sk_buff *request, struct genl_info *info)
+{
+	return one_session(info, hws_fill_session);
+}
+
+static int session_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return all_sessions(skb, cb, hws_fill_session);
+}
+
+static int stats_get(struct sk_buff *request, struct genl_info *info)
+{
+	return one_session(info, hws_fill_stats);
+}
+
+static int stats_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return all_sessions(skb, cb, hws_fill_stats);
+}
+
+static void change_session(struct hws_session *session, struct nlattr **tb)
+{
+	struct hws_session_config *c = &session->config;
+
+	if (tb[HWS_SESSION_A_RECOVERY_TMO])
+		WRITE_ONCE(session->cls->recovery_tmo,
+			   nla_get_s32(tb[HWS_SESSION_A_RECOVERY_TMO]));
+	if (tb[HWS_SESSION_A_ABORT_TMO])
+		WRITE_ONCE(c->abort_tmo,
+			   nla_get_u32(tb[HWS_SESSION_A_ABORT_TMO]));
+	if (tb[HWS_SESSION_A_LU_RESET_TMO])
+		WRITE_ONCE(c->lu_reset_tmo,
+			   nla_get_u32(tb[HWS_SESSION_A_LU_RESET_TMO]));
+	if (tb[HWS_SESSION_A_TGT_RESET_TMO])
+		WRITE_ONCE(c->tgt_reset_tmo,
+			   nla_get_u32(tb[HWS_SESSION_A_TGT_RESET_TMO]));
+}
+
+static void change_conn(struct hws_conn *conn, struct nlattr **tb)
+{
+	if (tb[HWS_CONN_A_PING_INTERVAL])
+		WRITE_ONCE(conn->params.ping_interval,
+			   nla_get_u32(tb[HWS_CONN_A_PING_INTERVAL]));
+	if (tb[HWS_CONN_A_PING_TIMEOUT])
+		WRITE_ONCE(conn->params.ping_timeout,
+			   nla_get_u32(tb[HWS_CONN_A_PING_TIMEOUT]));
+	if (READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN)
+		hws_ping_start(conn);
+}
+
+static int session_set(struct sk_buff *request, struct genl_info *info)
+{
+	struct nlattr *session_tb[HWS_SESSION_A_MAX + 1] = {};
+	struct nlattr *conn_tb[HWS_CONN_A_MAX + 1] = {};
+	struct hws_session *session = session_of(info);
+	struct hws_conn *conn = NULL;
+	int ret = 0;
+
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	if (info->attrs[HWS_A_SESSION])
+		ret = hws_parse_session_set(info->attrs[HWS_A_SESSION],
+					    session_tb, info->extack);
+	if (!ret && info->attrs[HWS_A_CONNECTION]) {
+		ret = hws_parse_conn_set(info->attrs[HWS_A_CONNECTION], conn_tb,
+					 info->extack);
+		if (!ret) {
+			conn = conn_of(session, info);
+			ret = PTR_ERR_OR_ZERO(conn);
+		}
+	}
+	if (!ret) {
+		change_session(session, session_tb);
+		if (conn)
+			change_conn(conn, conn_tb);
+		atomic64_inc(&hws_generation);
+	}
+	hws_session_put(session);
+	return ret;
+}
+
+static int session_del(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session = session_of(info);
+	int ret;
+
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	ret = hws_session_delete(session);
+	hws_session_put(session);
+	return ret;
+}
+
+static int fill_reservation(struct sk_buff *skb, struct hws_session *session,
+			    u16 cid, u64 cookie)
+{
+	struct nlattr *nest;
+
+	if (nla_put_u64_64bit(skb, HWS_A_COOKIE, cookie, HWS_A_PAD))
+		return -EMSGSIZE;
+	nest = nla_nest_start(skb, HWS_A_SESSION);
+	if (!nest ||
+	    nla_put_u32(skb, HWS_SESSION_A_CMD_SN,
+			atomic_read(&session->cmd_sn)) ||
+	    nla_put_u16(skb, HWS_SESSION_A_TSIH, session->params.tsih))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	nest = nla_nest_start(skb, HWS_A_CONNECTION);
+	if (!nest || nla_put_u16(skb, HWS_CONN_A_CID, cid) ||
+	    nla_put_u32(skb, HWS_CONN_A_EXP_STAT_SN, READ_ONCE(
+			rcu_dereference_raw(session->conns[0])->exp_stat_sn)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int conn_reserve(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session;
+	struct sk_buff *skb;
+	void *header;
+	u64 cookie;
+	u16 cid;
+	int ret;
+
+	ret = need(info, HWS_A_ADOPT_KIND, "HWS_A_ADOPT_KIND is missing");
+	if (!ret)
+		ret = need(info, HWS_A_CONNECTION,
+			   "HWS_A_CONNECTION is missing");
+	if (!ret)
+		ret = hws_parse_conn_cid(info->attrs[HWS_A_CONNECTION], &cid,
+					 info->extack);
+	if (ret)
+		return ret;
+	session = session_of(info);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	skb = reply_begin(info, &header);
+	ret = -ENOMEM;
+	if (skb) {
+		ret = hws_session_reserve(session,
+				nla_get_u8(info->attrs[HWS_A_ADOPT_KIND]), cid,
+				&cookie, info->extack);
+		if (ret)
+			nlmsg_free(skb);
+		else
+			ret = reply_end(skb, header, info,
+					fill_reservation(skb, session, cid,
+							 cookie));
+	}
+	hws_session_put(session);
+	return ret;
+}
+
+static int conn_release(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session;
+	int ret = need(info, HWS_A_COOKIE, "HWS_A_COOKIE is missing");
+
+	if (ret)
+		return ret;
+	session = session_of(info);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	ret = hws_session_release(session,
+				  nla_get_u64(info->attrs[HWS_A_COOKIE]));
+	hws_session_put(session);
+	return ret;
+}
+
+static int conn_adopt(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session_params params;
+	struct hws_conn_params *conn;
+	struct hws_session *session;
+	int ret;
+
+	ret = need(info, HWS_A_COOKIE, "HWS_A_COOKIE is missing");
+	if (!ret)
+		ret = need(info, HWS_A_SESSION, "HWS_A_SESSION is missing");
+	if (!ret)
+		ret = need(info, HWS_A_CONNECTION,
+			   "HWS_A_CONNECTION is missing");
+	if (ret)
+		return ret;
+	conn = kzalloc(sizeof(*conn), GFP_NOIO);
+	if (!conn)
+		return -ENOMEM;
+	ret = hws_parse_session_adopt(info->attrs[HWS_A_SESSION], &params,
+				      info->extack);
+	if (!ret)
+		ret = hws_parse_conn_adopt(info->attrs[HWS_A_CONNECTION], conn,
+					   info->extack);
+	if (!ret) {
+		session = session_of(info);
+		ret = PTR_ERR_OR_ZERO(session);
+	}
+	if (!ret) {
+		ret = hws_session_adopt(session,
+					nla_get_u64(info->attrs[HWS_A_COOKIE]),
+					&params, conn, info->extack);
+		hws_session_put(session);
+	}
+	kfree(conn);
+	return ret;
+}
+
+static int conn_drop(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session;
+	struct hws_conn *conn;
+	int ret = need(info, HWS_A_CONNECTION, "HWS_A_CONNECTION is missing");
+
+	if (ret)
+		return ret;
+	session = session_of(info);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	conn = conn_of(session, info);
+	ret = PTR_ERR_OR_ZERO(conn);
+	if (!ret && READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN)
+		ret = -ENOTCONN;
+	if (!ret)
+		hws_conn_lost(conn, HWS_LOSS_ADMIN);
+	hws_session_put(session);
+	return ret;
+}
+
+static int ping(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session;
+	struct hws_conn *conn;
+	u32 id, size;
+	int ret;
+
+	ret = need(info, HWS_A_PING, "HWS_A_PING is missing");
+	if (!ret)
+		ret = hws_parse_ping(info->attrs[HWS_A_PING], &id, &size,
+				     info->extack);
+	if (ret)
+		return ret;
+	session = session_of(info);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	conn = conn_of(session, info);
+	ret = PTR_ERR_OR_ZERO(conn);
+	if (!ret)
+		ret = hws_admin_ping(session, conn, id, size);
+	hws_session_put(session);
+	return ret;
+}
+
+static int tmf(struct sk_buff *request, struct genl_info *info)
+{
+	u8 function, lun[HWS_LUN_LEN];
+	struct hws_session *session;
+	struct hws_conn *conn;
+	bool has_lun;
+	u32 id;
+	int ret;
+
+	ret = need(info, HWS_A_TMF, "HWS_A_TMF is missing");
+	if (!ret)
+		ret = hws_parse_tmf(info->attrs[HWS_A_TMF], &id, &function, lun,
+				    &has_lun, info->extack);
+	if (ret)
+		return ret;
+	session = session_of(info);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	conn = conn_of(session, info);
+	ret = PTR_ERR_OR_ZERO(conn);
+	if (!ret)
+		ret = hws_admin_tmf(session, conn, id, function,
+				    has_lun ? lun : NULL);
+	hws_session_put(session);
+	return ret;
+}
+
+static int scan(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session = session_of(info);
+	int ret = 0;
+
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	if (hws_session_state(session) == HWS_SESSION_CLOSING) {
+		GENL_SET_ERR_MSG(info, "the session is being ended");
+		ret = -ESHUTDOWN;
+	} else {
+		hws_scan_start(session);
+	}
+	hws_session_put(session);
+	return ret;
+}
+
+#define DO(command, function)						\
+	{								\
+		.cmd = HWS_CMD_##command,				\
+		.flags = GENL_ADMIN_PERM,				\
+		.doit = function,					\
+	}
+#define DO_OR_DUMP(command, function, dump)				\
+	{								\
+		.cmd = HWS_CMD_##command,				\
+		.flags = GENL_ADMIN_PERM,				\
+		.doit = function,					\
+		.dumpit = dump,						\
+	}
+
+static const struct genl_ops ops[] = {
+	DO(GET_INFO, get_info),
+	DO(SOCKET_PREPARE, socket_prepare),
+	DO(SESSION_NEW, session_new),
+	DO_OR_DUMP(SESSION_GET, session_get, session_dump),
+	DO(SESSION_SET, session_set),
+	DO(SESSION_DEL, session_del),
+	DO(CONN_RESERVE, conn_reserve),
+	DO(CONN_RELEASE, conn_release),
+	DO(CONN_ADOPT, conn_adopt),
+	DO(CONN_DROP, conn_drop),
+	DO(PING, ping),
+	DO(TMF, tmf),
+	DO(SCAN, scan),
+	DO_OR_DUMP(STATS_GET, stats_get, stats_dump),
+};
+
+static const struct genl_multicast_group groups[] = {
+	{ .name = HWS_GENL_MCGRP_EVENTS, },
+};
+
+struct genl_family hws_genl_family __ro_after_init = {
+	.name = HWS_GENL_NAME,
+	.version = HWS_GENL_VERSION,
+	.module = THIS_MODULE,
+	.maxattr = HWS_A_MAX,
+	.policy = hws_policy,
+	.netnsok = false,
+	/* A command that waits for a lock must not hold up reconnection. */
+	.parallel_ops = true,
+	.ops = ops,
+	.n_ops = ARRAY_SIZE(ops),
+	.resv_start_op = HWS_CMD_GET_INFO,
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+};
+
+int hws_netlink_register(void)
+{
+	return genl_register_family(&hws_genl_family);
+}
+
+void hws_netlink_unregister(void)
+{
+	genl_unregister_family(&hws_genl_family);
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which PDU goes next on a connection, and what it looks like.
+ *
+ * The order: answers to the target's pings; our own requests; then data that
+ * was asked for or promised, and commands, in turn, so that neither starves the
+ * other. Unsolicited data goes in the order of its commands (RFC 7143 section
+ * 4.2.5.2) and before solicited data.
+ *
+ * PDUs without data are collected in hws_out.head; one with data closes it.
+ * Everything here runs under the socket lock.
+ */
+#include <linux/crc32c.h>
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_device.h>
+
+#include "compat/compat.h"
+#include "connection.h"
+#include "session.h"
+#include "stats.h"
+#include "task.h"
+#include "trace.h"
+
+static bool has_room(const struct hws_out *out)
+{
+	return out->head_len + HWS_BHS_LEN + HWS_DIGEST_LEN <= HWS_OUT_HEAD;
+}
+
+static union hws_header *next_header(struct hws_conn *conn)
+{
+	return (union hws_header *)(conn->out.head + conn->out.head_len);
+}
+
+/* The header is complete: count it in, with its digest. */
+static void close_header(struct hws_conn *conn)
+{
+	struct hws_out *out = &conn->out;
+
+	trace_hws_pdu_sent(conn, next_header(conn));
+	if (conn->params.header_digest) {
+		__le32 digest = cpu_to_le32(~crc32c(~0, out->head + out->head_len,
+						    HWS_BHS_LEN));
+
+		memcpy(out->head + out->head_len + HWS_BHS_LEN, &digest,
+		       sizeof(digest));
+		out->head_len += HWS_DIGEST_LEN;
+	}
+	out->head_len += HWS_BHS_LEN;
+}
+
+static void begin_data(struct hws_conn *conn, struct hws_task *task, u32 length)
+{
+	struct hws_out *out = &conn->out;
+
+	out->data_left = length;
+	out->pad = hws_pad(length);
+	out->digest = conn->params.data_digest;
+	out->crc = ~0;
+	out->task = task;
+	HWS_COUNT_CONN(conn, TX_DATA_OCTETS, length);
+}
+
+static void send_pong(struct hws_conn *conn)
+{
+	struct hws_pong *pong = &conn->pongs[conn->pong_head];
+	struct hws_nop_out *h = &next_header(conn)->nop_out;
+
+	conn->pong_head = (conn->pong_head + 1) % HWS_PONGS;
+	conn->pong_count--;
+
+	memset(h, 0, sizeof(*h));
+	h->opcode = HWS_OP_NOP_OUT | HWS_OP_IMMEDIATE;
+	h->flags = HWS_FLAG_FINAL;
+	memcpy(h->lun, pong->lun, sizeof(h->lun));
+	h->itt = cpu_to_be32(HWS_RESERVED_TAG);
+	h->ttt = pong->ttt;
+	h->cmd_sn = cpu_to_be32(atomic_read(&conn->session->cmd_sn));
+	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
+	HWS_COUNT_CONN(conn, TX_NOP_OUT, 1);
+	close_header(conn);
+}
+
+static void build_ping(struct hws_conn *conn, struct hws_task *task)
+{
+	struct hws_nop_out *h = &next_header(conn)->nop_out;
+
+	h->opcode = HWS_OP_NOP_OUT | HWS_OP_IMMEDIATE;
+	h->flags = HWS_FLAG_FINAL;
+	h->itt = cpu_to_be32(task->tag);
+	h->ttt = cpu_to_be32(HWS_RESERVED_TAG);
+	h->cmd_sn = cpu_to_be32(task->cmd_sn);
+	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
+	hws_set_data_length(next_header(conn), task->request->length);
+	task->request->began_ns = ktime_get_ns();
+	conn->ping_active = task;
+	HWS_COUNT_CONN(conn, TX_NOP_OUT, 1);
+}
+
+static void build_tmf(struct hws_conn *conn, struct hws_task *task)
+{
+	struct hws_tmf_request *h = &next_header(conn)->tmf;
+	const struct hws_request *r = task->request;
+	bool refers = r->function == HWS_TMF_ABORT_TASK;
+
+	h->opcode = HWS_OP_TMF_REQUEST | HWS_OP_IMMEDIATE;
+	h->function = HWS_FLAG_FINAL | r->function;
+	memcpy(h->lun, r->lun, sizeof(h->lun));
+	h->itt = cpu_to_be32(task->tag);
+	h->ref_itt = cpu_to_be32(refers ? r->ref_tag : HWS_RESERVED_TAG);
+	h->cmd_sn = cpu_to_be32(task->cmd_sn);
+	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
+	h->ref_cmd_sn = cpu_to_be32(refers ? r->ref_cmd_sn : 0);
+	conn->tmf_active = task;
+	HWS_COUNT_CONN(conn, TX_TMF, 1);
+}
+
+static void build_logout(struct hws_conn *conn, struct hws_task *task)
+{
+	struct hws_logout_request *h = &next_header(conn)->logout;
+
+	h->opcode = HWS_OP_LOGOUT_REQUEST | HWS_OP_IMMEDIATE;
+	h->reason = HWS_FLAG_FINAL | task->request->function;
+	h->itt = cpu_to_be32(task->tag);
+	h->cid = cpu_to_be16(task->request->cid);
+	h->cmd_sn = cpu_to_be32(task->cmd_sn);
+	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
+	HWS_COUNT_CONN(conn, TX_LOGOUT, 1);
+}
+
+/*
+ * A target promises room for one immediate task management function and one
+ * other immediate request at a time (section 4.2.2.1), so later ones wait.
+ */
+static struct hws_task *next_request(const struct hws_conn *conn)
+{
+	struct hws_task *task;
+
+	list_for_each_entry(task, &conn->requests, entry) {
+		if (task->kind == HWS_TASK_TMF && conn->tmf_active)
+			continue;
+		if (task->kind == HWS_TASK_PING && conn->ping_active)
+			continue;
+		return task;
+	}
+	return NULL;
+}
+
+/* Would hws_out_fill() find a PDU now? Another connection may be quicker. */
+bool hws_out_pending(const struct hws_conn *conn)
+{
+	const struct hws_session *session = conn->session;
+
+	return conn->pong_count || !list_empty(&conn->unsolicited) ||
+	       !list_empty(&conn->solicited) || next_request(conn) ||
+	       (!list_empty(&conn->commands) &&
+		hws_window_open(atomic_read(&session->cmd_sn),
+				atomic_read(&session->max_cmd_sn)));
+}
+
+static void send_request(struct hws_conn *conn, struct hws_task *task)
+{
+	memset(next_header(conn), 0, HWS_BHS_LEN);
+	list_del_init(&task->entry);
+	task->state = HWS_TASK_ACTIVE;
+	/* Immediate: carries the number of the next command, takes none. */
+	task->cmd_sn = atomic_read(&conn->session->cmd_sn);
+
+	switch (task->kind) {
+	case HWS_TASK_PING:
+		build_ping(conn, task);
+		break;
+	case HWS_TASK_TMF:
+		build_tmf(conn, task);
+		break;
+	case HWS_TASK_LOGOUT:
+		build_logout(conn, task);
+		break;
+	}
+	close_header(conn);
+	if (task->kind == HWS_TASK_PING && task->request->length) {
+		conn->out.bytes = task->request->data;
+		begin_data(conn, task, task->request->length);
+	}
+}
+
+static void push_sequence(struct hws_task *task, u32 offset, u32 length)
+{
+	struct hws_sequence_ring *ring = &task->sequences;
+	struct hws_sequence *seq =
+		&ring->at[(ring->head + ring->count) % ring->size];
+
+	seq->offset = offset;
+	seq->left = length;
+	seq->ttt = HWS_RESERVED_TAG;
+	ring->count++;
+}
+
+/* The next command, if the window lets it; false if not. */
+static bool send_command(struct hws_conn *conn)
+{
+	struct hws_task *task = list_first_entry(&conn->commands,
+						 struct hws_task, entry);
+	struct hws_scsi_command *h = &next_header(conn)->command;
+	struct hws_session *session = conn->session;
+	struct scsi_cmnd *sc = task->sc;
+	struct hws_write_plan plan = { 0, 0 };
+	u32 length = scsi_bufflen(sc);
+	u8 flags = 0;
+
+	if (!hws_window_take(session, &task->cmd_sn))
+		return false;
+
+	list_del_init(&task->entry);
+	task->state = HWS_TASK_ACTIVE;
+
+	if (length && sc->sc_data_direction == DMA_TO_DEVICE) {
+		plan = hws_write_init(&task->write, length, &conn->write_rules,
+				      session->extents ?
+				      &session->extents[task->index] : NULL);
+		flags = HWS_COMMAND_WRITE;
+		HWS_COUNT_ON(conn, WRITE_OCTETS, length);
+	} else {
+		if (sc->sc_data_direction != DMA_FROM_DEVICE)
+			length = 0;
+		hws_read_init(&task->read, length, session->extents ?
+			      &session->extents[task->index] : NULL);
+		if (length)
+			flags = HWS_COMMAND_READ;
+		HWS_COUNT_ON(conn, READ_OCTETS, length);
+	}
+	if (!plan.unsolicited)
+		flags |= HWS_FLAG_FINAL;
+
+	memset(h, 0, offsetof(struct hws_scsi_command, lun));
+	h->opcode = HWS_OP_SCSI_COMMAND;
+	h->flags = flags | HWS_COMMAND_ATTR_SIMPLE;
+	hws_set_data_length(next_header(conn), plan.immediate);
+	int_to_scsilun(sc->device->lun, (struct scsi_lun *)h->lun);
+	h->itt = cpu_to_be32(task->tag);
+	h->expected_length = cpu_to_be32(length);
+	h->cmd_sn = cpu_to_be32(task->cmd_sn);
+	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
+	memcpy(h->cdb, sc->cmnd, sc->cmd_len);
+	memset(h->cdb + sc->cmd_len, 0, HWS_CDB_LEN - sc->cmd_len);
+	close_header(conn);
+	HWS_COUNT_CONN(conn, TX_SCSI_COMMAND, 1);
+	HWS_COUNT_ON(conn, COMMANDS, 1);
+
+	if (plan.immediate) {
+		hws_cursor_init(&conn->out.cursor, scsi_sglist(sc));
+		begin_data(conn, task, plan.immediate);
+	}
+	if (plan.unsolicited) {
+		push_sequence(task, plan.immediate, plan.unsolicited);
+		list_add_tail(&task->data_entry, &conn->unsolicited);
+	}
+	return true;
+}
+
+/* The next Data-Out of the task at the front of @list. */
+static void send_data_out(struct hws_conn *conn, struct list_head *list)
+{
+	struct hws_task *task = list_first_entry(list, struct hws_task,
+						 data_entry);
+	struct hws_sequence_ring *ring = &task->sequences;
+	struct hws_sequence *seq = &ring->at[ring->head];
+	union hws_header *h = next_header(conn);
+	u32 length, offset = seq->offset;
+
+	length = hws_write_data_out(&task->write, &conn->write_rules, seq, h);
+	int_to_scsilun(task->sc->device->lun,
+		       (struct scsi_lun *)h->data_out.lun);
+	h->data_out.itt = cpu_to_be32(task->tag);
+	h->data_out.exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
+	close_header(conn);
+	HWS_COUNT_CONN(conn, TX_DATA_OUT, 1);
+
+	/* Within a task mostly in order: go on from where it stood. */
+	conn->out.cursor = task->cursor;
+	hws_cursor_seek(&conn->out.cursor, offset);
+	begin_data(conn, task, length);
+
+	if (!seq->left) {
+		ring->head = (ring->head + 1) % ring->size;
+		ring->count--;
+		list_del_init(&task->data_entry);
+		if (ring->count)
+			list_add_tail(&task->data_entry, &conn->solicited);
+	}
+}
+
+/* One more PDU; false when there is none that may go now. */
+static bool add_pdu(struct hws_conn *conn)
+{
+	struct hws_task *request;
+	struct list_head *data;
+
+	if (conn->pong_count) {
+		send_pong(conn);
+		return true;
+	}
+	request = next_request(conn);
+	if (request) {
+		send_request(conn, request);
+		return true;
+	}
+
+	data = !list_empty(&conn->unsolicited) ? &conn->unsolicited :
+						 &conn->solicited;
+	if (list_empty(data) || conn->out.turn) {
+		conn->out.turn = false;
+		if (!list_empty(&conn->commands) && send_command(conn))
+			return true;
+	}
+	if (list_empty(data))
+		return false;
+	send_data_out(conn, data);
+	conn->out.turn = true;
+	return true;
+}
+
+/**
+ * hws_out_fill - build what goes to TCP next
+ * @conn: the connection, socket locked, with nothing of the last left over but
+ *	the trailer of its data
+ *
+ * Adds PDUs until one has data, no room is left or there are no more.
+ */
+void hws_out_fill(struct hws_conn *conn)
+{
+	struct hws_out *out = &conn->out;
+
+	while (!out->data_left && has_room(out))
+		if (!add_pdu(conn))
+			break;
+}

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Session recovery, the step of the ladder that error recovery level 0 has.
+ *
+ * A connection is lost: the session fails, its devices are blocked by the
+ * transport class, which also starts the recovery time-out; the socket is
+ * killed and its commands go back to be queued again. The daemon hears of it,
+ * logs in anew and hands over the new socket: the session is active again and
+ * the devices go on. When the time-out passes before that, I/O fails until a
+ * connection is back.
+ */
+#include <linux/netlink.h>
+#include <scsi/scsi_device.h>
+#include <scsi/scsi_host.h>
+#include <scsi/scsi_transport_iscsi.h>
+
+#include "connection.h"
+#include "event.h"
+#include "log.h"
+#include "main.h"
+#include "recovery.h"
+#include "session.h"
+#include "stats.h"
+#include "trace.h"
+
+static const char *const loss_texts[] = {
+	[HWS_LOSS_CLOSED] = "the target closed it",
+	[HWS_LOSS_RESET] = "TCP reported an error",
+	[HWS_LOSS_PING] = "a ping was not answered",
+	[HWS_LOSS_PROTOCOL] = "the target broke the protocol",
+	[HWS_LOSS_HEADER_DIGEST] = "a header digest was wrong",
+	[HWS_LOSS_DATA_DIGEST] = "a data digest was wrong",
+	[HWS_LOSS_REJECT] = "the target rejected a PDU",
+	[HWS_LOSS_ASYNC_LOGOUT] = "the target asked for a logout",
+	[HWS_LOSS_ASYNC_DROP] = "the target dropped it",
+	[HWS_LOSS_TASK_MANAGEMENT] = "task management was not answered",
+	[HWS_LOSS_ADMIN] = "the administrator dropped it",
+	[HWS_LOSS_MEMORY] = "no memory to send",
+};
+
+/* CLOSING is for good; expiry only follows failure. */
+static bool may_change(u8 from, u8 to)
+{
+	if (from == HWS_SESSION_CLOSING)
+		return false;
+	return to != HWS_SESSION_EXPIRED || from == HWS_SESSION_FAILED;
+}
+
+/* Any context. Returns whether the state is @state because of this call. */
+bool hws_session_set_state(struct hws_session *session, u8 state)
+{
+	unsigned long flags;
+	bool changes;
+	u8 old;
+
+	spin_lock_irqsave(&session->lock, flags);
+	old = session->state;
+	changes = old != state && may_change(old, state);
+	if (changes)
+		WRITE_ONCE(session->state, state);
+	spin_unlock_irqrestore(&session->lock, flags);
+	if (!changes)
+		return false;
+	trace_hws_session_state(session, old, state);
+	wake_up_all(&session->state_wait);
+	hws_event_state(session, state);
+	return true;
+}
+
+/**
+ * hws_conn_lost - a connection cannot be used any more
+ * @conn: the connection
+ * @loss: why
+ *
+ * Any context, any number of times: the first one counts.
+ */
+void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss)
+{
+	int old = READ_ONCE(conn->state);
+
+	do {
+		if (old != HWS_CONN_LOGGED_IN && old != HWS_CONN_IN_LOGOUT)
+			return;
+	} while (!try_cmpxchg(&conn->state, &old, HWS_CONN_CLEANUP));
+
+	trace_hws_conn_state(conn, old, HWS_CONN_CLEANUP);
+	conn->loss = loss;
+	hws_session_get(conn->session);
+	if (!queue_work(hws_recovery_wq, &conn->lost_work))
+		hws_session_put(conn->session);
+}
+
+/**
+ * hws_conn_leave - log out of a connection because the target asked for it
+ * @conn: the connection, under its socket lock
+ * @time2wait: seconds until the next login
+ *
+ * The answer to the Logout, or the target's patience ending, is the loss.
+ */
+void hws_conn_leave(struct hws_conn *conn, u16 time2wait)
+{
+	int state = HWS_CONN_LOGGED_IN;
+	struct hws_task *task;
+
+	conn->loss_time2wait = time2wait;
+	if (!try_cmpxchg(&conn->state, &state, HWS_CONN_IN_LOGOUT))
+		return;
+	trace_hws_conn_state(conn, state, HWS_CONN_IN_LOGOUT);
+	task = hws_request_get(conn->session, HWS_TASK_LOGOUT);
+	if (!task) {
+		hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
+		return;
+	}
+	task->request->function = HWS_LOGOUT_CLOSE_SESSION;
+	task->request->cid = conn->params.cid;
+	task->request->abandoned = true;
+	task->request->leave = true;
+	if (hws_request_submit(task, conn, true)) {
+		hws_request_put(task);
+		hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
+	}
+}
+
+void hws_conn_lost_work(struct work_struct *work)
+{
+	struct hws_conn *conn = container_of(work, struct hws_conn, lost_work);
+	struct hws_session *session = conn->session;
+
+	mutex_lock(&session->control);
+	if (READ_ONCE(conn->state) == HWS_CONN_CLEANUP) {
+		hws_warn(session, "connection %u is lost: %s", conn->params.cid,
+			 loss_texts[conn->loss]);
+		HWS_COUNT_SESSION(session, CONNECTION_LOSSES, 1);
+		session->last_loss = conn->loss;
+		/* Commands wait from here on; a closing session fails them. */
+		if (hws_session_set_state(session, HWS_SESSION_FAILED))
+			iscsi_block_session(session->cls);
+		hws_conn_kill(conn, false);
+		hws_event_lost(conn, conn->loss, conn->loss_time2wait);
+	}
+	mutex_unlock(&session->control);
+	hws_session_put(session);
+}
+
+/* Losses that were noticed before this call have been dealt with after it. */
+void hws_recovery_flush(struct hws_session *session)
+{
+	struct hws_conn *conn = rcu_dereference_raw(session->conns[0]);
+
+	flush_work(&conn->lost_work);
+	mutex_lock(&session->control);
+	mutex_unlock(&session->control);
+}
+
+static bool settled(struct hws_session *session)
+{
+	return hws_session_state(session) != HWS_SESSION_FAILED;
+}
+
+/**
+ * hws_session_wait_usable - wait until recovery has ended one way or the other
+ * @session: the session
+ *
+ * Return: 0 when a connection is up, -EIO when I/O fails.
+ */
+int hws_session_wait_usable(struct hws_session *session)
+{
+	bool up;
+
+	wait_event(session->state_wait, settled(session));
+	rcu_read_lock();
+	up = hws_conn_any(session);
+	rcu_read_unlock();
+	if (hws_session_state(session) == HWS_SESSION_ACTIVE)
+		return 0;
+	return hws_session_state(session) == HWS_SESSION_CLOSING && up ? 0 :
+									 -EIO;
+}
+
+/* The class's recovery time-out passed; its devices fail I/O from now on. */
+void hws_session_recovery_timed_out(struct hws_session *session)
+{
+	if (hws_session_set_state(session, HWS_SESSION_EXPIRED))
+		HWS_COUNT_SESSION(session, EXPIRIES, 1);
+}
+
+/**
+ * hws_session_reserve - announce a login for a live session
+ * @session: the session
+ * @kind: enum hws_adopt_kind
+ * @cid: the connection's CID
+ * @cookie: to quote at the hand-over
+ * @extack: says what is refused
+ */
+int hws_session_reserve(struct hws_session *session, u8 kind, u16 cid,
+			u64 *cookie, struct netlink_ext_ack *extack)
+{
+	static atomic64_t cookies = ATOMIC64_INIT(0);
+	int ret = 0;
+
+	if (kind != HWS_ADOPT_SESSION) {
+		NL_SET_ERR_MSG(extack,
+			       "only session reinstatement is supported");
+		return -EOPNOTSUPP;
+	}
+	mutex_lock(&session->control);
+	switch (hws_session_state(session)) {
+	case HWS_SESSION_CLOSING:
+		NL_SET_ERR_MSG(extack, "the session is being ended");
+		ret = -ESHUTDOWN;
+		break;
+	case HWS_SESSION_ACTIVE:
+		NL_SET_ERR_MSG(extack, "the session has a connection");
+		ret = -EISCONN;
+		break;
+	default:
+		session->cookie = atomic64_inc_return(&cookies);
+		session->reserved_cid = cid;
+		*cookie = session->cookie;
+	}
+	mutex_unlock(&session->control);
+	return ret;
+}
+
+int hws_session_release(struct hws_session *session, u64 cookie)
+{
+	int ret = 0;
+
+	mutex_lock(&session->control);
+	if (!cookie || session->cookie != cookie)
+		ret = -ESTALE;
+	else
+		session->cookie = 0;
+	mutex_unlock(&session->control);
+	return ret;
+}
+
+static int check_cookie(struct hws_session *session, u64 cookie, u16 cid,
+			struct netlink_ext_ack *extack)
+{
+	if (hws_session_state(session) == HWS_SESSION_CLOSING) {
+		NL_SET_ERR_MSG(extack, "the session is being ended");
+		return -ESHUTDOWN;
+	}
+	if (!cookie || session->cookie != cookie) {
+		NL_SET_ERR_MSG(extack,
+			       "the cookie is not that of the newest reservation");
+		return -ESTALE;
+	}
+	if (session->reserved_cid != cid) {
+		NL_SET_ERR_MSG(extack, "another CID was reserved");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Under control, or before anybody knows the session. */
+int hws_session_activate(struct hws_session *session,
+			 const struct hws_session_params *params,
+			 const struct hws_conn_params *conn_params,
+			 struct netlink_ext_ack *extack)
+{
+	struct hws_conn *conn = rcu_dereference_raw(session->conns[0]);
+	int ret;
+
+	ret = hws_tasks_reserve(session, params->max_outstanding_r2t,
+				!params->data_pdu_in_order ||
+				!params->data_sequence_in_order);
+	if (ret)
+		return ret;
+	session->params = *params;
+	atomic_set(&session->cmd_sn, params->cmd_sn);
+	atomic_set(&session->exp_cmd_sn, params->exp_cmd_sn);
+	atomic_set(&session->max_cmd_sn, params->max_cmd_sn);
+	atomic_set(&session->window_waiters, 0);
+
+	ret = hws_conn_adopt(conn, conn_params, extack);
+	if (ret)
+		return ret;
+	trace_hws_conn_state(conn, HWS_CONN_IN_LOGIN, HWS_CONN_LOGGED_IN);
+	hws_session_set_state(session, HWS_SESSION_ACTIVE);
+	hws_event_up(conn);
+	iscsi_unblock_session(session->cls);
+	return 0;
+}
+
+/**
+ * hws_session_adopt - take over the connection of a reserved login
+ * @session: a session without a connection
+ * @cookie: from hws_session_reserve()
+ * @params: what the login negotiated for the session
+ * @conn_params: and for the connection
+ * @extack: says what is refused
+ */
+int hws_session_adopt(struct hws_session *session, u64 cookie,
+		      const struct hws_session_params *params,
+		      const struct hws_conn_params *conn_params,
+		      struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	mutex_lock(&session->control);
+	ret = check_cookie(session, cookie, conn_params->cid, extack);
+	if (!ret)
+		ret = hws_session_activate(session, params, conn_params,
+					   extack);
+	if (!ret) {
+		session->cookie = 0;
+		HWS_COUNT_SESSION(session, RECOVERIES, 1);
+		hws_notice(session, "connection %u is back", conn_params->cid);
+	}
+	mutex_unlock(&session->control);
+	return ret;
+}
+
+/**
+ * hws_session_fail_io - let go of devices that the class has blocked
+ * @session: a closing session without a connection
+ *
+ * Otherwise their removal would wait for I/O that waits for a connection.
+ */
+void hws_session_fail_io(struct hws_session *session)
+{
+	struct iscsi_cls_session *cls = session->cls;
+
+	if (!cancel_work_sync(&cls->block_work))
+		cancel_delayed_work_sync(&cls->recovery_work);
+	scsi_target_unblock(&cls->dev, SDEV_TRANSPORT_OFFLINE);
+}

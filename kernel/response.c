@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a target's PDUs mean, each in a function of its own: first at the header
+ * (may it be, and where does its data go), then when it is whole. Runs under
+ * the socket lock, in softirq mostly. Every function that can find fault
+ * returns the violation; the caller counts, logs and ends the connection.
+ */
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_common.h>
+#include <scsi/scsi_device.h>
+
+#include "command.h"
+#include "connection.h"
+#include "event.h"
+#include "log.h"
+#include "proto/check.h"
+#include "proto/status.h"
+#include "recovery.h"
+#include "session.h"
+#include "stats.h"
+#include "task.h"
+#include "trace.h"
+
+/* The live task of this connection that has the tag, or NULL. */
+static struct hws_task *find_task(struct hws_conn *conn, __be32 itt)
+{
+	struct hws_session *session = conn->session;
+	u32 tag = be32_to_cpu(itt);
+	struct hws_task *task;
+
+	if (hws_tag_index(tag) >= session->nr_tasks)
+		return NULL;
+	task = &session->tasks[hws_tag_index(tag)];
+	if (READ_ONCE(task->conn) != conn || task->state != HWS_TASK_ACTIVE ||
+	    task->tag != tag) {
+		HWS_COUNT_CONN(conn, UNKNOWN_TASK_TAGS, 1);
+		return NULL;
+	}
+	return task;
+}
+
+static struct hws_task *find_kind(struct hws_conn *conn, __be32 itt,
+				  enum hws_task_kind kind,
+				  enum hws_violation *v)
+{
+	struct hws_task *task = find_task(conn, itt);
+
+	*v = HWS_V_NONE;
+	if (!task)
+		*v = HWS_V_TAG;
+	else if (task->kind != kind)
+		*v = HWS_V_TAG_USE;
+	return *v ? NULL : task;
+}
+
+static bool task_writes(const struct hws_task *task)
+{
+	return task->sc->sc_data_direction == DMA_TO_DEVICE &&
+	       scsi_bufflen(task->sc);
+}
+
+static enum hws_violation data_in_header(struct hws_conn *conn,
+					 const union hws_header *h)
+{
+	struct hws_task *task;
+	enum hws_violation v;
+
+	task = find_kind(conn, h->data_in.itt, HWS_TASK_COMMAND, &v);
+	if (!task)
+		return v;
+	if (task_writes(task))
+		return HWS_V_DATA_IN_WRITE;
+	v = hws_read_data_in(&task->read, &conn->read_rules, h);
+	if (v)
+		return v;
+	hws_cursor_seek(&task->cursor, be32_to_cpu(h->data_in.offset));
+	conn->in.task = task;
+	return HWS_V_NONE;
+}
+
+/**
+ * hws_response_header - judge a header before its data is taken
+ * @conn: the connection; the header is in conn->in.frame
+ *
+ * Return: HWS_V_NONE, and conn->in.task is set when the data belongs to a
+ * command.
+ */
+enum hws_violation hws_response_header(struct hws_conn *conn)
+{
+	const union hws_header *h = &conn->in.frame.header;
+	enum hws_violation v;
+
+	trace_hws_pdu_received(conn, h);
+	v = hws_check_header(h, conn->params.max_recv_data_segment_length);
+	if (v)
+		return v;
+	/*
+	 * Below error recovery level 1 nothing may be lost on a connection, so
+	 * another StatSN than the next one means that we and the target no
+	 * longer agree on what was answered.
+	 */
+	if (hws_counts_stat_sn(h) &&
+	    be32_to_cpu(h->response.stat_sn) != conn->exp_stat_sn)
+		return HWS_V_STAT_SN;
+	if (hws_opcode(h) == HWS_OP_DATA_IN)
+		return data_in_header(conn, h);
+	return HWS_V_NONE;
+}
+
+/* Unit attentions that tell an administrator something (SPC-4, 2Ah and 3Fh). */
+static void report_unit_attention(struct hws_conn *conn, struct hws_task *task,
+				  const u8 *sense, u32 length)
+{
+	struct hws_session *session = conn->session;
+	struct scsi_sense_hdr sshdr;
+	struct scsi_lun lun;
+	const char *what;
+
+	if (!scsi_normalize_sense(sense, length, &sshdr) ||
+	    sshdr.sense_key != UNIT_ATTENTION)
+		return;
+	HWS_COUNT_ON(conn, UNIT_ATTENTIONS, 1);
+
+	if (sshdr.asc == 0x2a && sshdr.ascq == 0x09)
+		what = "the capacity changed";
+	else if (sshdr.asc == 0x3f && sshdr.ascq == 0x0e)
+		what = "the list of logical units changed";
+	else if (sshdr.asc == 0x3f && sshdr.ascq == 0x03)
+		what = "the INQUIRY data changed";
+	else if (sshdr.asc == 0x2a && sshdr.ascq == 0x01)
+		what = "the mode parameters changed";
+	else
+		return;
+	hws_notice(session, "LUN %llu: %s; a rescan will show it",
+		   task->sc->device->lun, what);
+	int_to_scsilun(task->sc->device->lun, &lun);
+	hws_event_unit_attention(session, lun.scsi_lun, sense, length);
+}
+
+static void take_sense(struct hws_conn *conn, struct hws_task *task,
+		       const u8 *sense, u32 length)
+{
+	struct scsi_cmnd *sc = task->sc;
+
+	if (!length)
+		return;
+	report_unit_attention(conn, task, sense, length);
+	memcpy(sc->sense_buffer, sense, min_t(u32, length,
+					      SCSI_SENSE_BUFFERSIZE));
+}
+
+/* A command has its status, in a SCSI Response or in its last Data-In. */
+static enum hws_violation command_status(struct hws_conn *conn,
+					 struct hws_task *task,
+					 const union hws_header *h,
+					 const u8 *sense, u32 sense_length)
+{
+	struct scsi_cmnd *sc = task->sc;
+	struct hws_transfer t = { .reads = !task_writes(task) };
+	struct hws_outcome o;
+	enum hws_violation v;
+	int result;
+
+	if (t.reads) {
+		t.expected = task->read.expected;
+		t.moved = task->read.received;
+	} else {
+		t.expected = task->write.expected;
+		t.moved = task->write.sent;
+	}
+	v = hws_status_outcome(h, &t, &o);
+	if (v)
+		return v;
+
+	if (o.target_failure) {
+		hws_err(conn->session,
+			"the target failed a command (iSCSI response 0x%02x, CDB %*ph)",
+			h->response.response, sc->cmd_len, sc->cmnd);
+		result = DID_ERROR << 16;
+	} else {
+		result = DID_OK << 16 | o.status;
+		scsi_set_resid(sc, o.residual);
+		if (o.status == SAM_STAT_CHECK_CONDITION)
+			take_sense(conn, task, sense, sense_length);
+		else if (o.status == SAM_STAT_GOOD && o.residual &&
+			 scsi_bufflen(sc) - o.residual < sc->underflow)
+			result = DID_ERROR << 16;
+	}
+	HWS_COUNT_ON(conn, COMPLETIONS, 1);
+	hws_command_end(task, result);
+	return HWS_V_NONE;
+}
+
+static enum hws_violation data_in_pdu(struct hws_conn *conn,
+				      const union hws_header *h)
+{
+	struct hws_task *task = conn->in.task;
+
+	HWS_COUNT_CONN(conn, RX_DATA_IN, 1);
+	HWS_COUNT_CONN(conn, RX_DATA_OCTETS, hws_data_length(h));
+	conn->in.task = NULL;
+	/* The task may have been aborted while its data came. */
+	if (!task || !(h->data_in.flags & HWS_DATA_IN_STATUS))
+		return HWS_V_NONE;
+	return command_status(conn, task, h, NULL, 0);
+}
+
+static enum hws_violation scsi_response_pdu(struct hws_conn *conn,
+					    const union hws_header *h)
+{
+	struct hws_task *task;
+	enum hws_violation v;
+	const u8 *sense;
+	u32 length;
+
+	HWS_COUNT_CONN(conn, RX_SCSI_RESPONSE, 1);
+	task = find_kind(conn, h->response.itt, HWS_TASK_COMMAND, &v);
+	if (!task)
+		return v;
+	v = hws_status_sense(h, conn->in.keep, conn->in.kept, &sense, &length);
+	if (v)
+		return v;
+	return command_status(conn, task, h, sense, length);
+}
+
+static enum hws_violation r2t_pdu(struct hws_conn *conn,
+				  const union hws_header *h)
+{
+	struct hws_sequence_ring *ring;
+	struct hws_sequence seq;
+	struct hws_task *task;
+	enum hws_violation v;
+	u32 outstanding;
+
+	HWS_COUNT_CONN(conn, RX_R2T, 1);
+	task = find_kind(conn, h->r2t.itt, HWS_TASK_COMMAND, &v);
+	if (!task)
+		return v;
+	if (!task_writes(task))
+		return HWS_V_R2T_READ;
+
+	ring = &task->sequences;
+	outstanding = ring->count;
+	if (outstanding && ring->at[ring->head].ttt == HWS_RESERVED_TAG)
+		outstanding--;	/* that one is unsolicited */
+	v = hws_write_r2t(&task->write, &conn->write_rules, h, outstanding,
+			  &seq);
+	if (v)
+		return v;
+	ring->at[(ring->head + ring->count) % ring->size] = seq;
+	ring->count++;
+	if (list_empty(&task->data_entry))
+		list_add_tail(&task->data_entry, &conn->solicited);
+	hws_send_kick(conn);
+	return HWS_V_NONE;
+}
+
+static void queue_pong(struct hws_conn *conn, const union hws_header *h)
+{
+	struct hws_pong *pong;
+
+	/*
+	 * More pings than we can hold: the target has had no answer to the
+	 * ones before, because the socket takes nothing, and gets those first.
+	 */
+	if (conn->pong_count == HWS_PONGS)
+		return;
+	pong = &conn->pongs[(conn->pong_head + conn->pong_count) % HWS_PONGS];
+	pong->ttt = h->nop_in.ttt;
+	memcpy(pong->lun, h->nop_in.lun, sizeof(pong->lun));
+	conn->pong_count++;
+	hws_send_kick(conn);
+}
+
+static enum hws_violation nop_in_pdu(struct hws_conn *conn,
+				     const union hws_header *h)
+{
+	struct hws_request *r;
+	struct hws_task *task;
+	enum hws_violation v;
+	bool same;
+
+	HWS_COUNT_CONN(conn, RX_NOP_IN, 1);
+	if (h->nop_in.itt == cpu_to_be32(HWS_RESERVED_TAG)) {
+		/* Without a transfer tag it only carries numbers (11.19.1). */
+		if (h->nop_in.ttt != cpu_to_be32(HWS_RESERVED_TAG))
+			queue_pong(conn, h);
+		return HWS_V_NONE;
+	}
+	task = find_kind(conn, h->nop_in.itt, HWS_TASK_PING, &v);
+	if (!task)
+		return v;
+	r = task->request;
+	r->ended_ns = ktime_get_ns();
+	same = hws_data_length(h) == r->length && conn->in.kept == r->length &&
+	       (!r->length || !memcmp(conn->in.keep, r->data, r->length));
+	hws_request_end(task, same ? 0 : -EBADMSG);
+	return HWS_V_NONE;
+}
+
+static enum hws_violation tmf_response_pdu(struct hws_conn *conn,
+					   const union hws_header *h)
+{
+	struct hws_task *task;
+	enum hws_violation v;
+
+	HWS_COUNT_CONN(conn, RX_TMF_RESPONSE, 1);
+	task = find_kind(conn, h->tmf_response.itt, HWS_TASK_TMF, &v);
+	if (!task)
+		return v;
+	task->request->response = h->tmf_response.response;
+	hws_request_end(task, 0);
+	return HWS_V_NONE;
+}
+
+static enum hws_violation logout_response_pdu(struct hws_conn *conn,
+					      const union hws_header *h)
+{
+	struct hws_task *task;
+	enum hws_violation v;
+
+	HWS_COUNT_CONN(conn, RX_LOGOUT_RESPONSE, 1);
+	task = find_kind(conn, h->logout_response.itt, HWS_TASK_LOGOUT, &v);
+	if (!task)
+		return v;
+	task->request->response = h->logout_response.response;
+	task->request->time2wait = be16_to_cpu(h->logout_response.time2wait);
+	hws_request_end(task, 0);
+	return HWS_V_NONE;
+}
+
+static enum hws_violation async_pdu(struct hws_conn *conn,
+				    const union hws_header *h)
+{
+	const struct hws_async_message *a = &h->async;
+	struct hws_session *session = conn->session;
+
+	HWS_COUNT_CONN(conn, RX_ASYNC, 1);
+	hws_event_async(conn, a, conn->in.keep, conn->in.kept);
+
+	switch (a->event) {
+	case HWS_ASYNC_SCSI:
+		hws_notice(session, "the target reports a SCSI event");
+		break;
+	case HWS_ASYNC_LOGOUT:
+		hws_notice(session, "the target asks for a logout within %u s",
+			   be16_to_cpu(a->parameter3));
+		hws_conn_leave(conn, session->params.time2wait);
+		break;
+	case HWS_ASYNC_NEGOTIATE:
+		/*
+		 * New parameters are negotiated by logging in anew, which
+		 * section 11.9.1 allows in place of a Text exchange.
+		 */
+		hws_notice(session, "the target asks for a negotiation");
+		hws_conn_leave(conn, session->params.time2wait);
+		break;
+	case HWS_ASYNC_DROP_CONNECTION:
+		if (be16_to_cpu(a->parameter1) != conn->params.cid)
+			return HWS_V_ASYNC;
+		fallthrough;
+	case HWS_ASYNC_DROP_SESSION:
+		hws_notice(session, "the target drops the connection");
+		conn->loss_time2wait = be16_to_cpu(a->parameter2);
+		hws_conn_lost(conn, HWS_LOSS_ASYNC_DROP);
+		break;
+	default:
+		hws_notice(session, "an asynchronous message 0x%02x, code 0x%02x",
+			   a->event, a->vcode);
+	}
+	return HWS_V_NONE;
+}
+
+/*
+ * A Reject names the PDU by its header. A request of ours can end with an
+ * error; a command of the midlayer too, which retries it within its limits; a
+ * PDU of any other kind cannot be sent again at error recovery level 0.
+ */
+static enum hws_violation reject_pdu(struct hws_conn *conn,
+				     const union hws_header *h)
+{
+	const union hws_header *rejected = (void *)conn->in.keep;
+	struct hws_task *task;
+
+	HWS_COUNT_CONN(conn, RX_REJECT, 1);
+	if (conn->in.kept < HWS_BHS_LEN)
+		return HWS_V_REJECT;
+	hws_warn(conn->session,
+		 "the target rejected a PDU (reason 0x%02x, opcode 0x%02x, ITT 0x%08x)",
+		 h->reject.reason, hws_opcode(rejected),
+		 be32_to_cpu(rejected->bhs.itt));
+
+	switch (hws_opcode(rejected)) {
+	case HWS_OP_NOP_OUT:
+		if (rejected->bhs.itt == cpu_to_be32(HWS_RESERVED_TAG))
+			return HWS_V_NONE;
+		fallthrough;
+	case HWS_OP_TMF_REQUEST:
+	case HWS_OP_LOGOUT_REQUEST:
+		task = find_task(conn, rejected->bhs.itt);
+		if (task && task->kind != HWS_TASK_COMMAND)
+			hws_request_end(task, h->reject.reason ==
+					HWS_REJECT_IMMEDIATE ? -EBUSY : -EPROTO);
+		return HWS_V_NONE;
+	case HWS_OP_SCSI_COMMAND:
+		task = find_task(conn, rejected->bhs.itt);
+		if (task && task->kind == HWS_TASK_COMMAND)
+			hws_command_end(task, DID_ERROR << 16);
+		return HWS_V_NONE;
+	default:
+		hws_conn_lost(conn, HWS_LOSS_REJECT);
+		return HWS_V_NONE;
+	}
+}
+
+/**
+ * hws_response_pdu - act on a PDU that is whole
+ * @conn: the connection; header in conn->in.frame, kept data in conn->in.keep
+ *
+ * Return: a violation that only now shows, or HWS_V_NONE.
+ */
+enum hws_violation hws_response_pdu(struct hws_conn *conn)
+{
+	const union hws_header *h = &conn->in.frame.header;
+
+	if (hws_counts_stat_sn(h))
+		conn->exp_stat_sn++;
+	hws_window_update(conn->session, be32_to_cpu(h->response.exp_cmd_sn),
+			  be32_to_cpu(h->response.max_cmd_sn));
+
+	switch (hws_opcode(h)) {
+	case HWS_OP_DATA_IN:
+		return data_in_pdu(conn, h);
+	case HWS_OP_SCSI_RESPONSE:
+		return scsi_response_pdu(conn, h);
+	case HWS_OP_R2T:
+		return r2t_pdu(conn, h);
+	case HWS_OP_NOP_IN:
+		return nop_in_pdu(conn, h);
+	case HWS_OP_TMF_RESPONSE:
+		return tmf_response_pdu(conn, h);
+	case HWS_OP_LOGOUT_RESPONSE:
+		return logout_response_pdu(conn, h);
+	case HWS_OP_ASYNC_MESSAGE:
+		return async_pdu(conn, h);
+	case HWS_OP_REJECT:
+		return reject_pdu(conn, h);
+	default:
+		return HWS_V_OPCODE;
+	}
+}

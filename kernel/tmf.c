@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Task management, RFC 7143 sections 11.5 and 11.6: send a function, wait for
+ * its answer, and conclude the tasks that the answer is about. Process context.
+ */
+#include <linux/delay.h>
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_device.h>
+
+#include "command.h"
+#include "connection.h"
+#include "log.h"
+#include "proto/serial.h"
+#include "session.h"
+#include "stats.h"
+
+enum {
+	/* a target may refuse an immediate request for want of room (0x06) */
+	BUSY_TRIES = 5,
+	BUSY_WAIT_MS = 100,
+};
+
+static int tmf_once(struct hws_session *session, struct hws_conn *conn,
+		    const struct hws_tmf_args *args, u8 *response, u32 *cmd_sn)
+{
+	struct hws_task *task = hws_request_get(session, HWS_TASK_TMF);
+	struct hws_request *r;
+	bool mine;
+	int ret;
+
+	if (!task)
+		return -EBUSY;
+	r = task->request;
+	r->function = args->function;
+	r->ref_tag = args->ref_tag;
+	r->ref_cmd_sn = args->ref_cmd_sn;
+	if (args->lun)
+		memcpy(r->lun, args->lun, sizeof(r->lun));
+
+	ret = hws_request_submit(task, conn, false);
+	if (ret) {
+		hws_request_put(task);
+		return ret;
+	}
+	ret = hws_request_wait(task, conn, args->timeout * HZ, &mine);
+	if (!mine) {
+		HWS_COUNT_SESSION(session, TMF_TIMEOUTS, 1);
+		return ret;
+	}
+	*response = r->response;
+	*cmd_sn = task->cmd_sn;
+	hws_request_put(task);
+	return ret;
+}
+
+/**
+ * hws_tmf - a task management function and its answer
+ * @session: the session
+ * @conn: where it goes: for ABORT TASK the allegiant connection of the task
+ * @args: what it is
+ * @response: the answer's response code
+ *
+ * Return: 0 when there is an answer; -ETIMEDOUT, -ENOTCONN or -ECONNRESET when
+ * there is none; -EBUSY when neither we nor the target had room for it.
+ */
+int hws_tmf(struct hws_session *session, struct hws_conn *conn,
+	    const struct hws_tmf_args *args, u8 *response)
+{
+	u32 cmd_sn = 0;
+	int tries, ret;
+
+	for (tries = 0; tries < BUSY_TRIES; tries++) {
+		ret = tmf_once(session, conn, args, response, &cmd_sn);
+		if (ret != -EBUSY)
+			break;
+		msleep(BUSY_WAIT_MS);
+	}
+	if (!ret && *response == HWS_TMF_RSP_COMPLETE &&
+	    args->function != HWS_TMF_ABORT_TASK &&
+	    args->function != HWS_TMF_CLEAR_ACA)
+		hws_tmf_conclude(session, args, cmd_sn);
+	return ret;
+}
+
+static bool concerns(const struct hws_task *task,
+		     const struct hws_tmf_args *args, u32 cmd_sn)
+{
+	struct scsi_lun lun;
+
+	if (task->state != HWS_TASK_ACTIVE ||
+	    !hws_sn_before(task->cmd_sn, cmd_sn))
+		return false;
+	if (!args->lun)
+		return true;
+	int_to_scsilun(task->sc->device->lun, &lun);
+	return !memcmp(&lun, args->lun, sizeof(lun));
+}
+
+/**
+ * hws_tmf_conclude - end the tasks that a function over many has ended
+ * @session: the session
+ * @args: the function, which the target answered with "complete"
+ * @cmd_sn: the CmdSN that the request carried
+ *
+ * Only commands with a CmdSN below the request's own are concluded (section
+ * 4.2.3.2): later ones are not affected. The midlayer retries those that it
+ * did not give up itself.
+ */
+void hws_tmf_conclude(struct hws_session *session,
+		      const struct hws_tmf_args *args, u32 cmd_sn)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->nr_commands; i++) {
+		struct hws_task *task = &session->tasks[i];
+		struct hws_conn *conn = READ_ONCE(task->conn);
+		struct sock *sk;
+
+		if (!conn)
+			continue;
+		sk = hws_conn_lock_sock(conn);
+		if (!sk)
+			continue;
+		if (READ_ONCE(task->conn) == conn &&
+		    concerns(task, args, cmd_sn))
+			hws_command_end(task, DID_RESET << 16);
+		hws_conn_unlock_sock(sk);
+	}
+}
