@@ -140,10 +140,14 @@ Result<Secret> parse_chap_secret(std::string_view text)
 	return secret;
 }
 
-ChapConfig ChapConfig::clone() const
+ChapConfig::ChapConfig(const ChapConfig &other)
+    : algorithms(other.algorithms),
+      username(other.username),
+      secret(other.secret.clone()),
+      target_username(other.target_username),
+      target_secret(other.target_secret.clone()),
+      protected_by_ipsec(other.protected_by_ipsec)
 {
-	return {algorithms,	   username, secret.clone(), target_username, target_secret.clone(),
-		protected_by_ipsec};
 }
 
 Status check(const ChapConfig &config)

@@ -56,8 +56,13 @@ struct ChapConfig {
 	/* The connection is encrypted, so a secret under 96 bits may be used. */
 	bool protected_by_ipsec = false;
 
+	ChapConfig() = default;
+	ChapConfig(const ChapConfig &other); // clones the secrets
+	ChapConfig &operator=(const ChapConfig &) = delete;
+	ChapConfig(ChapConfig &&) = default;
+	ChapConfig &operator=(ChapConfig &&) = default;
+
 	bool mutual() const { return !target_secret.empty(); }
-	ChapConfig clone() const;
 };
 
 /* What can be refused before a connection is made: Code::invalid_argument. */
@@ -115,6 +120,9 @@ public:
 	 */
 	Result<std::vector<KeyValue>> step(std::span<const KeyValue> keys);
 
+	bool started() const { return state_ != State::start; }
+	/* A step of the target is due. */
+	bool waiting() const { return state_ == State::offered || state_ == State::responded; }
 	/* All that CHAP was to prove is proved, or said on our side when it is one-way. */
 	bool complete() const { return state_ == State::complete; }
 

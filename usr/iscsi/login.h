@@ -26,6 +26,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -76,6 +77,8 @@ struct LoginConfig {
 	bool discovery = false;	     // SessionType=Discovery
 
 	Isid isid;
+	/* Session-wide unique; the module's own task tags are all below this one. */
+	Itt itt{0xfffffffe};
 	Tsih tsih; // 0: a new session
 	Cid cid;
 	CmdSn cmd_sn{1};		   // the session's current one for a later connection
@@ -89,8 +92,6 @@ struct LoginConfig {
 
 	unsigned max_exchanges = 64;		 // requests sent before the target is refused
 	std::size_t max_text_length = 64 * 1024; // bytes, of all text that the target sends
-
-	LoginConfig clone() const;
 };
 
 /* What can be refused before a connection is made: Code::invalid_argument. */
@@ -175,50 +176,50 @@ public:
 	Step receive(const Pdu &pdu);
 
 private:
-	struct Offer {
-		std::string value;
-		bool answered = false;
-	};
+	using Keys = std::vector<KeyValue>;
+	using Reply = std::optional<KeyValue>;
 
-	Step request(std::vector<KeyValue> keys, bool transit);
-	Step send_next_part();
-	Step respond(const LoginResponse &response, std::vector<KeyValue> keys);
-	Step redirect(const LoginResponse &response);
-	Step enter_operational();
-	Step finish(const LoginResponse &response);
+	Step send(Keys keys, bool transit);
+	Step send_part();
+	Step on_response(const LoginResponse &response);
+	Step on_rejection(const LoginResponse &response);
+	Step in_security(bool transit, const Keys &keys);
+	Step in_operational(const LoginResponse &response, const Keys &keys);
 	Status check_header(const LoginResponse &response);
 
-	void offer(std::vector<KeyValue> &keys, std::string_view key, std::string value);
-	std::vector<KeyValue> opening_keys();
-	std::vector<KeyValue> operational_keys();
-	Result<std::vector<KeyValue>> security_keys(std::vector<KeyValue> keys);
-	Result<std::vector<KeyValue>> take(const KeyValue &pair);
+	Keys opening_keys();
+	Keys operational_keys();
+	Result<Keys> take_all(const Keys &keys);
+	Result<Reply> take(const KeyValue &pair);
 	Status take_declaration(const KeySpec &key, const std::string &value);
-	Status take_answer(const KeySpec &key, Offer &offer, const std::string &value);
+	Status take_answer(const KeySpec &key, std::string_view offer, std::string_view value);
+	Status take_refused_declaration(const KeySpec &key, std::string_view value);
 	Result<std::string> answer_proposal(const KeySpec &key, const std::string &value);
-	Status select_auth_method(std::string_view value);
+	Status choose_auth_method(std::string_view value);
 	Status settle();
-	std::string preference(const KeySpec &key) const;
-	void apply(const KeySpec &key, std::string_view value);
+	bool negotiable(const KeySpec &key) const;
+	bool leading() const { return config_.tsih == Tsih{}; }
 
 	const LoginConfig &config_;
 	ChallengeBook &book_;
 	std::unique_ptr<ChapInitiator> chap_;
 	LoginResult result_;
-	std::map<std::string, Offer, std::less<>> offers_;	// ours, by key
-	std::map<std::string, std::string, std::less<>> taken_; // the target's, by key
-	std::vector<Portal> addresses_;
+
+	std::map<std::string, std::string, std::less<>> offers_; // negotiated keys we proposed
+	std::set<std::string, std::less<>> declared_;		 // keys we declared
+	std::set<std::string, std::less<>> seen_;		 // keys the target sent
+	bool first_burst_irrelevant_ = false;
+
 	TextReader reader_;
-	std::vector<KeyValue> received_; // pairs of the text under way
-	Bytes pending_;			 // text that did not fit into the last request
+	Keys received_; // of the text under way
+	Bytes pending_; // text that did not fit into the last request
 	Stage stage_ = Stage::security;
-	bool want_transit_ = false; // once the pending text is out
+	bool want_transit_ = false; // on the request that ends the pending text
 	bool transit_sent_ = false;
 	bool more_sent_ = false;
 	bool method_chosen_ = false;
-	bool first_response_ = true;
 	unsigned exchanges_ = 0;
-	StatSn exp_stat_sn_;
+	std::optional<StatSn> exp_stat_sn_; // none before the first response
 };
 
 } // namespace hawser

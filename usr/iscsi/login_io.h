@@ -20,7 +20,7 @@ namespace hawser
 {
 
 struct ConnectOptions {
-	Seconds timeout{15}; // for each address of the host, name resolution included
+	Seconds timeout{15}; // for the name's resolution, and again for each address
 	/*
 	 * Called with the new descriptor before it connects: binding to a device or
 	 * a source address, SOCK_MEMALLOC. An error ends the attempt with it.

@@ -35,11 +35,17 @@ public:
 	Deadline &operator=(const Deadline &) = delete;
 	~Deadline();
 
-	bool expired() const { return *expired_; }
+	bool expired() const { return state_->expired; }
 
 private:
+	/* The timer's handler may run once more after the object is gone. */
+	struct State {
+		bool live = true;
+		bool expired = false;
+	};
+
 	asio::steady_timer timer_;
-	std::shared_ptr<bool> expired_;
+	std::shared_ptr<State> state_;
 };
 
 /* With these digests on, as negotiated: full feature phase only. */

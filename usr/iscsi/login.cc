@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "iscsi/login.h"
+
+#include "base/str.h"
+#include "iscsi/keys.h"
+#include "iscsi/names.h"
+#include "iscsi/offer.h"
+
+#include <algorithm>
+
+namespace hawser
+{
+
+namespace
+{
+
+tl::unexpected<Error> violation(std::string text)
+{
+	return fail(Code::login_final, std::move(text));
+}
+
+/* "the target sent KEY="VALUE" WHY" */
+tl::unexpected<Error> violation(std::string_view key, std::string_view value, std::string_view why)
+{
+	return violation(str("the target sent ", key, '=', quoted(value, 64), ' ', why));
+}
+
+Login::Step stop(const Error &error)
+{
+	return LoginFailure{error, std::nullopt, false};
+}
+
+Login::Step stop(const tl::unexpected<Error> &error)
+{
+	return stop(error.value());
+}
+
+/* Answers that are no values, and so may not be proposed (RFC 7143, 6.2). */
+bool is_reserved(std::string_view value)
+{
+	return value == reject || value == irrelevant || value == not_understood;
+}
+
+bool allowed_in(const KeySpec &key, Stage stage)
+{
+	return key.stage == KeyStage::any ||
+	       (key.stage == KeyStage::security && stage == Stage::security) ||
+	       (key.stage == KeyStage::operational && stage == Stage::operational);
+}
+
+bool offers(const std::vector<AuthMethod> &methods, AuthMethod method)
+{
+	return std::find(methods.begin(), methods.end(), method) != methods.end();
+}
+
+std::string auth_method_list(const std::vector<AuthMethod> &methods)
+{
+	std::vector<std::string> words;
+
+	for (auto method : methods)
+		words.emplace_back(to_string(method));
+	return join(words, ",");
+}
+
+Status check(const OperationalOffer &offer)
+{
+	for (const auto &binding : all_bindings()) {
+		const KeySpec &key = *find_key(binding.key);
+		const auto value = binding.offered(offer);
+		if (value.empty() && key.may_be_unknown)
+			continue;
+		if (auto ok = check_value(key, value); !ok)
+			return ok;
+	}
+	// FirstBurstLength is sent as the lesser of two, so its own range is not yet looked at.
+	const KeySpec &first_burst = *find_key("FirstBurstLength");
+	if (auto ok = check_value(first_burst, str(offer.first_burst_length)); !ok)
+		return ok;
+	if (offer.error_recovery_level > 0 && offer.data_sequence_in_order &&
+	    offer.max_outstanding_r2t > 1)
+		return fail(Code::invalid_argument,
+			    str("MaxOutstandingR2T=", offer.max_outstanding_r2t,
+				" with ErrorRecoveryLevel above 0 needs DataSequenceInOrder=No "
+				"(RFC 7143, 13.19)"));
+	return {};
+}
+
+} // namespace
+
+Status check(const LoginConfig &config)
+{
+	auto refuse = [](std::string text) {
+		return fail(Code::invalid_argument, std::move(text));
+	};
+
+	if (auto ok = check_name(config.initiator_name); !ok)
+		return ok;
+	if (!config.discovery || !config.target_name.empty())
+		if (auto ok = check_name(config.target_name); !ok)
+			return ok;
+	if (auto ok = check_value(*find_key("InitiatorAlias"), config.initiator_alias); !ok)
+		return ok;
+	if (config.isid.format() == Isid::Format::reserved)
+		return refuse(str("ISID ", to_string(config.isid),
+				  " has the reserved format 11b (RFC 7143, 11.12.5)"));
+	if (config.discovery && config.tsih != Tsih{})
+		return refuse("a discovery session has one connection (RFC 7143, 13.21)");
+	if (auto ok = check_value(*find_key("AuthMethod"), auth_method_list(config.auth_methods));
+	    !ok)
+		return ok;
+	if (offers(config.auth_methods, AuthMethod::chap))
+		if (auto ok = check(config.chap); !ok)
+			return ok;
+	return check(config.offer);
+}
+
+Login::Login(const LoginConfig &config, ChallengeBook &book)
+    : config_(config), book_(book), reader_(config.max_text_length)
+{
+}
+
+Login::~Login() = default;
+
+Login::Step Login::start()
+{
+	result_.parameters.max_recv_data_segment_length =
+	    config_.offer.max_recv_data_segment_length;
+	// With nothing to negotiate in the security stage its end is asked for at once.
+	return send(opening_keys(), !offers(config_.auth_methods, AuthMethod::chap));
+}
+
+Login::Step Login::receive(const Pdu &pdu)
+{
+	auto decoded = decode(pdu);
+	if (!decoded)
+		return stop(decoded.error());
+	if (auto *response = std::get_if<LoginResponse>(&*decoded))
+		return on_response(*response);
+	if (auto *rejected = std::get_if<RejectPdu>(&*decoded))
+		return stop(violation(str(
+		    "the target rejected a Login Request: ", reject_reason_text(rejected->reason),
+		    " (reason ", unsigned{rejected->reason}, ")")));
+	return stop(violation(
+	    str("the target sent opcode ", unsigned{pdu.bhs[0]} & 0x3f, " during login")));
+}
+
+/* Keys that open the login; SessionType is the leading connection's alone. */
+Login::Keys Login::opening_keys()
+{
+	Keys keys;
+	auto declare = [&](std::string_view key, std::string value) {
+		declared_.emplace(key);
+		keys.push_back({std::string(key), std::move(value)});
+	};
+
+	declare("InitiatorName", config_.initiator_name);
+	if (!config_.initiator_alias.empty())
+		declare("InitiatorAlias", config_.initiator_alias);
+	if (!config_.target_name.empty())
+		declare("TargetName", config_.target_name);
+	if (leading())
+		declare("SessionType", config_.discovery ? "Discovery" : "Normal");
+	keys.push_back({"AuthMethod", auth_method_list(config_.auth_methods)});
+	return keys;
+}
+
+/* Whether a key may be negotiated in this kind of login at all. */
+bool Login::negotiable(const KeySpec &key) const
+{
+	return (leading() || key.use != KeyUse::leading_only) &&
+	       (!config_.discovery || key.in_discovery);
+}
+
+Login::Keys Login::operational_keys()
+{
+	Keys keys;
+
+	for (const auto &binding : all_bindings()) {
+		const KeySpec &key = *find_key(binding.key);
+		auto value = binding.offered(config_.offer);
+		if (!negotiable(key) || value.empty())
+			continue;
+		if (config_.discovery && key.name == "ErrorRecoveryLevel")
+			value = "0"; // RFC 7143, 7.4.1
+		if (key.rule == KeyRule::declared)
+			declared_.emplace(key.name);
+		else
+			offers_.emplace(key.name, value);
+		keys.push_back({std::string(key.name), std::move(value)});
+	}
+	return keys;
+}
+
+/* Sends @keys, in several requests when they are long, and T with the last of them. */
+Login::Step Login::send(Keys keys, bool transit)
+{
+	pending_ = encode_text(keys);
+	want_transit_ = transit;
+	return send_part();
+}
+
+Login::Step Login::send_part()
+{
+	const auto size = std::min(pending_.size(), default_max_recv_data_segment_length);
+	const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(size);
+	LoginRequest request;
+
+	if (exchanges_++ == config_.max_exchanges)
+		return stop(violation(
+		    str("the login is not over after ", config_.max_exchanges, " requests")));
+	more_sent_ = size < pending_.size();
+	transit_sent_ = want_transit_ && !more_sent_;
+	request.transit = transit_sent_;
+	request.more = more_sent_;
+	request.csg = stage_;
+	request.nsg = stage_ == Stage::security ? Stage::operational : Stage::full_feature;
+	request.isid = config_.isid;
+	request.tsih = config_.tsih;
+	request.itt = config_.itt;
+	request.cid = config_.cid;
+	request.cmd_sn = config_.cmd_sn;
+	request.exp_stat_sn = exp_stat_sn_.value_or(config_.exp_stat_sn);
+	request.text.assign(pending_.begin(), end);
+	pending_.erase(pending_.begin(), end);
+	return encode(request);
+}
+
+/* A status other than success ends the login (RFC 7143, 11.13.5). */
+Login::Step Login::on_rejection(const LoginResponse &response)
+{
+	const LoginStatus status{response.status_class, response.status_detail};
+	const auto &info = describe(status);
+
+	if (status.status_class == 1 && info.retryable) {
+		LoginRedirect redirect{status.status_detail == 2, {}};
+		auto keys = TextReader(config_.max_text_length).feed(response.text);
+		if (!keys)
+			return stop(keys.error());
+		for (const auto &[key, value] : *keys) {
+			if (key != "TargetAddress")
+				continue;
+			auto portal = parse_target_address(value);
+			if (!portal)
+				return stop(violation(
+				    str("the target redirects to a bad ", portal.error().text)));
+			redirect.addresses.push_back(std::move(*portal));
+		}
+		if (redirect.addresses.empty())
+			return stop(violation("the target redirects without a TargetAddress "
+					      "(RFC 7143, 11.13.5)"));
+		return redirect;
+	}
+
+	std::string text = str("the target refused the login: ", to_string(status));
+	if (status == LoginStatus{2, 1} && !offers(config_.auth_methods, AuthMethod::chap))
+		text += "; it may want CHAP, which is not configured";
+	return LoginFailure{{info.code, std::move(text)}, status, info.retryable};
+}
+
+Status Login::check_header(const LoginResponse &response)
+{
+	if (response.status_detail != 0)
+		return violation(str("the target sent status class 0 with detail ",
+				     unsigned{response.status_detail}));
+	if (response.itt != config_.itt)
+		return violation(str("the target answered task tag ", response.itt.value, ", not ",
+				     config_.itt.value));
+	if (response.version_active != 0)
+		return violation(str("the target wants protocol version ",
+				     unsigned{response.version_active}, ", not 0"));
+	if (exp_stat_sn_ && response.stat_sn != *exp_stat_sn_)
+		return violation(str("the target sent StatSN ", response.stat_sn.value, ", not ",
+				     exp_stat_sn_->value));
+	if (response.csg != stage_)
+		return violation(str("the target answered in stage ",
+				     static_cast<unsigned>(response.csg), ", not ",
+				     static_cast<unsigned>(stage_)));
+	if (response.transit) {
+		const auto next =
+		    stage_ == Stage::security ? Stage::operational : Stage::full_feature;
+		if (!transit_sent_)
+			return violation("the target set T though the request did not "
+					 "(RFC 7143, 11.13.5)");
+		if (response.nsg != next)
+			return violation(str("the target chose next stage ",
+					     static_cast<unsigned>(response.nsg), ", not ",
+					     static_cast<unsigned>(next)));
+	}
+	return {};
+}
+
+Login::Step Login::on_response(const LoginResponse &response)
+{
+	if (response.status_class != 0)
+		return on_rejection(response);
+	if (auto ok = check_header(response); !ok)
+		return stop(ok.error());
+	exp_stat_sn_ = next(response.stat_sn);
+
+	if (more_sent_) {
+		if (!response.text.empty() || response.more)
+			return stop(violation("the target answered C with text (RFC 7143, 6.2)"));
+		return send_part();
+	}
+	auto pairs = reader_.feed(response.text);
+	if (!pairs)
+		return stop(pairs.error());
+	received_.insert(received_.end(), pairs->begin(), pairs->end());
+	if (response.more)
+		return send({}, false);
+	if (auto ok = reader_.finish(); !ok)
+		return stop(ok.error());
+
+	const Keys keys = std::exchange(received_, {});
+	return stage_ == Stage::security ? in_security(response.transit, keys)
+					 : in_operational(response, keys);
+}
+
+Status Login::choose_auth_method(std::string_view value)
+{
+	auto unproved = [](std::string text) {
+		return fail(Code::authentication_failed, std::move(text));
+	};
+	const auto offer = auth_method_list(config_.auth_methods);
+
+	if (is_reserved(value))
+		return unproved(
+		    str("the target takes no authentication method of ", offer, " (", value, ')'));
+	if (!check_answer(*find_key("AuthMethod"), offer, value))
+		return unproved(str("the target chose AuthMethod=", quoted(value, 64),
+				    ", which was not offered (", offer, ')'));
+	method_chosen_ = true;
+	if (value == to_string(AuthMethod::chap)) {
+		chap_ =
+		    std::make_unique<ChapInitiator>(config_.chap, config_.initiator_name, book_);
+		result_.auth_method = AuthMethod::chap;
+	}
+	return {};
+}
+
+/*
+ * Keys of the security stage; the stage ends when the target says so, and not before the
+ * authentication that was asked for is through.
+ */
+Login::Step Login::in_security(bool transit, const Keys &keys)
+{
+	Keys chap_keys, rest;
+
+	for (const auto &pair : keys) {
+		const bool ours = pair.key == "AuthMethod" || pair.key.starts_with("CHAP_");
+		if (ours && !seen_.insert(pair.key).second)
+			return stop(
+			    violation(pair.key, pair.value, "a second time (RFC 7143, 6.3)"));
+		if (pair.key == "AuthMethod") {
+			if (auto ok = choose_auth_method(pair.value); !ok)
+				return stop(ok.error());
+		} else {
+			(ours ? chap_keys : rest).push_back(pair);
+		}
+	}
+	auto taken = take_all(rest);
+	if (!taken)
+		return stop(taken.error());
+	Keys replies = std::move(*taken);
+
+	if (!method_chosen_ && !offers(config_.auth_methods, AuthMethod::none))
+		return stop(fail(Code::authentication_failed,
+				 "the target did not choose an authentication method, and CHAP is "
+				 "required"));
+	if (!chap_keys.empty()) {
+		if (!chap_)
+			return stop(violation(chap_keys.front().key, chap_keys.front().value,
+					      "though CHAP was not chosen"));
+		auto step = chap_->step(chap_keys);
+		if (!step)
+			return stop(step.error());
+		replies.insert(replies.end(), step->begin(), step->end());
+	} else if (chap_ && chap_->waiting() && !transit) {
+		return stop(violation("the target left CHAP without an answer (RFC 7143, 12.1.3)"));
+	}
+	if (transit) {
+		if (!replies.empty())
+			return stop(violation(str("the target ended the security stage with ",
+						  replies.front().key, " open")));
+		if (chap_ && !chap_->complete())
+			return stop(
+			    fail(Code::authentication_failed,
+				 "the target ended the security stage before CHAP was done"));
+		result_.target_authenticated = chap_ && config_.chap.mutual();
+		stage_ = Stage::operational;
+		return send(operational_keys(), true);
+	}
+	if (chap_ && !chap_->started()) {
+		auto offer = chap_->offer();
+		if (!offer)
+			return stop(offer.error());
+		result_.unavailable_algorithms = chap_->unavailable();
+		replies.insert(replies.end(), offer->begin(), offer->end());
+		return send(std::move(replies), false);
+	}
+	return send(std::move(replies), true);
+}
+
+Login::Step Login::in_operational(const LoginResponse &response, const Keys &keys)
+{
+	auto replies = take_all(keys);
+	if (!replies)
+		return stop(replies.error());
+	if (!response.transit)
+		return send(std::move(*replies), true);
+
+	// An unknown key may be a declaration, which needs no reply; any other does.
+	for (const auto &reply : *replies)
+		if (find_key(reply.key))
+			return stop(violation(str("the target ended the login with ", reply.key,
+						  " open (RFC 7143, 11.13.6)")));
+	if (auto ok = settle(); !ok)
+		return stop(ok.error());
+	if (response.tsih == Tsih{})
+		return stop(violation("the target gave TSIH 0 (RFC 7143, 11.13.3)"));
+	if (!leading() && response.tsih != config_.tsih)
+		return stop(violation(str("the target gave TSIH ", response.tsih.value, ", not ",
+					  config_.tsih.value)));
+	result_.target.tsih = response.tsih;
+	result_.cmd_sn = config_.cmd_sn;
+	result_.exp_cmd_sn = response.exp_cmd_sn;
+	result_.max_cmd_sn = response.max_cmd_sn;
+	result_.exp_stat_sn = *exp_stat_sn_;
+	return std::move(result_);
+}
+
+Result<Login::Keys> Login::take_all(const Keys &keys)
+{
+	Keys replies;
+
+	for (const auto &pair : keys) {
+		auto reply = take(pair);
+		if (!reply)
+			return tl::unexpected(reply.error());
+		if (*reply)
+			replies.push_back(std::move(**reply));
+	}
+	return replies;
+}
+
+/* One pair of the target: an answer, a declaration or a proposal of its own. */
+Result<Login::Reply> Login::take(const KeyValue &pair)
+{
+	const auto &[name, value] = pair;
+	const KeySpec *key = find_key(name);
+	auto done = [](Status status) -> Result<Reply> {
+		if (!status)
+			return tl::unexpected(status.error());
+		return Reply();
+	};
+
+	if (!(key && key->repeats) && !seen_.insert(name).second)
+		return violation(name, value, "a second time (RFC 7143, 6.3)");
+	if (!key) {
+		if (is_reserved(value))
+			return violation(name, value, "for a key that was not sent");
+		return Reply({name, std::string(not_understood)});
+	}
+	if (!allowed_in(*key, stage_))
+		return violation(name, value, "in the wrong stage of the login (RFC 7143, 6.3)");
+	if (auto offer = offers_.find(name); offer != offers_.end())
+		return done(take_answer(*key, offer->second, value));
+	if (is_reserved(value))
+		return done(take_refused_declaration(*key, value));
+	if (key->sender == KeySender::initiator)
+		return violation(name, value, "which is the initiator's to send");
+	if (key->rule == KeyRule::declared)
+		return done(take_declaration(*key, value));
+	if (key->rule == KeyRule::obsolete)
+		return Reply({name, std::string(reject)});
+	auto answer = answer_proposal(*key, value);
+	if (!answer)
+		return tl::unexpected(answer.error());
+	return Reply({name, std::move(*answer)});
+}
+
+Status Login::take_declaration(const KeySpec &key, const std::string &value)
+{
+	if (auto ok = check_value(key, value); !ok)
+		return violation(str("the target declared ", ok.error().text));
+	if (auto *binding = find_binding(key.name))
+		binding->apply(result_.parameters, value);
+	else if (key.name == "TargetAlias")
+		result_.target.alias = value;
+	else if (key.name == "TargetName" && !same_name(value, config_.target_name))
+		return violation(key.name, value, "which is not the target that was asked for");
+	else if (key.name == "TargetPortalGroupTag") {
+		const Tpgt tag{static_cast<std::uint16_t>(*parse_numerical(value))};
+		if (config_.expected_tpgt && *config_.expected_tpgt != tag)
+			return violation(key.name, value,
+					 str("where portal group ", config_.expected_tpgt->value,
+					     " was expected"));
+		result_.target.tpgt = tag;
+	}
+	return {};
+}
+
+/* Reject, Irrelevant or NotUnderstood for a key that is no open offer of ours. */
+Status Login::take_refused_declaration(const KeySpec &key, std::string_view value)
+{
+	if (!declared_.contains(key.name))
+		return violation(key.name, value, "for a key that was not sent");
+	// What the target may live without; some answer the type of an ordinary session so.
+	if (key.name == "InitiatorAlias" || (key.name == "SessionType" && !config_.discovery))
+		return {};
+	return violation(key.name, value, "to a declaration that every target understands");
+}
+
+Status Login::take_answer(const KeySpec &key, std::string_view offer, std::string_view value)
+{
+	if (value == irrelevant && key.name == "FirstBurstLength") {
+		first_burst_irrelevant_ = true;
+		return {};
+	}
+	if (value == irrelevant && config_.discovery)
+		return {};
+	if (value == not_understood && !key.may_be_unknown)
+		return violation(key.name, value,
+				 str("to a key that every target understands (", key.section, ')'));
+	if (is_reserved(value)) {
+		// The default stays in force, and must be one that we could have been answered.
+		if (!check_answer(key, offer, key.default_value))
+			return violation(key.name, value,
+					 str("and its default, ", key.default_value,
+					     ", does not meet our offer of ", quoted(offer)));
+		return {};
+	}
+	// A list's answer is judged by the offer alone.
+	if (key.type != KeyType::list)
+		if (auto ok = check_value(key, value); !ok)
+			return violation(str("the target answered ", ok.error().text));
+	if (auto ok = check_answer(key, offer, value); !ok)
+		return violation(str("the target's ", ok.error().text));
+	find_binding(key.name)->apply(result_.parameters, value);
+	return {};
+}
+
+Result<std::string> Login::answer_proposal(const KeySpec &key, const std::string &value)
+{
+	const KeyBinding *binding = find_binding(key.name);
+	if (!binding)
+		return violation(key.name, value, "which has no place in a login");
+	if (!negotiable(key))
+		return std::string(irrelevant);
+	if (key.type != KeyType::list)
+		if (auto ok = check_value(key, value); !ok)
+			return violation(str("the target proposed ", ok.error().text));
+
+	auto own = binding->offered(config_.offer);
+	if (own.empty())
+		own = key.default_value;
+	auto answer = select_answer(key, own, value);
+	if (answer != reject)
+		binding->apply(result_.parameters, answer);
+	else if (!check_answer(key, own, key.default_value))
+		return violation(key.name, value, str("and nothing in it meets ", quoted(own)));
+	return answer;
+}
+
+/* The login is over: what was left open, and what must agree (RFC 7143, 6.2). */
+Status Login::settle()
+{
+	auto &p = result_.parameters;
+
+	for (const auto &[name, value] : offers_) {
+		if (seen_.contains(name))
+			continue;
+		const KeySpec &key = *find_key(name);
+		// An offer that settles the function by itself may go unanswered.
+		if ((key.rule == KeyRule::logical_and && value == "No") ||
+		    (key.rule == KeyRule::logical_or && value == "Yes"))
+			find_binding(name)->apply(p, value);
+		else if (!key.may_be_unknown)
+			return violation(str("the target left ", name, '=', value,
+					     " without an answer (RFC 7143, 6.2.2)"));
+	}
+	if (config_.discovery || !leading())
+		return {};
+	if (first_burst_irrelevant_ && (!p.initial_r2t || p.immediate_data))
+		return violation("FirstBurstLength", irrelevant,
+				 "though unsolicited data may be sent (RFC 7143, 13.14)");
+	// Targets that take the minimum of each key apart end here; the lesser is safe.
+	p.first_burst_length = std::min(p.first_burst_length, p.max_burst_length);
+	if (p.error_recovery_level > 0 && p.data_sequence_in_order && p.max_outstanding_r2t > 1)
+		return violation("MaxOutstandingR2T", str(p.max_outstanding_r2t),
+				 "with ErrorRecoveryLevel above 0 and DataSequenceInOrder=Yes "
+				 "(RFC 7143, 13.19)");
+	return {};
+}
+
+} // namespace hawser
