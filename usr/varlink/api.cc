@@ -150,17 +150,6 @@ void from_json(const Json &json, DiscoveredTarget &value)
 	json.at("portals").get_to(value.portals);
 }
 
-void to_json(Json &json, const SkippedTarget &value)
-{
-	json = {{"target", value.target}, {"text", value.text}};
-}
-
-void from_json(const Json &json, SkippedTarget &value)
-{
-	json.at("target").get_to(value.target);
-	json.at("text").get_to(value.text);
-}
-
 void to_json(Json &json, const SessionStatus &value)
 {
 	json = {{"node", value.node}, {"state", value.state}, {"attempts", value.attempts}};

@@ -83,11 +83,6 @@ struct DiscoveredTarget {
 	std::vector<Portal> portals;
 };
 
-struct SkippedTarget {
-	std::string target;
-	std::string text;
-};
-
 struct SessionStatus {
 	std::optional<std::uint32_t> sid;
 	Node node;
@@ -139,7 +134,7 @@ struct DiscoverCall {
 
 struct DiscoverReply {
 	std::vector<DiscoveredTarget> targets;
-	std::vector<SkippedTarget> skipped;
+	std::vector<std::string> skipped;
 };
 
 /* A reply of Login, Logout, Rescan and Ping. */
@@ -165,8 +160,6 @@ void to_json(Json &json, const Portal &value);
 void from_json(const Json &json, Portal &value);
 void to_json(Json &json, const DiscoveredTarget &value);
 void from_json(const Json &json, DiscoveredTarget &value);
-void to_json(Json &json, const SkippedTarget &value);
-void from_json(const Json &json, SkippedTarget &value);
 void to_json(Json &json, const SessionStatus &value);
 void from_json(const Json &json, SessionStatus &value);
 void to_json(Json &json, const InfoReply &value);

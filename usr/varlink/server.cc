@@ -270,7 +270,12 @@ asio::awaitable<void> Server::serve_client(Socket socket)
 						Json::object());
 			co_return;
 		}
-		co_await dispatch(exchange, interface, method);
+		try {
+			co_await dispatch(exchange, interface, method);
+		} catch (const std::exception &e) {
+			log_(Level::error, "varlink: ", interface, '.', method, ": ", e.what());
+			co_return;
+		}
 		if (!exchange.answered() && !oneway) {
 			log_(Level::error, "varlink: ", interface, '.', method,
 			     " ended without an answer");

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/agent.h"
+
+#include "base/str.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/experimental/awaitable_operators.hpp>
+#include <cerrno>
+#include <random>
+#include <utility>
+
+namespace hawser::daemon
+{
+
+using namespace asio::experimental::awaitable_operators;
+
+namespace
+{
+
+/* One failure that goes on is logged again after this. */
+constexpr std::chrono::minutes log_again{10};
+
+LoginFailure local_failure(Error error, bool retryable)
+{
+	LoginFailure failure;
+	failure.error = std::move(error);
+	failure.retryable = retryable;
+	return failure;
+}
+
+} // namespace
+
+SessionAgent::SessionAgent(const Surroundings &surroundings, Plan plan)
+    : env_(surroundings),
+      plan_(std::move(plan)),
+      signal_(env_.io.get_executor()),
+      backoff_(std::random_device{}())
+{
+}
+
+void SessionAgent::start(Persistence persistence, OnFirstLogin on_first_login)
+{
+	persistence_ = persistence;
+	on_first_login_ = std::move(on_first_login);
+	key_ = SavedSessions::make_key();
+	asio::co_spawn(env_.io, run(shared_from_this()), escalate);
+}
+
+void SessionAgent::take_over(const kernel::SessionInfo &session, std::string key)
+{
+	key_ = std::move(key);
+	sid_ = session.sid;
+	state_ = State::logged_in;
+	scanned_ = true;
+	on_dump(&session);
+	asio::co_spawn(env_.io, run(shared_from_this()), escalate);
+}
+
+void SessionAgent::log_out(std::function<void(Status)> done)
+{
+	if (state_ == State::ended) {
+		done({});
+		return;
+	}
+	if (sid_ && !gone_) {
+		auto refused = env_.control.delete_session(*sid_);
+		if (!refused && refused.error().number == ENOENT) {
+			gone_ = true;
+		} else if (!refused) {
+			done(tl::unexpected(refused.error().error));
+			return;
+		}
+	}
+	logging_out_ = true;
+	on_logged_out_.push_back(std::move(done));
+	signal_.notify();
+}
+
+void SessionAgent::on_event(const kernel::Event &event)
+{
+	if (std::holds_alternative<kernel::SessionRemoved>(event.body)) {
+		// The number may be given anew before the news of its end is read.
+		auto session = env_.control.session(*sid_);
+		gone_ = !session || as_text(session->identity.owner_key) != key_;
+	} else if (const auto *lost = std::get_if<kernel::ConnectionLost>(&event.body)) {
+		env_.log(Level::error, title(), ": connection ", lost->cid.value,
+			 " was lost: ", kernel::to_string(lost->loss));
+		time2wait_ = lost->time2wait;
+		lost_ = true;
+	} else if (const auto *changed = std::get_if<kernel::SessionStateChanged>(&event.body)) {
+		if (changed->state == kernel::SessionState::expired)
+			env_.log(Level::error, title(), ": no connection for ",
+				 plan_.settings.recovery_tmo,
+				 " s, I/O fails until the target is back");
+	} else if (const auto *scan = std::get_if<kernel::ScanEnded>(&event.body)) {
+		scanned_ = true;
+		if (scan->status != 0)
+			env_.log(Level::error, title(), ": looking for logical units failed: ",
+				 std::generic_category().message(scan->status));
+	}
+	signal_.notify();
+}
+
+void SessionAgent::on_dump(const kernel::SessionInfo *session)
+{
+	if (!session) {
+		gone_ = true;
+	} else if (session->state == kernel::SessionState::failed ||
+		   session->state == kernel::SessionState::expired) {
+		time2wait_ = session->parameters.time2wait;
+		lost_ = true;
+	}
+	signal_.notify();
+}
+
+/* @self keeps the agent for as long as this runs. */
+asio::awaitable<void> SessionAgent::run([[maybe_unused]] std::shared_ptr<SessionAgent> self)
+{
+	if (!sid_)
+		co_await first_login();
+	while (sid_ && !gone_) {
+		if (lost_ && !logging_out_)
+			co_await reconnect();
+		else
+			co_await signal_.wait_until();
+	}
+	end();
+}
+
+/* Logs in until there is a session, or until there is nothing left to try. */
+asio::awaitable<void> SessionAgent::first_login()
+{
+	LoginFailure failure =
+	    local_failure({Code::failed, "logged out before the login had ended"}, false);
+	while (!stopped()) {
+		auto login = co_await attempt(plan_.login);
+		if (stopped())
+			break;
+		if (login) {
+			auto made = make_session(*login);
+			if (made) {
+				note_connected();
+				if (plan_.settings.scan == kernel::ScanMode::automatic)
+					co_await until_scanned();
+				report(*made);
+				co_return;
+			}
+			failure = local_failure(made.error(), false);
+			note_failure(failure);
+			break;
+		}
+		failure = std::move(login.error());
+		note_failure(failure);
+		const bool limited = persistence_ == Persistence::limited;
+		if (!failure.retryable || (limited && attempts_ > plan_.initial_login_retries))
+			break;
+		co_await pause(limited ? first_login_pause : backoff_.next());
+	}
+	report(tl::unexpected(std::move(failure)));
+}
+
+/* Logs in again until the module has a connection, or no session any more. */
+asio::awaitable<void> SessionAgent::reconnect()
+{
+	state_ = State::reconnecting;
+	lost_at_ = Clock::now();
+	backoff_.reset();
+	co_await pause(std::chrono::seconds(std::exchange(time2wait_, 0)));
+
+	while (!stopped() && lost_) {
+		auto reservation =
+		    env_.control.reserve(*sid_, kernel::AdoptKind::session, plan_.login.cid);
+		if (!reservation) {
+			const int number = reservation.error().number;
+			if (number == EISCONN) {
+				note_connected();
+				co_return;
+			}
+			if (number == ENOENT)
+				gone_ = true;
+			if (number == ENOENT || number == ESHUTDOWN)
+				co_return; // its end is on the way
+			note_failure(local_failure(reservation.error().error, true));
+			co_await pause(backoff_.next());
+			continue;
+		}
+
+		LoginConfig login = plan_.login;
+		login.cmd_sn = reservation->cmd_sn;
+		auto outcome = co_await attempt(login);
+		if (stopped())
+			co_return;
+		if (outcome) {
+			hand_over(*outcome, *reservation);
+			if (!lost_)
+				co_return;
+		} else {
+			env_.control.release(*sid_, reservation->cookie);
+			note_failure(std::move(outcome.error()));
+		}
+		if (plan_.reopen_max != 0 && attempts_ >= plan_.reopen_max) {
+			env_.log(Level::error, title(), ": given up after ", attempts_,
+				 " logins (node.session.reopen_max)");
+			env_.control.delete_session(*sid_);
+			logging_out_ = true;
+			co_return;
+		}
+		co_await pause(last_failure_ && !last_failure_->retryable
+				   ? backoff_.next_after_final()
+				   : backoff_.next());
+	}
+}
+
+/* One login, cut short when there is no more use for it. */
+asio::awaitable<Connector::Outcome> SessionAgent::attempt(const LoginConfig &login)
+{
+	next_attempt_.reset();
+	auto first = co_await (env_.connector.log_in(plan_, login) || until_stopped());
+	if (first.index() == 1)
+		co_return tl::unexpected(
+		    local_failure({Code::failed, "logged out before the login had ended"}, false));
+	co_return std::move(std::get<0>(first));
+}
+
+asio::awaitable<void> SessionAgent::until_stopped()
+{
+	while (!stopped())
+		co_await signal_.wait_until();
+}
+
+asio::awaitable<void> SessionAgent::pause(std::chrono::milliseconds time)
+{
+	const auto deadline = Clock::now() + time;
+	next_attempt_ = deadline;
+	while (!stopped() && Clock::now() < deadline)
+		co_await signal_.wait_until(deadline);
+	next_attempt_.reset();
+}
+
+/* So that who asked for the login finds its disks when he is told of its success. */
+asio::awaitable<void> SessionAgent::until_scanned()
+{
+	const auto deadline = Clock::now() + scan_limit;
+	while (!scanned_ && !lost_ && !stopped() && Clock::now() < deadline)
+		co_await signal_.wait_until(deadline);
+}
+
+/* Has the module make the session; what is needed to take it over is saved before. */
+Result<Sid> SessionAgent::make_session(LoggedIn &login)
+{
+	auto identity = identity_of(plan_, login.result, key_);
+	if (!identity)
+		return tl::unexpected(identity.error());
+	if (auto saved = env_.saved.save({key_, plan_.node, plan_.iface}); !saved)
+		return tl::unexpected(saved.error());
+
+	const kernel::NewSession session{std::move(*identity), parameters_of(login.result),
+					 plan_.settings};
+	auto handle = env_.control.new_session(
+	    session, connection_of(plan_, login.result, login.socket.native_handle()));
+	if (!handle) {
+		env_.saved.remove(key_);
+		return tl::unexpected(handle.error().error);
+	}
+	sid_ = handle->sid;
+	// A reinstatement in another portal group would be another session.
+	plan_.login.expected_tpgt = session.identity.tpgt;
+	env_.log(Level::notice, title(), ": logged in");
+	env_.on_session(*this);
+	return handle->sid;
+}
+
+void SessionAgent::hand_over(LoggedIn &login, const kernel::Reservation &reservation)
+{
+	const auto connection = connection_of(plan_, login.result, login.socket.native_handle());
+	// Before the call: the event of a connection that is lost at once comes later.
+	lost_ = false;
+	auto adopted =
+	    env_.control.adopt(*sid_, reservation.cookie, connection, parameters_of(login.result));
+	if (adopted) {
+		note_connected();
+		return;
+	}
+	lost_ = true;
+	note_failure(local_failure(adopted.error().error, true));
+}
+
+void SessionAgent::note_failure(LoginFailure failure)
+{
+	attempts_++;
+	const auto now = Clock::now();
+	if (failure.error.text != logged_failure_ || now - logged_at_ >= log_again) {
+		env_.log(Level::error, title(), ": login failed: ", failure.error.text);
+		logged_failure_ = failure.error.text;
+		logged_at_ = now;
+	}
+	last_failure_ = std::move(failure);
+}
+
+void SessionAgent::note_connected()
+{
+	if (state_ == State::reconnecting) {
+		const auto outage =
+		    std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - lost_at_);
+		env_.log(Level::notice, title(), ": connected again after ", outage.count(),
+			 " s and ", attempts_, " failed logins");
+	}
+	state_ = State::logged_in;
+	lost_ = false;
+	attempts_ = 0;
+	last_failure_.reset();
+	logged_failure_.clear();
+	backoff_.reset();
+}
+
+void SessionAgent::report(FirstLogin outcome)
+{
+	if (auto tell = std::exchange(on_first_login_, nullptr))
+		tell(outcome);
+}
+
+void SessionAgent::end()
+{
+	state_ = State::ended;
+	env_.saved.remove(key_);
+	if (sid_)
+		env_.log(Level::notice, title(), ": session ended");
+	for (auto &done : std::exchange(on_logged_out_, {}))
+		done({});
+	env_.on_end(*this);
+}
+
+std::string SessionAgent::title() const
+{
+	return sid_ ? str("session ", sid_->value, " (", plan_.name(), ")") : plan_.name();
+}
+
+} // namespace hawser::daemon

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The care for one session, from the first login to its end:
+ *
+ *	connecting -> logged_in <-> reconnecting -> ended
+ *
+ * - Log in, hand the socket to the module, which makes the session of it.
+ * - When the module says that the connection is lost, wait what it says (Time2Wait),
+ *   then log in again with the same ISID until it succeeds, with a growing pause.
+ *   Nothing but the end of the session, or node.session.reopen_max, ends this.
+ * - A final refusal does not end it either: a target that is being set up again
+ *   refuses with the same words. It only makes the pause the longest.
+ *
+ * The module has the truth. Each step asks it (HWS_CMD_CONN_RESERVE) rather than
+ * believe an event, so an event that came late, twice or not at all only costs
+ * a question.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "daemon/backoff.h"
+#include "daemon/connector.h"
+#include "daemon/plan.h"
+#include "daemon/saved.h"
+#include "daemon/signal.h"
+#include "kernel/control.h"
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace hawser::daemon
+{
+
+class SessionAgent : public std::enable_shared_from_this<SessionAgent>
+{
+public:
+	enum class State { connecting, logged_in, reconnecting, ended };
+
+	/* What an agent works with; all of it outlives the agent. */
+	struct Surroundings {
+		asio::io_context &io;
+		const Log &log;
+		kernel::Control &control;
+		Connector &connector;
+		SavedSessions &saved;
+		/* The agent is done: it may be forgotten. */
+		std::function<void(SessionAgent &)> on_end;
+		/* The agent's session has got its number. */
+		std::function<void(SessionAgent &)> on_session;
+	};
+
+	/* How the first login went. */
+	using FirstLogin = tl::expected<Sid, LoginFailure>;
+	using OnFirstLogin = std::function<void(const FirstLogin &)>;
+
+	/* How a first login deals with failures. */
+	enum class Persistence {
+		limited, // node.session.initial_login_retry_max times
+		endless, // until it is refused for good
+	};
+
+	/* How long a login waits for the devices of its session to be looked for. */
+	static constexpr std::chrono::seconds scan_limit{30};
+	/* Pause between the tries of a first login that somebody waits for. */
+	static constexpr std::chrono::seconds first_login_pause{1};
+
+	SessionAgent(const Surroundings &surroundings, Plan plan);
+
+	/* Begins with a login. @on_first_login is called once, from the event loop. */
+	void start(Persistence persistence, OnFirstLogin on_first_login);
+	/* Begins with a session that an earlier daemon made, whose key is @key. */
+	void take_over(const kernel::SessionInfo &session, std::string key);
+
+	/*
+	 * Ends the session, or the login that is under way. @done is called once when
+	 * the module has removed the session, or refused to.
+	 */
+	void log_out(std::function<void(Status)> done);
+
+	/* What the module says about this session. */
+	void on_event(const kernel::Event &event);
+	/* The session as a dump has it; null when it is not in there. */
+	void on_dump(const kernel::SessionInfo *session);
+
+	const Plan &plan() const { return plan_; }
+	State state() const { return state_; }
+	bool logging_out() const { return logging_out_; }
+	std::optional<Sid> sid() const { return sid_; }
+	unsigned attempts() const { return attempts_; }
+	std::optional<Clock::time_point> next_attempt() const { return next_attempt_; }
+	const std::optional<LoginFailure> &last_failure() const { return last_failure_; }
+
+private:
+	asio::awaitable<void> run(std::shared_ptr<SessionAgent> self);
+	asio::awaitable<void> first_login();
+	asio::awaitable<void> reconnect();
+	asio::awaitable<Connector::Outcome> attempt(const LoginConfig &login);
+	asio::awaitable<void> pause(std::chrono::milliseconds time);
+	asio::awaitable<void> until_stopped();
+	asio::awaitable<void> until_scanned();
+	Result<Sid> make_session(LoggedIn &login);
+	void hand_over(LoggedIn &login, const kernel::Reservation &reservation);
+	void note_failure(LoginFailure failure);
+	void note_connected();
+	void report(FirstLogin outcome);
+	void end();
+
+	/* Nothing more is to be tried. */
+	bool stopped() const { return gone_ || logging_out_; }
+	std::string title() const;
+
+	Surroundings env_;
+	Plan plan_;
+	std::string key_;
+	Persistence persistence_ = Persistence::limited;
+	OnFirstLogin on_first_login_;
+	std::vector<std::function<void(Status)>> on_logged_out_;
+
+	State state_ = State::connecting;
+	std::optional<Sid> sid_;
+	bool lost_ = false;	   // the connection; to be reserved and reconnected
+	bool gone_ = false;	   // the session, by whatever hand
+	bool logging_out_ = false; // by log_out()
+	bool scanned_ = false;
+	std::uint16_t time2wait_ = 0; // seconds, of the newest loss
+
+	Signal signal_;
+	Backoff backoff_;
+	unsigned attempts_ = 0; // failed in a row
+	std::optional<Clock::time_point> next_attempt_;
+	std::optional<LoginFailure> last_failure_;
+	// What was logged last, so that a long outage is one line and not thousands.
+	std::string logged_failure_;
+	Clock::time_point logged_at_{};
+	Clock::time_point lost_at_{};
+};
+
+} // namespace hawser::daemon

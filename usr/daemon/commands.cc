@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/commands.h"
+
+#include "base/str.h"
+#include "daemon/discovery.h"
+#include "daemon/progress.h"
+
+#include <asio/co_spawn.hpp>
+#include <unistd.h>
+
+namespace hawser::daemon
+{
+
+namespace
+{
+
+using varlink::Exchange;
+using varlink::Json;
+
+config::NodeId id_of(const varlink::Node &node)
+{
+	return {node.target, {node.address, node.port}, node.iface};
+}
+
+varlink::Node node_of(const SessionAgent &agent)
+{
+	const config::Node &node = agent.plan().node;
+	return {node.id.target, node.id.portal.host, node.id.portal.port, node.tpgt, node.id.iface};
+}
+
+std::string_view state_of(const SessionAgent &agent)
+{
+	if (agent.logging_out())
+		return "logging_out";
+	switch (agent.state()) {
+	case SessionAgent::State::connecting:
+		return "connecting";
+	case SessionAgent::State::logged_in:
+		return "logged_in";
+	case SessionAgent::State::reconnecting:
+		return "reconnecting";
+	case SessionAgent::State::ended:
+		break;
+	}
+	return "logging_out";
+}
+
+varlink::SessionStatus status_of(const SessionAgent &agent)
+{
+	varlink::SessionStatus status;
+	if (agent.sid())
+		status.sid = agent.sid()->value;
+	status.node = node_of(agent);
+	status.state = state_of(agent);
+	status.attempts = agent.attempts();
+	if (auto next = agent.next_attempt()) {
+		const auto left =
+		    std::chrono::duration_cast<std::chrono::milliseconds>(*next - Clock::now());
+		status.retry_in_ms = static_cast<std::uint64_t>(
+		    std::max<std::chrono::milliseconds::rep>(left.count(), 0));
+	}
+	if (agent.last_failure())
+		status.last_failure = failure_of(*agent.last_failure());
+	return status;
+}
+
+asio::awaitable<void> refuse(Exchange &exchange, varlink::Failure failure)
+{
+	Json parameters = {{"failure", failure}};
+	co_await exchange.error("io.hawser.Failed", std::move(parameters));
+}
+
+/* The first number that is not in its range, as text; checked by name and bounds. */
+struct Range {
+	const char *name;
+	std::int64_t low;
+	std::int64_t high;
+};
+
+std::optional<Error> out_of_range(const Json &parameters, std::initializer_list<Range> ranges)
+{
+	for (const Range &range : ranges) {
+		auto it = parameters.find(range.name);
+		if (it == parameters.end() || it->is_null())
+			continue;
+		const auto value = it->get<std::int64_t>();
+		if (value < range.low || value > range.high)
+			return Error{Code::invalid_argument,
+				     str(range.name, " ", value, " is not between ", range.low,
+					 " and ", range.high)};
+	}
+	return std::nullopt;
+}
+
+constexpr Range port_range{"port", 1, 65535};
+constexpr Range tpgt_range{"tpgt", -1, 65535};
+
+/* The numbers of a call's "sids" and "nodes". */
+std::optional<Error> bad_selection(const Json &parameters)
+{
+	for (const char *list : {"nodes", "sids"}) {
+		auto it = parameters.find(list);
+		if (it == parameters.end())
+			continue;
+		for (const Json &one : *it) {
+			if (one.is_object()) {
+				if (auto bad = out_of_range(one, {port_range, tpgt_range}))
+					return bad;
+			} else if (one.get<std::int64_t>() < 0 ||
+				   one.get<std::int64_t>() > UINT32_MAX) {
+				return Error{Code::invalid_argument,
+					     str("session number ", one.get<std::int64_t>(),
+						 " is not between 0 and ", UINT32_MAX)};
+			}
+		}
+	}
+	return std::nullopt;
+}
+
+asio::awaitable<void> rescan_one(Sessions &sessions, std::uint32_t sid,
+				 Reporter<varlink::RescanResult>::Box box)
+{
+	varlink::RescanResult result;
+	result.sid = sid;
+	auto ended = co_await sessions.rescan(Sid(sid));
+	if (ended) {
+		result.added = ended->added;
+		result.removed = ended->removed;
+	} else {
+		result.failure = failure_of(ended.error());
+	}
+	box->put(std::move(result));
+}
+
+} // namespace
+
+varlink::Failure failure_of(const Error &error)
+{
+	varlink::Failure failure;
+	failure.code = error.code;
+	failure.text = error.text;
+	failure.retryable = error.code == Code::try_again || error.code == Code::busy;
+	return failure;
+}
+
+varlink::Failure failure_of(const LoginFailure &login)
+{
+	varlink::Failure failure = failure_of(login.error);
+	failure.retryable = login.retryable;
+	if (login.status) {
+		failure.status_class = login.status->status_class;
+		failure.status_detail = login.status->status_detail;
+		failure.status_text = std::string(describe(*login.status).text);
+	}
+	return failure;
+}
+
+varlink::Handlers Commands::handlers()
+{
+	varlink::Handlers all;
+	all["GetInfo"] = [this](Exchange &e) { return get_info(e); };
+	all["ListSessions"] = [this](Exchange &e) { return list_sessions(e); };
+	all["Login"] = [this](Exchange &e) { return login(e); };
+	all["Logout"] = [this](Exchange &e) { return logout(e); };
+	all["Rescan"] = [this](Exchange &e) { return rescan(e); };
+	all["Ping"] = [this](Exchange &e) { return ping(e); };
+	all["Discover"] = [this](Exchange &e) { return discover(e); };
+	return all;
+}
+
+asio::awaitable<void> Commands::get_info(Exchange &exchange)
+{
+	varlink::InfoReply info;
+	info.version = HAWSER_VERSION;
+	info.pid = getpid();
+	info.abi = HWS_ABI;
+	info.sessions = static_cast<int>(env_.sessions.all().size());
+	auto identity = env_.store.identity();
+	if (!identity) {
+		co_await refuse(exchange, failure_of(identity.error()));
+		co_return;
+	}
+	info.initiator_name = identity->name;
+	auto module = env_.control.info();
+	if (module) {
+		info.module_abi = static_cast<int>(module->abi);
+		info.module_version = module->version;
+	} else {
+		info.module_failure = failure_of(module.error().error);
+	}
+	Json reply = info;
+	co_await exchange.reply(std::move(reply));
+}
+
+asio::awaitable<void> Commands::list_sessions(Exchange &exchange)
+{
+	std::vector<varlink::SessionStatus> sessions;
+	for (const auto &agent : env_.sessions.all())
+		sessions.push_back(status_of(*agent));
+	Json reply = {{"sessions", sessions}};
+	co_await exchange.reply(std::move(reply));
+}
+
+asio::awaitable<void> Commands::login(Exchange &exchange)
+{
+	if (auto bad = bad_selection(exchange.parameters())) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto call = exchange.parameters().get<varlink::LoginCall>();
+	if (auto module = co_await env_.loader.ensure(); !module) {
+		co_await refuse(exchange, failure_of(module.error()));
+		co_return;
+	}
+
+	Reporter<varlink::LoginResult> reporter(exchange, env_.io.get_executor());
+	const auto box = reporter.box();
+	std::uint32_t total = 0;
+	for (const varlink::Node &node : call.nodes) {
+		const auto done = [box, node](const SessionAgent::FirstLogin &outcome) {
+			varlink::LoginResult result;
+			result.node = node;
+			if (outcome)
+				result.sid = outcome->value;
+			else
+				result.failure = failure_of(outcome.error());
+			box->put(std::move(result));
+		};
+		auto record = env_.store.node(id_of(node));
+		auto begun = record ? env_.sessions.log_in(
+					  *record, call.settings,
+					  call.wait ? SessionAgent::Persistence::limited
+						    : SessionAgent::Persistence::endless,
+					  call.wait ? Sessions::OnLogin(done) : Sessions::OnLogin())
+				    : tl::unexpected(record.error());
+		if (!begun) {
+			varlink::LoginResult result;
+			result.node = node;
+			result.failure = failure_of(begun.error());
+			box->put(std::move(result));
+			total++;
+		} else if (call.wait) {
+			total += *begun;
+		} else {
+			varlink::LoginResult result;
+			result.node = node;
+			box->put(std::move(result));
+			total++;
+		}
+	}
+	co_await reporter.run(total);
+}
+
+asio::awaitable<void> Commands::logout(Exchange &exchange)
+{
+	if (auto bad = bad_selection(exchange.parameters())) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto call = exchange.parameters().get<varlink::LogoutCall>();
+	Reporter<varlink::LogoutResult> reporter(exchange, env_.io.get_executor());
+	const auto box = reporter.box();
+	std::uint32_t total = 0;
+
+	const auto log_out = [&](SessionAgent &agent) {
+		varlink::LogoutResult result;
+		result.node = node_of(agent);
+		if (agent.sid())
+			result.sid = agent.sid()->value;
+		total++;
+		agent.log_out([box, result](Status status) mutable {
+			if (!status)
+				result.failure = failure_of(status.error());
+			box->put(std::move(result));
+		});
+	};
+	for (const std::uint32_t sid : call.sids) {
+		if (auto agent = env_.sessions.find(Sid(sid))) {
+			log_out(*agent);
+			continue;
+		}
+		// Nobody looks after it, or it is none of ours: the module knows.
+		varlink::LogoutResult result;
+		result.sid = sid;
+		if (auto begun = env_.control.delete_session(Sid(sid)); !begun)
+			result.failure = failure_of(begun.error().error);
+		box->put(std::move(result));
+		total++;
+	}
+	for (const varlink::Node &node : call.nodes) {
+		const auto agents = env_.sessions.find(id_of(node));
+		for (const auto &agent : agents)
+			log_out(*agent);
+		if (!agents.empty())
+			continue;
+		varlink::LogoutResult result;
+		result.node = node;
+		result.failure =
+		    failure_of(Error{Code::session_not_found, str("there is no session to ",
+								  config::to_string(id_of(node)))});
+		box->put(std::move(result));
+		total++;
+	}
+	co_await reporter.run(total);
+}
+
+asio::awaitable<void> Commands::rescan(Exchange &exchange)
+{
+	if (auto bad = bad_selection(exchange.parameters())) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto sids = exchange.parameters().at("sids").get<std::vector<std::uint32_t>>();
+	Reporter<varlink::RescanResult> reporter(exchange, env_.io.get_executor());
+	for (const std::uint32_t sid : sids)
+		asio::co_spawn(env_.io, rescan_one(env_.sessions, sid, reporter.box()), escalate);
+	co_await reporter.run(static_cast<std::uint32_t>(sids.size()));
+}
+
+asio::awaitable<void> Commands::ping(Exchange &exchange)
+{
+	if (auto bad = out_of_range(exchange.parameters(), {{"sid", 0, UINT32_MAX},
+							    {"cid", 0, UINT16_MAX},
+							    {"size", 0, HWS_PING_MAX},
+							    {"count", 1, 1000000},
+							    {"interval_ms", 1, 3600000}})) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto call = exchange.parameters().get<varlink::PingCall>();
+	const std::optional<Cid> cid = call.cid ? std::optional<Cid>(Cid(*call.cid)) : std::nullopt;
+	Signal timer(env_.io.get_executor());
+	varlink::Progress<varlink::PingResult> progress;
+	progress.total = call.count;
+	auto start = Clock::now();
+	for (std::uint32_t sequence = 1; sequence <= call.count; sequence++) {
+		varlink::PingResult result;
+		result.sequence = sequence;
+		result.size = call.size;
+		auto ended = co_await env_.sessions.ping(Sid(call.sid), cid, call.size);
+		if (ended)
+			result.round_trip_ns = ended->round_trip_ns;
+		else
+			result.failure = failure_of(ended.error());
+		const bool last = sequence == call.count ||
+				  (!ended && ended.error().code == Code::session_not_found);
+		progress.results.push_back(std::move(result));
+		progress.done = sequence;
+		if (last)
+			break;
+		if (exchange.more()) {
+			Json reply = progress;
+			if (auto sent = co_await exchange.reply_and_continue(std::move(reply));
+			    !sent)
+				co_return;
+			progress.results.clear();
+		}
+		start += std::chrono::milliseconds(call.interval_ms);
+		co_await timer.wait_until(start);
+	}
+	Json reply = progress;
+	co_await exchange.reply(std::move(reply));
+}
+
+asio::awaitable<void> Commands::discover(Exchange &exchange)
+{
+	if (auto bad = out_of_range(exchange.parameters(), {port_range})) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	auto call = exchange.parameters().get<varlink::DiscoverCall>();
+	auto found = co_await send_targets(std::move(call), env_.store, env_.book, env_.log);
+	if (!found) {
+		co_await refuse(exchange, failure_of(found.error()));
+		co_return;
+	}
+	Json reply = *found;
+	co_await exchange.reply(std::move(reply));
+}
+
+} // namespace hawser::daemon

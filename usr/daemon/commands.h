@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The methods of io.hawser. By the time a method is called its parameters have
+ * the form that the description says; what is checked here are their values.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "config/store.h"
+#include "daemon/module.h"
+#include "daemon/sessions.h"
+#include "varlink/api.h"
+#include "varlink/server.h"
+
+#include <asio/io_context.hpp>
+
+namespace hawser::daemon
+{
+
+class Commands
+{
+public:
+	/* All of it outlives the commands. */
+	struct Surroundings {
+		asio::io_context &io;
+		const Log &log;
+		kernel::Control &control;
+		ModuleLoader &loader;
+		Sessions &sessions;
+		config::Store &store;
+		ChallengeBook &book;
+	};
+
+	explicit Commands(const Surroundings &surroundings) : env_(surroundings) {}
+
+	varlink::Handlers handlers();
+
+private:
+	asio::awaitable<void> get_info(varlink::Exchange &exchange);
+	asio::awaitable<void> list_sessions(varlink::Exchange &exchange);
+	asio::awaitable<void> login(varlink::Exchange &exchange);
+	asio::awaitable<void> logout(varlink::Exchange &exchange);
+	asio::awaitable<void> rescan(varlink::Exchange &exchange);
+	asio::awaitable<void> ping(varlink::Exchange &exchange);
+	asio::awaitable<void> discover(varlink::Exchange &exchange);
+
+	Surroundings env_;
+};
+
+/* A failure as the interface describes it. */
+varlink::Failure failure_of(const Error &error);
+varlink::Failure failure_of(const LoginFailure &failure);
+
+} // namespace hawser::daemon

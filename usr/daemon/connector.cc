@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/connector.h"
+
+namespace hawser::daemon
+{
+
+asio::awaitable<Connector::Outcome> TcpConnector::log_in(const Plan &plan, const LoginConfig &login)
+{
+	ConnectOptions options;
+	options.timeout = plan.login_timeout;
+	options.before_connect = [this, &plan](int fd) -> Status {
+		if (auto prepared = control_.prepare_socket(fd); !prepared)
+			return tl::unexpected(prepared.error().error);
+		return plan.binding.apply(fd);
+	};
+	LoginTimeouts timeouts;
+	timeouts.response = plan.login_timeout;
+	timeouts.total = plan.login_timeout;
+	co_return co_await connect_and_login(plan.portal, login, book_, std::move(options),
+					     timeouts);
+}
+
+} // namespace hawser::daemon

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reaching a target, as an interface: sessions are tested against a fake one. */
+#pragma once
+
+#include "daemon/plan.h"
+#include "iscsi/discovery_io.h"
+#include "kernel/control.h"
+
+#include <asio/awaitable.hpp>
+
+namespace hawser::daemon
+{
+
+class Connector
+{
+public:
+	using Outcome = tl::expected<LoggedIn, LoginFailure>;
+
+	virtual ~Connector() = default;
+
+	/*
+	 * Connects to the plan's portal and logs in with @login, which is the plan's
+	 * own or one that was made from it. Both outlive the call.
+	 */
+	virtual asio::awaitable<Outcome> log_in(const Plan &plan, const LoginConfig &login) = 0;
+};
+
+/*
+ * Over TCP. The host name is resolved each time, and each socket may use the
+ * memory reserves before it connects, since what waits for it may be the swap.
+ */
+class TcpConnector : public Connector
+{
+public:
+	/* Both outlive the connector. */
+	TcpConnector(kernel::Control &control, ChallengeBook &book) : control_(control), book_(book)
+	{
+	}
+
+	asio::awaitable<Outcome> log_in(const Plan &plan, const LoginConfig &login) override;
+
+private:
+	kernel::Control &control_;
+	ChallengeBook &book_;
+};
+
+} // namespace hawser::daemon

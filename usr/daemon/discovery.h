@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SendTargets on request: asks a portal and stores what it says in the records, as
+ * one batch. Needs no kernel module.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "config/store.h"
+#include "iscsi/discovery_io.h"
+#include "varlink/api.h"
+
+#include <asio/awaitable.hpp>
+
+namespace hawser::daemon
+{
+
+/* A failure of a discovery, with the target's status when it gave one. */
+template <class T> using DiscoveryOutcome = tl::expected<T, LoginFailure>;
+
+/*
+ * @call: what io.hawser.Discover was given. Settings are taken, from the weakest to the
+ * strongest, from hawserd.conf, the portal's stored record and the call.
+ */
+asio::awaitable<DiscoveryOutcome<varlink::DiscoverReply>>
+send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &book, const Log &log);
+
+} // namespace hawser::daemon

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hawserd: logs in to targets, hands the connections to the kernel module, and
+ * brings lost ones back. Sessions live in the module: this process may end, be
+ * killed or be replaced at any instant, and the next one goes on.
+ */
+#include "base/str.h"
+#include "config/store.h"
+#include "daemon/commands.h"
+#include "daemon/connector.h"
+#include "daemon/module.h"
+#include "daemon/process.h"
+#include "daemon/saved.h"
+#include "daemon/sessions.h"
+#include "daemon/startup.h"
+#include "kernel/events.h"
+#include "kernel/netlink.h"
+#include "varlink/api.h"
+#include "varlink/server.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/signal_set.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <getopt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace
+{
+
+using namespace hawser;
+using namespace hawser::daemon;
+
+struct Options {
+	std::string run_dir = "/run/hawser";
+	Level level = Level::notice;
+	bool to_stderr = false;
+};
+
+constexpr const char *usage =
+    "Usage: hawserd [-f] [-d LEVEL] [-V]\n"
+    "  -f, --foreground   log to standard error, not to the journal\n"
+    "  -d, --debug LEVEL  log up to LEVEL: 0 (emergency) to 7 (debug); 5\n"
+    "  -V, --version      print the version and end\n"
+    "  -h, --help         print this and end\n";
+
+enum class Start { go, stop, refuse };
+
+Start parse_options(int argc, char **argv, Options &options)
+{
+	static const option longs[] = {{"foreground", no_argument, nullptr, 'f'},
+				       {"debug", required_argument, nullptr, 'd'},
+				       {"version", no_argument, nullptr, 'V'},
+				       {"help", no_argument, nullptr, 'h'},
+				       {nullptr, 0, nullptr, 0}};
+	for (int c; (c = getopt_long(argc, argv, "fd:Vh", longs, nullptr)) != -1;) {
+		switch (c) {
+		case 'f':
+			options.to_stderr = true;
+			break;
+		case 'd': {
+			const auto level = parse_number(optarg);
+			if (!level || *level > 7) {
+				std::fprintf(stderr, "hawserd: log level \"%s\" is not 0 to 7\n",
+					     optarg);
+				return Start::refuse;
+			}
+			options.level = static_cast<Level>(*level);
+			break;
+		}
+		case 'V':
+			std::printf("hawserd version %s\n", HAWSER_VERSION);
+			return Start::stop;
+		case 'h':
+			std::fputs(usage, stdout);
+			return Start::stop;
+		default:
+			std::fputs(usage, stderr);
+			return Start::refuse;
+		}
+	}
+	if (optind != argc) {
+		std::fprintf(stderr, "hawserd: unknown argument \"%s\"\n", argv[optind]);
+		return Start::refuse;
+	}
+	// For tests beside a daemon that is at work.
+	if (const char *dir = std::getenv("HAWSER_RUN_DIR"))
+		options.run_dir = dir;
+	return Start::go;
+}
+
+Status make_run_dir(const std::string &path)
+{
+	if (mkdir(path.c_str(), 0755) < 0 && errno != EEXIST)
+		return fail(errno == EACCES ? Code::no_permission : Code::failed,
+			    str(path, ": ", std::strerror(errno)));
+	return {};
+}
+
+/* Everything that the daemon is made of, in the order in which it depends on each other. */
+class Daemon
+{
+public:
+	Daemon(const Log &log, const Options &options, std::unique_ptr<kernel::Control> control)
+	    : log_(log),
+	      options_(options),
+	      control_(std::move(control)),
+	      connector_(*control_, book_),
+	      saved_(str(options.run_dir, "/sessions")),
+	      sessions_(io_, log_, *control_, connector_, saved_, store_),
+	      loader_(io_, *control_),
+	      commands_({io_, log_, *control_, loader_, sessions_, store_, book_}),
+	      server_(io_, log_,
+		      {"The Hawser project", "Hawser iSCSI initiator", HAWSER_VERSION, ""}),
+	      signals_(io_, SIGTERM, SIGINT)
+	{
+	}
+
+	Status run()
+	{
+		auto interface = varlink::Interface::parse(varlink::io_hawser_description());
+		if (!interface)
+			return tl::unexpected(interface.error());
+		if (auto ok = server_.serve(std::move(*interface), commands_.handlers()); !ok)
+			return ok;
+		if (auto ok = server_.listen(str(options_.run_dir, "/io.hawser")); !ok)
+			return ok;
+		// Before the sessions are read, so that no change falls in between.
+		auto events = kernel::EventStream::open(io_, log_, sessions_);
+		if (!events)
+			return tl::unexpected(events.error());
+
+		signals_.async_wait([this](const asio::error_code &, int) { stop(); });
+		asio::co_spawn(io_, start(), escalate);
+		asio::co_spawn(io_, feed_watchdog(io_), escalate);
+		io_.run();
+		return {};
+	}
+
+private:
+	asio::awaitable<void> start()
+	{
+		if (auto module = co_await loader_.ensure(); !module)
+			log_(Level::error, module.error().text, "; discovery works, logins do not");
+		sessions_.take_over();
+		notify_ready(str(sessions_.all().size(), " sessions taken over"));
+		co_await log_in_automatic(io_, log_, sessions_, store_);
+	}
+
+	/* Sessions stay as they are: the module has them. */
+	void stop()
+	{
+		notify_stopping();
+		server_.close();
+		io_.stop();
+	}
+
+	const Log &log_;
+	const Options &options_;
+	// Coroutines that are under way end with the event loop: what they hold on to
+	// stands before it, what has timers and sockets on it behind.
+	config::Store store_;
+	ChallengeBook book_;
+	std::unique_ptr<kernel::Control> control_;
+	TcpConnector connector_;
+	SavedSessions saved_;
+	asio::io_context io_{1};
+	Sessions sessions_;
+	ModuleLoader loader_;
+	Commands commands_;
+	varlink::Server server_;
+	asio::signal_set signals_;
+};
+
+int run(const Options &options)
+{
+	std::unique_ptr<LogSink> sink;
+	if (options.to_stderr)
+		sink = std::make_unique<StderrSink>();
+	else
+		sink = std::make_unique<JournalSink>();
+	const Log log(std::move(sink), options.level);
+	const auto refuse = [&](const Error &error) {
+		log(Level::critical, error.text);
+		if (!options.to_stderr)
+			std::fprintf(stderr, "hawserd: %s\n", error.text.c_str());
+		return static_cast<int>(error.code);
+	};
+
+	if (geteuid() != 0)
+		return refuse({Code::no_permission, "hawserd must be started by root"});
+	umask(0077);
+	prepare_process(log);
+	if (auto ok = make_run_dir(options.run_dir); !ok)
+		return refuse(ok.error());
+	auto control = kernel::NetlinkControl::open();
+	if (!control)
+		return refuse(control.error());
+	try {
+		Daemon daemon(log, options, std::move(*control));
+		if (auto ended = daemon.run(); !ended)
+			return refuse(ended.error());
+	} catch (const std::exception &e) {
+		return refuse({Code::internal, e.what()});
+	}
+	return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	Options options;
+	switch (parse_options(argc, argv, options)) {
+	case Start::go:
+		return run(options);
+	case Start::stop:
+		return 0;
+	case Start::refuse:
+		break;
+	}
+	return static_cast<int>(Code::invalid_argument);
+}

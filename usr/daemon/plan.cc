@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/plan.h"
+
+#include "base/str.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fstream>
+#include <memory>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace hawser::daemon
+{
+
+namespace
+{
+
+/* The network device with a MAC address, by /sys/class/net. */
+std::string device_with_mac(std::string_view mac)
+{
+	struct Close {
+		void operator()(DIR *dir) const { closedir(dir); }
+	};
+	const std::string folder = "/sys/class/net";
+	std::unique_ptr<DIR, Close> dir(opendir(folder.c_str()));
+	while (const dirent *entry = dir ? readdir(dir.get()) : nullptr) {
+		std::ifstream file(str(folder, '/', std::string_view(entry->d_name), "/address"));
+		std::string found;
+		if (file >> found && equals_nocase(found, mac))
+			return entry->d_name;
+	}
+	return {};
+}
+
+template <class T> T as(std::int64_t value)
+{
+	return static_cast<T>(value); // the key table keeps it in range
+}
+
+OperationalOffer offer_of(const config::Settings &s)
+{
+	OperationalOffer offer;
+	offer.header_digest = digests_of(s.list("node.conn[0].iscsi.HeaderDigest"));
+	offer.data_digest = digests_of(s.list("node.conn[0].iscsi.DataDigest"));
+	offer.max_recv_data_segment_length =
+	    as<std::uint32_t>(s.number("node.conn[0].iscsi.MaxRecvDataSegmentLength"));
+	offer.max_connections = as<std::uint16_t>(s.number("node.session.iscsi.MaxConnections"));
+	offer.initial_r2t = s.yes("node.session.iscsi.InitialR2T");
+	offer.immediate_data = s.yes("node.session.iscsi.ImmediateData");
+	offer.max_burst_length = as<std::uint32_t>(s.number("node.session.iscsi.MaxBurstLength"));
+	offer.first_burst_length =
+	    as<std::uint32_t>(s.number("node.session.iscsi.FirstBurstLength"));
+	offer.default_time2wait =
+	    as<std::uint16_t>(s.number("node.session.iscsi.DefaultTime2Wait"));
+	offer.default_time2retain =
+	    as<std::uint16_t>(s.number("node.session.iscsi.DefaultTime2Retain"));
+	// The result is the smaller of both sides' values, and the module has a bound.
+	offer.max_outstanding_r2t = as<std::uint16_t>(
+	    std::min<std::int64_t>(s.number("node.session.iscsi.MaxOutstandingR2T"), HWS_R2T_MAX));
+	offer.data_pdu_in_order = s.yes("node.session.iscsi.DataPDUInOrder");
+	offer.data_sequence_in_order = s.yes("node.session.iscsi.DataSequenceInOrder");
+	offer.error_recovery_level = as<std::uint8_t>(s.number("node.session.iscsi.ERL"));
+	return offer;
+}
+
+Result<ChapConfig> chap_of(const config::Settings &s, config::SecretBox &secrets)
+{
+	ChapConfig chap;
+	chap.algorithms = chap_algorithms_of(s.list("node.session.auth.chap_algs"));
+	chap.username = s.get("node.session.auth.username");
+	chap.target_username = s.get("node.session.auth.username_in");
+	auto secret = s.secret("node.session.auth.password", secrets);
+	if (!secret)
+		return tl::unexpected(secret.error());
+	auto target_secret = s.secret("node.session.auth.password_in", secrets);
+	if (!target_secret)
+		return tl::unexpected(target_secret.error());
+	chap.secret = std::move(*secret);
+	chap.target_secret = std::move(*target_secret);
+	return chap;
+}
+
+kernel::SessionSettings kernel_settings_of(const config::Settings &s)
+{
+	kernel::SessionSettings k;
+	k.cmds_max = as<std::uint32_t>(s.number("node.session.cmds_max"));
+	k.queue_depth = as<std::uint32_t>(s.number("node.session.queue_depth"));
+	k.recovery_tmo = as<std::int32_t>(s.number("node.session.timeo.replacement_timeout"));
+	k.abort_tmo = as<std::uint32_t>(s.number("node.session.err_timeo.abort_timeout"));
+	k.lu_reset_tmo = as<std::uint32_t>(s.number("node.session.err_timeo.lu_reset_timeout"));
+	k.tgt_reset_tmo = as<std::uint32_t>(s.number("node.session.err_timeo.tgt_reset_timeout"));
+	k.scan = s.get("node.session.scan") == "manual" ? kernel::ScanMode::manual
+							: kernel::ScanMode::automatic;
+	// A reinstatement may negotiate what this login does not.
+	for (const std::string &word : s.list("node.conn[0].iscsi.DataDigest"))
+		k.stable_writes |= word == "CRC32C";
+	return k;
+}
+
+} // namespace
+
+std::string Plan::name() const
+{
+	return config::to_string(node.id);
+}
+
+Status Binding::apply(int fd) const
+{
+	if (!device.empty() && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+					  static_cast<socklen_t>(device.size() + 1)) < 0)
+		return fail(Code::connect_failed,
+			    str("network device ", device, ": ", std::strerror(errno)));
+	if (source_address.empty())
+		return {};
+
+	sockaddr_in v4{};
+	sockaddr_in6 v6{};
+	const sockaddr *address = nullptr;
+	socklen_t size = 0;
+	if (inet_pton(AF_INET, source_address.c_str(), &v4.sin_addr) == 1) {
+		v4.sin_family = AF_INET;
+		address = reinterpret_cast<const sockaddr *>(&v4);
+		size = sizeof v4;
+	} else if (inet_pton(AF_INET6, source_address.c_str(), &v6.sin6_addr) == 1) {
+		v6.sin6_family = AF_INET6;
+		address = reinterpret_cast<const sockaddr *>(&v6);
+		size = sizeof v6;
+	} else {
+		return fail(Code::invalid_argument,
+			    str("source address ", source_address, " is no IP address"));
+	}
+	if (bind(fd, address, size) < 0)
+		return fail(Code::connect_failed,
+			    str("source address ", source_address, ": ", std::strerror(errno)));
+	return {};
+}
+
+Result<Binding> binding_of(const config::Iface &iface)
+{
+	Binding binding;
+	binding.device = iface.settings.get("iface.net_ifacename");
+	binding.source_address = iface.settings.get("iface.ipaddress");
+	const auto mac = iface.settings.get("iface.hwaddress");
+	if (binding.device.empty() && !mac.empty()) {
+		binding.device = device_with_mac(mac);
+		if (binding.device.empty())
+			return fail(
+			    Code::invalid_argument,
+			    str("iface ", iface.name, ": no network device has the address ", mac));
+	}
+	return binding;
+}
+
+Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
+		       const config::Identity &identity, Isid isid, config::SecretBox &secrets)
+{
+	const config::Settings &s = node.settings;
+
+	Plan plan;
+	plan.node = node;
+	plan.iface = iface;
+	auto portal = parse_host(node.id.portal.host, node.id.portal.port);
+	if (!portal)
+		return tl::unexpected(portal.error());
+	plan.portal = std::move(*portal);
+	auto binding = binding_of(iface);
+	if (!binding)
+		return tl::unexpected(binding.error());
+	plan.binding = std::move(*binding);
+
+	LoginConfig &login = plan.login;
+	login.initiator_name = iface.settings.get("iface.initiatorname");
+	if (login.initiator_name.empty())
+		login.initiator_name = identity.name;
+	login.initiator_alias = identity.alias;
+	login.target_name = node.id.target;
+	login.isid = isid;
+	login.cid = Cid{0};
+	login.cmd_sn = CmdSn{as<std::uint32_t>(s.number("node.session.initial_cmdsn"))};
+	if (node.tpgt >= 0)
+		login.expected_tpgt = Tpgt(as<std::uint16_t>(node.tpgt));
+	login.auth_methods = auth_methods_of(s.list("node.session.auth.authmethod"));
+	auto chap = chap_of(s, secrets);
+	if (!chap)
+		return tl::unexpected(chap.error());
+	login.chap = std::move(*chap);
+	login.offer = offer_of(s);
+	if (auto ok = check(login); !ok)
+		return tl::unexpected(ok.error());
+
+	plan.settings = kernel_settings_of(s);
+	plan.max_xmit_data_segment_length =
+	    as<std::uint32_t>(s.number("node.conn[0].iscsi.MaxXmitDataSegmentLength"));
+	plan.ping_interval = as<std::uint32_t>(s.number("node.conn[0].timeo.noop_out_interval"));
+	plan.ping_timeout = as<std::uint32_t>(s.number("node.conn[0].timeo.noop_out_timeout"));
+	plan.login_timeout = Seconds(s.number("node.conn[0].timeo.login_timeout"));
+	plan.initial_login_retries = as<unsigned>(s.number("node.session.initial_login_retry_max"));
+	plan.reopen_max = as<unsigned>(s.number("node.session.reopen_max"));
+	return plan;
+}
+
+kernel::NewConnection connection_of(const Plan &plan, const LoginResult &result, int fd)
+{
+	const NegotiatedParameters &p = result.parameters;
+	kernel::NewConnection c;
+	c.cid = plan.login.cid;
+	c.fd = fd;
+	c.header_digest = p.header_digest == Digest::crc32c;
+	c.data_digest = p.data_digest == Digest::crc32c;
+	c.max_recv_data_segment_length = p.max_recv_data_segment_length;
+	c.max_xmit_data_segment_length = p.max_xmit_data_segment_length;
+	if (plan.max_xmit_data_segment_length != 0)
+		c.max_xmit_data_segment_length =
+		    std::min(c.max_xmit_data_segment_length, plan.max_xmit_data_segment_length);
+	c.exp_stat_sn = result.exp_stat_sn;
+	c.persistent_address = plan.node.id.portal.host;
+	c.persistent_port = plan.node.id.portal.port;
+	c.ping_interval = plan.ping_interval;
+	c.ping_timeout = plan.ping_timeout;
+	return c;
+}
+
+kernel::SessionParameters parameters_of(const LoginResult &result)
+{
+	const NegotiatedParameters &p = result.parameters;
+	kernel::SessionParameters k;
+	k.tsih = result.target.tsih;
+	k.initial_r2t = p.initial_r2t;
+	k.immediate_data = p.immediate_data;
+	k.first_burst_length = p.first_burst_length;
+	k.max_burst_length = p.max_burst_length;
+	k.max_outstanding_r2t = p.max_outstanding_r2t;
+	k.data_pdu_in_order = p.data_pdu_in_order;
+	k.data_sequence_in_order = p.data_sequence_in_order;
+	k.error_recovery_level = p.error_recovery_level;
+	k.max_connections = p.max_connections;
+	k.time2wait = p.default_time2wait;
+	k.time2retain = p.default_time2retain;
+	k.cmd_sn = result.cmd_sn;
+	k.exp_cmd_sn = result.exp_cmd_sn;
+	k.max_cmd_sn = result.max_cmd_sn;
+	return k;
+}
+
+Result<kernel::SessionIdentity> identity_of(const Plan &plan, const LoginResult &result,
+					    std::string_view owner_key)
+{
+	kernel::SessionIdentity id;
+	id.initiator_name = plan.login.initiator_name;
+	id.initiator_alias = plan.login.initiator_alias;
+	id.target_name = plan.login.target_name;
+	id.target_alias = result.target.alias;
+	id.isid = plan.login.isid;
+	if (result.target.tpgt)
+		id.tpgt = *result.target.tpgt;
+	else if (plan.login.expected_tpgt)
+		id.tpgt = *plan.login.expected_tpgt;
+	else
+		return fail(Code::login_failed, "the target named no TargetPortalGroupTag");
+	id.iface = plan.node.id.iface;
+	const auto key = as_bytes(owner_key);
+	id.owner_key.assign(key.begin(), key.end());
+	return id;
+}
+
+std::vector<Digest> digests_of(const std::vector<std::string> &words)
+{
+	std::vector<Digest> digests;
+	for (const std::string &word : words)
+		digests.push_back(word == "CRC32C" ? Digest::crc32c : Digest::none);
+	return digests;
+}
+
+std::vector<AuthMethod> auth_methods_of(const std::vector<std::string> &words)
+{
+	std::vector<AuthMethod> methods;
+	for (const std::string &word : words)
+		methods.push_back(word == "CHAP" ? AuthMethod::chap : AuthMethod::none);
+	return methods;
+}
+
+std::vector<ChapAlgorithm> chap_algorithms_of(const std::vector<std::string> &words)
+{
+	std::vector<ChapAlgorithm> algorithms;
+	for (const std::string &word : words) {
+		if (auto algorithm = parse_chap_algorithm(word))
+			algorithms.push_back(*algorithm);
+	}
+	return algorithms;
+}
+
+} // namespace hawser::daemon

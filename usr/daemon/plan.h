@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All that one session needs to log in and to log in again, made of the records
+ * once. A reconnect reads no file: the disk that the file is on may be the one
+ * that waits for the reconnect.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/types.h"
+#include "config/identity.h"
+#include "config/records.h"
+#include "config/secret_box.h"
+#include "iscsi/address.h"
+#include "iscsi/login_io.h"
+#include "kernel/types.h"
+
+#include <string>
+
+namespace hawser::daemon
+{
+
+/* What an interface record binds connections to; empty members bind to nothing. */
+struct Binding {
+	std::string device;	    // by name
+	std::string source_address; // numeric
+
+	/* Before connect: SO_BINDTODEVICE and bind(). */
+	Status apply(int fd) const;
+};
+
+/* Code::invalid_argument when no device has the interface record's MAC address. */
+Result<Binding> binding_of(const config::Iface &iface);
+
+struct Plan {
+	config::Node node;   // as it was at login, what was set for this login included
+	config::Iface iface; // likewise
+	Address portal;
+	Binding binding;
+	LoginConfig login; // of the leading connection
+	kernel::SessionSettings settings;
+	std::uint32_t max_xmit_data_segment_length = 0; // 0: what the target declares
+	std::uint32_t ping_interval = 0;
+	std::uint32_t ping_timeout = 0;
+	Seconds login_timeout{15};
+	unsigned initial_login_retries = 8;
+	unsigned reopen_max = 0; // failed logins in a row; 0: any number
+
+	std::string name() const; // "iqn... at 192.0.2.1:3260 through default"
+};
+
+/*
+ * @isid: of this session. Errors name the key that cannot be used: a secret that
+ * does not open, a portal that is no address, an interface without its device.
+ */
+Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
+		       const config::Identity &identity, Isid isid, config::SecretBox &secrets);
+
+/* The connection that a login has given, as the module wants it. */
+kernel::NewConnection connection_of(const Plan &plan, const LoginResult &result, int fd);
+kernel::SessionParameters parameters_of(const LoginResult &result);
+/* Code::login_failed when neither target nor record names the portal group. */
+Result<kernel::SessionIdentity> identity_of(const Plan &plan, const LoginResult &result,
+					    std::string_view owner_key);
+
+/* The lists of digests and methods as records spell them, in order of preference. */
+std::vector<Digest> digests_of(const std::vector<std::string> &words);
+std::vector<AuthMethod> auth_methods_of(const std::vector<std::string> &words);
+std::vector<ChapAlgorithm> chap_algorithms_of(const std::vector<std::string> &words);
+
+} // namespace hawser::daemon

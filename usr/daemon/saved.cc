@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/saved.h"
+
+#include "base/coding.h"
+#include "base/str.h"
+#include "config/files.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <unistd.h>
+
+namespace hawser::daemon
+{
+
+namespace
+{
+
+using Json = nlohmann::json;
+
+constexpr std::string_view suffix = ".json";
+constexpr int version = 1;
+
+/* A key comes back from the module: it must not lead out of the folder. */
+bool is_key(std::string_view key)
+{
+	return key.size() == 32 && std::all_of(key.begin(), key.end(), [](char c) {
+		       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+	       });
+}
+
+} // namespace
+
+std::string SavedSessions::make_key()
+{
+	std::random_device random;
+	Bytes bytes(16);
+	for (auto &byte : bytes)
+		byte = static_cast<std::uint8_t>(random());
+	return hex_encode(bytes);
+}
+
+Status SavedSessions::save(const SavedSession &session)
+{
+	// The records' own texts, each a member, so that both are read by their owners.
+	const Json file = {
+	    {"version", version},
+	    {"node", config::target_to_text(session.node.id.target, {session.node})},
+	    {"iface", config::iface_to_text(session.iface)},
+	};
+	return config::write_file(folder_, str(session.key, suffix), file.dump());
+}
+
+Result<std::optional<SavedSession>> SavedSessions::load(const std::string &key)
+{
+	if (!is_key(key))
+		return std::nullopt;
+	const std::string path = str(folder_, '/', key, suffix);
+	auto text = config::read_file(path);
+	if (!text)
+		return tl::unexpected(text.error());
+	if (!*text)
+		return std::nullopt;
+
+	const Json file = Json::parse(**text, nullptr, false);
+	if (!file.is_object() || file.value("version", Json()) != version ||
+	    !file.value("node", Json()).is_string() || !file.value("iface", Json()).is_string())
+		return fail(Code::record_failed, str(path, " is damaged"));
+	auto nodes = config::target_from_text(file["node"].get_ref<const std::string &>());
+	if (!nodes)
+		return fail(Code::record_failed, str(path, ": ", nodes.error().text));
+	auto iface = config::iface_from_text(file["iface"].get_ref<const std::string &>());
+	if (!iface)
+		return fail(Code::record_failed, str(path, ": ", iface.error().text));
+	if (nodes->size() != 1)
+		return fail(Code::record_failed, str(path, " is damaged"));
+	return SavedSession{key, std::move(nodes->front()), std::move(*iface)};
+}
+
+void SavedSessions::remove(const std::string &key)
+{
+	if (is_key(key))
+		unlink(str(folder_, '/', key, suffix).c_str());
+}
+
+Status SavedSessions::keep_only(const std::vector<std::string> &keys)
+{
+	auto files = config::list_folder(folder_, suffix);
+	if (!files)
+		return tl::unexpected(files.error());
+	for (const std::string &file : *files) {
+		const std::string key = file.substr(0, file.size() - suffix.size());
+		if (std::find(keys.begin(), keys.end(), key) == keys.end())
+			unlink(str(folder_, '/', file).c_str());
+	}
+	return {};
+}
+
+} // namespace hawser::daemon

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a daemon that starts anew cannot read back from the module: the settings
+ * that a session was made with, those given at login included. One file a session
+ * in /run/hawser/sessions/, named by the key that the module keeps for us
+ * (HWS_SESSION_A_OWNER_KEY), written whole before the session is made, removed when
+ * it has ended. A daemon killed at any instant leaves a session with its file, or a
+ * file without a session, which the next start removes.
+ *
+ * Secrets in it are encrypted as they are in the records.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "config/records.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hawser::daemon
+{
+
+struct SavedSession {
+	std::string key;
+	config::Node node;
+	config::Iface iface;
+};
+
+class SavedSessions
+{
+public:
+	static constexpr const char *default_folder = "/run/hawser/sessions";
+
+	explicit SavedSessions(std::string folder = default_folder) : folder_(std::move(folder)) {}
+
+	/* A key that no other session has. */
+	static std::string make_key();
+
+	Status save(const SavedSession &session);
+	/* Nothing when there is no such file; Code::record_failed when it is damaged. */
+	Result<std::optional<SavedSession>> load(const std::string &key);
+	void remove(const std::string &key);
+	/* Removes every file whose key is not among @keys. */
+	Status keep_only(const std::vector<std::string> &keys);
+
+private:
+	std::string folder_;
+};
+
+} // namespace hawser::daemon

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/sessions.h"
+
+#include "base/str.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hawser::daemon
+{
+
+Sessions::Sessions(asio::io_context &io, const Log &log, kernel::Control &control,
+		   Connector &connector, SavedSessions &saved, config::Store &store)
+    : io_(io), log_(log), control_(control), connector_(connector), saved_(saved), store_(store)
+{
+}
+
+SessionAgent::Surroundings Sessions::surroundings()
+{
+	return {
+	    .io = io_,
+	    .log = log_,
+	    .control = control_,
+	    .connector = connector_,
+	    .saved = saved_,
+	    .on_end = [this](SessionAgent &agent) { forget(agent); },
+	    .on_session =
+		[this](SessionAgent &agent) {
+			auto &place = by_sid_[*agent.sid()];
+			if (place) // the number's last owner: news of its end is on the way
+				place->on_dump(nullptr);
+			place = agent.shared_from_this();
+		},
+	};
+}
+
+void Sessions::take_over()
+{
+	auto sessions = control_.sessions();
+	if (!sessions) {
+		if (sessions.error().error.code != Code::no_module)
+			log_(Level::error,
+			     "reading the module's sessions: ", sessions.error().error.text);
+		return;
+	}
+
+	std::map<Sid, const kernel::SessionInfo *> live;
+	for (const kernel::SessionInfo &session : *sessions)
+		live[session.sid] = &session;
+	for (const auto &[sid, agent] : std::map(by_sid_)) {
+		auto it = live.find(sid);
+		agent->on_dump(it == live.end() ? nullptr : it->second);
+	}
+	std::erase_if(orphans_, [&](Sid sid) { return !live.contains(sid); });
+	std::vector<std::string> keys;
+	for (const kernel::SessionInfo &session : *sessions) {
+		keys.emplace_back(as_text(session.identity.owner_key));
+		if (!by_sid_.contains(session.sid))
+			adopt(session);
+	}
+	if (auto kept = saved_.keep_only(keys); !kept)
+		log_(Level::warning, "saved sessions: ", kept.error().text);
+}
+
+void Sessions::adopt(const kernel::SessionInfo &session)
+{
+	auto settings = settings_of(session);
+	auto plan = settings ? plan_of(*settings, session) : tl::unexpected(settings.error());
+	if (!plan) {
+		if (std::find(orphans_.begin(), orphans_.end(), session.sid) != orphans_.end())
+			return;
+		log_(Level::error, "session ", session.sid.value, " to ",
+		     session.identity.target_name,
+		     " will not be connected again when it is lost: ", plan.error().text);
+		orphans_.push_back(session.sid);
+		return;
+	}
+	auto agent = std::make_shared<SessionAgent>(surroundings(), std::move(*plan));
+	agents_.push_back(agent);
+	by_sid_[session.sid] = agent;
+	agent->take_over(session, std::move(settings->key));
+	log_(Level::info, "session ", session.sid.value, " (", agent->plan().name(),
+	     ") taken over");
+}
+
+/* With the names that the session was made with, whatever is configured now. */
+Result<Plan> Sessions::plan_of(const SavedSession &settings, const kernel::SessionInfo &session)
+{
+	config::Identity identity;
+	identity.name = session.identity.initiator_name;
+	identity.alias = session.identity.initiator_alias;
+	auto plan = make_plan(settings.node, settings.iface, identity, session.identity.isid,
+			      store_.secrets());
+	if (plan) {
+		plan->login.initiator_name = session.identity.initiator_name;
+		plan->login.expected_tpgt = session.identity.tpgt;
+	}
+	return plan;
+}
+
+Result<SavedSession> Sessions::settings_of(const kernel::SessionInfo &session)
+{
+	const std::string key(as_text(session.identity.owner_key));
+	auto saved = saved_.load(key);
+	if (!saved)
+		log_(Level::warning, saved.error().text, ", using the record instead");
+	else if (*saved)
+		return std::move(**saved);
+
+	if (session.connections.empty())
+		return fail(Code::nothing_found, "it has no connection to find its record by");
+	const kernel::ConnectionInfo &connection = session.connections.front();
+	auto node = store_.node({session.identity.target_name,
+				 {connection.persistent_address, connection.persistent_port},
+				 session.identity.iface});
+	if (!node)
+		return tl::unexpected(node.error());
+	auto iface = store_.iface(session.identity.iface);
+	if (!iface)
+		return tl::unexpected(iface.error());
+	return SavedSession{key, std::move(*node), std::move(*iface)};
+}
+
+Result<unsigned> Sessions::log_in(const config::Node &node,
+				  const std::map<std::string, std::string> &settings,
+				  SessionAgent::Persistence persistence, const OnLogin &done)
+{
+	config::Node merged = node;
+	for (const auto &[key, value] : settings) {
+		auto set = merged.settings.set(key, value, store_.secrets());
+		if (!set)
+			return tl::unexpected(set.error());
+		if (!set->empty())
+			log_(Level::warning, *set);
+	}
+	auto iface = store_.iface(node.id.iface);
+	if (!iface)
+		return tl::unexpected(iface.error());
+	auto identity = store_.identity();
+	if (!identity)
+		return tl::unexpected(identity.error());
+
+	const auto existing = find(node.id);
+	const auto wanted =
+	    static_cast<std::size_t>(merged.settings.number("node.session.nr_sessions"));
+	std::vector<Isid> used;
+	for (const auto &agent : existing)
+		used.push_back(agent->plan().login.isid);
+
+	unsigned begun = 0;
+	for (const Isid &isid : node.isids) {
+		if (existing.size() + begun >= wanted)
+			break;
+		if (std::find(used.begin(), used.end(), isid) != used.end())
+			continue;
+		auto plan = make_plan(merged, *iface, *identity, isid, store_.secrets());
+		if (!plan)
+			return tl::unexpected(plan.error());
+		auto agent = std::make_shared<SessionAgent>(surroundings(), std::move(*plan));
+		agents_.push_back(agent);
+		agent->start(persistence, done);
+		begun++;
+	}
+	if (begun == 0 && existing.size() >= wanted)
+		return fail(
+		    Code::session_exists,
+		    str(existing.front()->sid() ? "a session to " : "a login to ",
+			config::to_string(node.id),
+			existing.front()->sid() ? " exists already" : " is under way already"));
+	if (begun == 0)
+		return fail(Code::record_failed,
+			    str("the record of ", config::to_string(node.id), " has no ISID left"));
+	return begun;
+}
+
+std::shared_ptr<SessionAgent> Sessions::find(Sid sid) const
+{
+	auto it = by_sid_.find(sid);
+	return it == by_sid_.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<SessionAgent>> Sessions::find(const config::NodeId &id) const
+{
+	std::vector<std::shared_ptr<SessionAgent>> found;
+	for (const auto &agent : agents_) {
+		if (agent->plan().node.id == id)
+			found.push_back(agent);
+	}
+	return found;
+}
+
+asio::awaitable<Result<kernel::ScanEnded>> Sessions::rescan(Sid sid)
+{
+	Waiter waiter{sid, std::nullopt,
+		      std::make_shared<Mailbox<kernel::EventBody>>(io_.get_executor())};
+	waiters_.push_back(waiter);
+	if (auto begun = control_.scan(sid); !begun) {
+		std::erase_if(waiters_,
+			      [&](const Waiter &w) { return w.mailbox == waiter.mailbox; });
+		co_return tl::unexpected(begun.error().error);
+	}
+	auto body = co_await wait_for(std::move(waiter), scan_limit, "the scan");
+	if (!body)
+		co_return tl::unexpected(body.error());
+	const auto ended = std::get<kernel::ScanEnded>(*body);
+	if (ended.status != 0)
+		co_return fail(Code::failed, str("looking for logical units: ",
+						 std::generic_category().message(ended.status)));
+	co_return ended;
+}
+
+asio::awaitable<Result<kernel::PingEnded>> Sessions::ping(Sid sid, std::optional<Cid> cid,
+							  std::uint32_t size)
+{
+	const std::uint32_t id = next_ping_id_++;
+	Waiter waiter{sid, id, std::make_shared<Mailbox<kernel::EventBody>>(io_.get_executor())};
+	waiters_.push_back(waiter);
+	if (auto begun = control_.ping(sid, cid, id, size); !begun) {
+		std::erase_if(waiters_,
+			      [&](const Waiter &w) { return w.mailbox == waiter.mailbox; });
+		co_return tl::unexpected(begun.error().error);
+	}
+	auto body = co_await wait_for(std::move(waiter), ping_limit, "the ping");
+	if (!body)
+		co_return tl::unexpected(body.error());
+	const auto ended = std::get<kernel::PingEnded>(*body);
+	if (ended.status == ETIMEDOUT)
+		co_return fail(Code::pdu_timed_out, "the target did not answer the ping in time");
+	if (ended.status != 0)
+		co_return fail(Code::failed,
+			       str("ping: ", std::generic_category().message(ended.status)));
+	co_return ended;
+}
+
+asio::awaitable<Result<kernel::EventBody>>
+Sessions::wait_for(Waiter waiter, std::chrono::seconds limit, std::string_view what)
+{
+	auto bodies = co_await waiter.mailbox->take(Clock::now() + limit);
+	std::erase_if(waiters_, [&](const Waiter &w) { return w.mailbox == waiter.mailbox; });
+	if (bodies.empty())
+		co_return fail(Code::pdu_timed_out,
+			       str(what, " did not end within ", limit.count(), " s"));
+	if (std::holds_alternative<kernel::SessionRemoved>(bodies.front()))
+		co_return fail(Code::session_not_found,
+			       str("session ", waiter.sid.value, " ended before ", what));
+	co_return std::move(bodies.front());
+}
+
+void Sessions::wake_waiters(const kernel::Event &event)
+{
+	const bool removed = std::holds_alternative<kernel::SessionRemoved>(event.body);
+	const bool scan = std::holds_alternative<kernel::ScanEnded>(event.body);
+	const auto *ping = std::get_if<kernel::PingEnded>(&event.body);
+	if (!removed && !scan && !ping)
+		return;
+	for (const Waiter &waiter : waiters_) {
+		// Pings of other programs have their own sessions' events, not our numbers.
+		const bool mine = waiter.ping_id ? ping && ping->id == *waiter.ping_id : scan;
+		if (waiter.sid == event.sid && (removed || mine))
+			waiter.mailbox->put(event.body);
+	}
+}
+
+void Sessions::on_event(const kernel::Event &event)
+{
+	wake_waiters(event);
+	if (auto agent = find(event.sid))
+		agent->on_event(event);
+	else if (std::holds_alternative<kernel::SessionAppeared>(event.body))
+		take_over();
+}
+
+void Sessions::on_resync()
+{
+	take_over();
+}
+
+void Sessions::on_module_gone()
+{
+	for (const auto &[sid, agent] : std::map(by_sid_))
+		agent->on_dump(nullptr);
+}
+
+void Sessions::forget(SessionAgent &agent)
+{
+	if (agent.sid()) {
+		// The number may be a younger session's already.
+		auto it = by_sid_.find(*agent.sid());
+		if (it != by_sid_.end() && it->second.get() == &agent)
+			by_sid_.erase(it);
+	}
+	std::erase_if(agents_, [&](const auto &one) { return one.get() == &agent; });
+}
+
+} // namespace hawser::daemon

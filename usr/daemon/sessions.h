@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All sessions of this machine that are Hawser's: their agents, the way of the
+ * module's events to them, and who waits for a scan or a ping.
+ *
+ * Only what the module's dump lists is touched: sessions of other transports are
+ * never seen here.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "config/store.h"
+#include "daemon/agent.h"
+#include "kernel/events.h"
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace hawser::daemon
+{
+
+class Sessions : public kernel::EventListener
+{
+public:
+	/* All of it outlives the sessions. */
+	Sessions(asio::io_context &io, const Log &log, kernel::Control &control,
+		 Connector &connector, SavedSessions &saved, config::Store &store);
+
+	/*
+	 * Reads the module's sessions and goes on with each where the last daemon
+	 * stopped; those that are there already are compared. Without the module: no
+	 * sessions.
+	 */
+	void take_over();
+
+	/*
+	 * Logs in to @node, as many sessions as node.session.nr_sessions says that are
+	 * not there yet. @settings stand above the record's, for these sessions only.
+	 * The result is how many were begun; @done is called for each of them.
+	 * Code::session_exists when all are there.
+	 */
+	using OnLogin = std::function<void(const SessionAgent::FirstLogin &)>;
+	Result<unsigned> log_in(const config::Node &node,
+				const std::map<std::string, std::string> &settings,
+				SessionAgent::Persistence persistence, const OnLogin &done);
+
+	std::shared_ptr<SessionAgent> find(Sid sid) const;
+	std::vector<std::shared_ptr<SessionAgent>> find(const config::NodeId &id) const;
+	const std::vector<std::shared_ptr<SessionAgent>> &all() const { return agents_; }
+
+	/* Ends in an event: fails with Code::pdu_timed_out when none comes in time. */
+	asio::awaitable<Result<kernel::ScanEnded>> rescan(Sid sid);
+	asio::awaitable<Result<kernel::PingEnded>> ping(Sid sid, std::optional<Cid> cid,
+							std::uint32_t size);
+
+	void on_event(const kernel::Event &event) override;
+	void on_resync() override;
+	void on_module_gone() override;
+
+private:
+	/* Somebody who waits for an event of a session. */
+	struct Waiter {
+		Sid sid;
+		std::optional<std::uint32_t> ping_id; // else for a scan
+		std::shared_ptr<Mailbox<kernel::EventBody>> mailbox;
+	};
+
+	static constexpr std::chrono::seconds scan_limit{120};
+	static constexpr std::chrono::seconds ping_limit{60};
+
+	SessionAgent::Surroundings surroundings();
+	void adopt(const kernel::SessionInfo &session);
+	/* The settings that a session was made with: what was saved, or its record. */
+	Result<SavedSession> settings_of(const kernel::SessionInfo &session);
+	Result<Plan> plan_of(const SavedSession &settings, const kernel::SessionInfo &session);
+	void forget(SessionAgent &agent);
+	asio::awaitable<Result<kernel::EventBody>>
+	wait_for(Waiter waiter, std::chrono::seconds limit, std::string_view what);
+	void wake_waiters(const kernel::Event &event);
+
+	asio::io_context &io_;
+	const Log &log_;
+	kernel::Control &control_;
+	Connector &connector_;
+	SavedSessions &saved_;
+	config::Store &store_;
+	std::vector<std::shared_ptr<SessionAgent>> agents_;
+	std::map<Sid, std::shared_ptr<SessionAgent>> by_sid_;
+	std::vector<Waiter> waiters_;
+	std::uint32_t next_ping_id_ = 1;
+	// A session that cannot be looked after is told about once.
+	std::vector<Sid> orphans_;
+};
+
+} // namespace hawser::daemon
