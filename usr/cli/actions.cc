@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/actions.h"
+
+#include "base/str.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace hawser::cli
+{
+
+namespace
+{
+
+config::NodeId id_of(const varlink::Node &node)
+{
+	return {node.target, {node.address, node.port}, node.iface};
+}
+
+varlink::Node to_varlink(const config::NodeId &id, int tpgt)
+{
+	varlink::Node node{id.target, id.portal.host, id.portal.port, {}, id.iface};
+	if (tpgt >= 0)
+		node.tpgt = tpgt;
+	return node;
+}
+
+/* "text (status class 2, detail 1: Authentication failure)" */
+Error told(const varlink::Failure &failure, std::string_view what)
+{
+	std::string text = str(what, ": ", failure.text);
+	if (failure.status_class)
+		append(text, str(" (status class ", *failure.status_class, ", detail ",
+				 failure.status_detail.value_or(0),
+				 failure.status_text ? ": " + *failure.status_text : std::string(), ")"));
+	return {failure.code, text};
+}
+
+std::unique_ptr<Service> service_of(Context &context)
+{
+	auto service = context.connect();
+	if (service)
+		return std::move(*service);
+	context.tell(service.error());
+	return nullptr;
+}
+
+/* iscsiadm's words for what its service does about a session. */
+std::string service_state(const varlink::SessionStatus &status)
+{
+	if (status.state == "logged_in")
+		return "NO CHANGE";
+	if (status.state == "logging_out")
+		return "CLEANUP";
+	return "REOPEN";
+}
+
+} // namespace
+
+Error nothing_found(std::string text)
+{
+	return {Code::nothing_found, std::move(text)};
+}
+
+std::string describe(const config::NodeFilter &filter)
+{
+	std::string text;
+	auto add = [&](std::string_view what, std::string_view value) {
+		append(text, str(text.empty() ? " for " : ", ", what, " ", value));
+	};
+	if (filter.target)
+		add("target", *filter.target);
+	if (filter.host)
+		add("portal", str(config::to_string(config::PortalId{*filter.host, filter.port.value_or(0)}),
+				  filter.tpgt ? str(",", *filter.tpgt) : ""));
+	if (filter.iface)
+		add("interface", *filter.iface);
+	return text;
+}
+
+std::map<std::string, config::Iface> load_ifaces(Context &context)
+{
+	std::map<std::string, config::Iface> by_name;
+	auto ifaces = context.store.ifaces();
+	if (!ifaces) {
+		context.tell(ifaces.error());
+		return by_name;
+	}
+	context.tell(ifaces->problems);
+	for (auto &iface : ifaces->items)
+		by_name.emplace(iface.name, iface);
+	return by_name;
+}
+
+namespace
+{
+
+const config::Iface &iface_of(std::map<std::string, config::Iface> &ifaces, const std::string &name)
+{
+	return ifaces.try_emplace(name, config::Iface{name}).first->second;
+}
+
+} // namespace
+
+std::vector<kernel::SessionInfo> find_sessions(Context &context, const config::NodeFilter &filter)
+{
+	auto sessions = context.sessions.sessions();
+	if (!sessions) {
+		context.tell(sessions.error());
+		return {};
+	}
+	std::erase_if(*sessions, [&](const auto &session) { return !matches(filter, session); });
+	return std::move(*sessions);
+}
+
+void show_nodes(Context &context, const std::vector<config::Node> &nodes, bool json)
+{
+	auto ifaces = load_ifaces(context);
+	if (!json) {
+		for (const auto &node : nodes)
+			print_record(context.out, node, iface_of(ifaces, node.id.iface));
+		return;
+	}
+	auto list = nlohmann::ordered_json::array();
+	for (const auto &node : nodes)
+		list.push_back(to_json(node, iface_of(ifaces, node.id.iface)));
+	print_json(context.out, list);
+}
+
+void update_nodes(Context &context, const config::NodeFilter &filter,
+		  const std::vector<std::pair<std::string, std::string>> &settings)
+{
+	if (settings.empty())
+		return context.tell({Code::invalid_argument, "update requires name and value"});
+	std::vector<std::string> warnings;
+	auto updated = context.store.update_nodes(filter, [&](config::Node &node) -> Status {
+		warnings.clear(); // the same for each record
+		for (const auto &[name, value] : settings) {
+			auto set = node.settings.set(name, value, context.store.secrets());
+			if (!set)
+				return tl::unexpected(set.error());
+			if (!set->empty())
+				warnings.push_back(*set);
+		}
+		return {};
+	});
+	if (!updated)
+		return context.tell(updated.error());
+	context.tell(updated->problems);
+	for (const auto &warning : warnings)
+		context.warn(warning);
+	if (updated->items.empty())
+		context.tell(nothing_found(str("No records found", describe(filter))));
+}
+
+void delete_nodes(Context &context, const config::NodeFilter &filter)
+{
+	auto listing = context.store.nodes(filter);
+	if (!listing)
+		return context.tell(listing.error());
+	context.tell(listing->problems);
+	if (listing->items.empty())
+		return context.tell(nothing_found(str("No records found", describe(filter))));
+	auto sessions = context.sessions.sessions();
+	if (!sessions)
+		return context.tell(sessions.error());
+	for (const auto &node : listing->items) {
+		const auto user = std::find_if(sessions->begin(), sessions->end(),
+					       [&](const auto &session) { return node_of(session) == node.id; });
+		if (user != sessions->end()) {
+			context.tell({Code::session_exists,
+				      str("This command will remove the record ", node_label(node.id),
+					  ", but session ", user->sid.value,
+					  " is using it. Logout session then rerun command to remove record.")});
+			continue;
+		}
+		auto removed = context.store.remove_nodes(
+			{node.id.target, node.id.portal.host, node.id.portal.port, {}, node.id.iface});
+		if (!removed)
+			context.tell(removed.error());
+	}
+}
+
+void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait)
+{
+	auto service = service_of(context);
+	if (!service)
+		return;
+	varlink::LoginCall call;
+	call.wait = wait;
+	auto sessions = context.sessions.sessions();
+	if (!sessions)
+		return context.tell(sessions.error());
+	for (const auto &node : nodes) {
+		const auto count = node.settings.number("node.session.nr_sessions");
+		const auto present = std::count_if(sessions->begin(), sessions->end(), [&](const auto &session) {
+			return node_of(session) == node.id;
+		});
+		if (present >= count) {
+			context.tell({Code::session_exists,
+				      str(node.id.iface, ": ", count, " session", count > 1 ? "s" : "",
+					  " requested, but ", present, " already present: ", node_label(node.id))});
+			continue;
+		}
+		for (std::int64_t i = present; i < count; i++)
+			context.out << "Logging in to " << node_label(node.id) << (count > 1 ? " (multiple)" : "")
+				    << '\n';
+		call.nodes.push_back(to_varlink(node.id, node.tpgt));
+	}
+	context.out.flush();
+	if (call.nodes.empty())
+		return;
+	auto done = service->login(call, [&](const varlink::LoginResult &result) {
+		const auto label = node_label(id_of(result.node));
+		if (result.failure)
+			context.tell(told(*result.failure, str("Could not login to ", label)));
+		else if (wait)
+			context.out << "Login to " << label << " successful.\n" << std::flush;
+	});
+	if (!done)
+		context.tell(done.error());
+}
+
+void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,
+	     const std::vector<config::Node> &pending)
+{
+	auto service = service_of(context);
+	if (!service)
+		return;
+	varlink::LogoutCall call;
+	for (const auto &session : sessions) {
+		context.out << "Logging out of session " << session_label(session.sid.value, node_of(session))
+			    << '\n';
+		call.sids.push_back(session.sid.value);
+	}
+	context.out.flush();
+	/* Logins under way have no session yet; only the service knows them. */
+	if (!pending.empty()) {
+		auto known = service->list_sessions();
+		if (!known)
+			return context.tell(known.error());
+		for (const auto &status : *known)
+			for (const auto &node : pending)
+				if (!status.sid && id_of(status.node) == node.id)
+					call.nodes.push_back(status.node);
+	}
+	if (call.sids.empty() && call.nodes.empty())
+		return context.tell(nothing_found("No matching sessions found"));
+	auto done = service->logout(call, [&](const varlink::LogoutResult &result) {
+		const auto label = session_label(result.sid, id_of(result.node));
+		if (result.failure)
+			context.tell(told(*result.failure, str("Could not logout of ", label)));
+		else
+			context.out << "Logout of " << label << " successful.\n" << std::flush;
+	});
+	if (!done)
+		context.tell(done.error());
+}
+
+void rescan(Context &context, const std::vector<kernel::SessionInfo> &sessions)
+{
+	auto service = service_of(context);
+	if (!service)
+		return;
+	std::vector<std::uint32_t> sids;
+	for (const auto &session : sessions) {
+		context.out << "Rescanning session " << session_label(session.sid.value, node_of(session)) << '\n';
+		sids.push_back(session.sid.value);
+	}
+	context.out.flush();
+	auto done = service->rescan(sids, [&](const varlink::RescanResult &result) {
+		if (result.failure)
+			context.tell(told(*result.failure, str("Could not rescan session sid ", result.sid)));
+	});
+	if (!done)
+		context.tell(done.error());
+}
+
+void show_stats(Context &context, const std::vector<kernel::SessionInfo> &sessions, bool json)
+{
+	auto list = nlohmann::ordered_json::array();
+	for (const auto &session : sessions) {
+		auto stats = context.sessions.stats(session.sid);
+		if (!stats) {
+			context.tell(stats.error());
+			continue;
+		}
+		if (json)
+			list.push_back(to_json(*stats));
+		else
+			print_stats(context.out, session, *stats);
+	}
+	if (json)
+		print_json(context.out, list);
+}
+
+void print_versions(Context &context)
+{
+	const auto version = context.sessions.class_version();
+	context.out << "iSCSI Transport Class version " << (version.empty() ? "unknown" : version) << '\n'
+		    << "version " << HAWSER_VERSION << '\n';
+}
+
+void show_sessions(Context &context, const std::vector<kernel::SessionInfo> &sessions,
+		   const SessionParts &parts, bool json, const std::string &indent)
+{
+	std::vector<varlink::SessionStatus> known;
+	if (auto service = context.connect(); service)
+		if (auto listed = (*service)->list_sessions(); listed)
+			known = std::move(*listed);
+	auto ifaces = load_ifaces(context);
+	auto list = nlohmann::ordered_json::array();
+	std::string last_target;
+	for (const auto &session : sessions) {
+		SessionExtras extras;
+		if (auto node = context.store.node(node_of(session)); node)
+			extras.node = std::move(*node);
+		extras.iface = iface_of(ifaces, session.identity.iface);
+		for (const auto &status : known)
+			if (status.sid == session.sid.value)
+				extras.service_state = service_state(status);
+		if (json || parts.devices) {
+			extras.devices = context.sessions.devices(session.host);
+			extras.host_state = context.sessions.host_state(session.host);
+		}
+		if (json) {
+			list.push_back(to_json(session, extras));
+			continue;
+		}
+		if (last_target != session.identity.target_name)
+			print_session_target(context.out, session.identity.target_name, indent);
+		last_target = session.identity.target_name;
+		print_session(context.out, session, extras, parts, indent);
+	}
+	if (json)
+		print_json(context.out, list);
+}
+
+} // namespace hawser::cli

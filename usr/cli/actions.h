@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What node and session mode both do: with records, and with live sessions. */
+#pragma once
+
+#include "cli/context.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace hawser::cli
+{
+
+/* "target iqn..., portal 192.0.2.1:3260": what was looked for, for "nothing found". */
+std::string describe(const config::NodeFilter &filter);
+
+/* Interfaces by name; one whose record cannot be read stands at its initial values. */
+std::map<std::string, config::Iface> load_ifaces(Context &context);
+
+/* The sessions that match, or nothing after telling why. */
+std::vector<kernel::SessionInfo> find_sessions(Context &context, const config::NodeFilter &filter);
+
+/* # BEGIN RECORD..., or JSON. */
+void show_nodes(Context &context, const std::vector<config::Node> &nodes, bool json);
+/* Sets the values in every matching record; tells when there is none. */
+void update_nodes(Context &context, const config::NodeFilter &filter,
+		  const std::vector<std::pair<std::string, std::string>> &settings);
+/* Refuses the records that a session uses. */
+void delete_nodes(Context &context, const config::NodeFilter &filter);
+
+void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait);
+/* @pending: records whose logins under way are given up too. */
+void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,
+	     const std::vector<config::Node> &pending);
+void rescan(Context &context, const std::vector<kernel::SessionInfo> &sessions);
+void show_stats(Context &context, const std::vector<kernel::SessionInfo> &sessions, bool json);
+
+/* Trees with these parts, or JSON with everything. */
+void show_sessions(Context &context, const std::vector<kernel::SessionInfo> &sessions,
+		   const SessionParts &parts, bool json, const std::string &indent = "");
+/* The lines above trees with devices: the versions. */
+void print_versions(Context &context);
+
+/* "No records found" and the like, exit status 21. */
+Error nothing_found(std::string text);
+
+} // namespace hawser::cli

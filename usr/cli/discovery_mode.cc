@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Modes discovery and discoverydb. */
+#include "base/str.h"
+#include "cli/actions.h"
+#include "cli/modes.h"
+#include "iscsi/names.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace hawser::cli
+{
+
+namespace
+{
+
+Status check_type(const Options &options)
+{
+	if (!options.type)
+		return fail(Code::invalid_argument, "discovery requires a type: -t sendtargets (st)");
+	if (*options.type == "st" || *options.type == "sendtargets")
+		return {};
+	for (std::string_view known : {"isns", "slp", "fw"})
+		if (*options.type == known)
+			return fail(Code::not_supported, str("discovery type ", known, " is not supported: "
+									      "sendtargets (st) is"));
+	return fail(Code::invalid_argument, str("unknown discovery type ", hawser::quoted(*options.type),
+						": sendtargets (st) is one"));
+}
+
+std::vector<config::DiscoveryRecord> list_records(Context &context)
+{
+	auto records = context.store.discovery_records();
+	if (!records) {
+		context.tell(records.error());
+		return {};
+	}
+	context.tell(records->problems);
+	return std::move(records->items);
+}
+
+bool was_found(const config::DiscoveryRecord &record, const config::Node &node)
+{
+	return std::any_of(record.found.begin(), record.found.end(), [&](const auto &item) {
+		return item.portal == node.id.portal && same_name(item.target, node.id.target);
+	});
+}
+
+void print_section(std::ostream &out, std::string_view title, const std::vector<config::Node> &nodes)
+{
+	out << title << ":\n";
+	if (nodes.empty())
+		out << "No targets found.\n";
+	print_node_tree(out, nodes);
+}
+
+void print_tree(Context &context, const std::vector<config::DiscoveryRecord> &records)
+{
+	auto listing = context.store.nodes();
+	if (!listing)
+		return context.tell(listing.error());
+	context.tell(listing->problems);
+	context.out << "SENDTARGETS:\n";
+	if (records.empty())
+		context.out << "No targets found.\n";
+	for (const auto &record : records) {
+		auto nodes = listing->items;
+		std::erase_if(nodes, [&](const auto &node) { return !was_found(record, node); });
+		context.out << "DiscoveryAddress: " << record.portal.host << ',' << record.portal.port << '\n';
+		print_node_tree(context.out, nodes);
+	}
+	auto fixed = listing->items;
+	std::erase_if(fixed, [](const auto &node) { return node.source.type != "static"; });
+	print_section(context.out, "iSNS", {});
+	print_section(context.out, "STATIC", fixed);
+	print_section(context.out, "FIRMWARE", {});
+}
+
+void list_discovery(Context &context, const Options &options)
+{
+	const auto records = list_records(context);
+	if (options.json) {
+		auto list = nlohmann::ordered_json::array();
+		for (const auto &record : records)
+			list.push_back(to_json(record));
+		return print_json(context.out, list);
+	}
+	const int level = options.print_level.value_or(0);
+	if (level > 1)
+		return context.tell({Code::invalid_argument, str("Invalid info level ", level, ". Try 0 or 1.")});
+	if (level == 1)
+		return print_tree(context, records);
+	if (records.empty() && context.exit_status() == 0)
+		return context.tell(nothing_found("No discovery records found"));
+	for (const auto &record : records)
+		context.out << record.portal.host << ':' << record.portal.port << " via sendtargets\n";
+}
+
+/* What the answer was, as if it had been stored. */
+std::vector<config::Node> nodes_of(const varlink::DiscoverReply &reply, const std::vector<std::string> &ifaces)
+{
+	std::vector<config::Node> nodes;
+	for (const auto &target : reply.targets)
+		for (const auto &portal : target.portals)
+			for (const auto &iface : ifaces) {
+				config::Node node;
+				node.id = {target.target, {portal.address, portal.port}, iface};
+				node.tpgt = portal.tpgt;
+				nodes.push_back(std::move(node));
+			}
+	return nodes;
+}
+
+void print_reply(Context &context, const Options &options, const varlink::DiscoverReply &reply,
+		 const std::vector<config::Node> &nodes)
+{
+	if (options.json) {
+		auto list = nlohmann::ordered_json::array();
+		for (const auto &target : reply.targets)
+			for (const auto &portal : target.portals)
+				list.push_back({{"target", target.target},
+						{"address", portal.address},
+						{"port", portal.port},
+						{"tpgt", portal.tpgt}});
+		return print_json(context.out, list);
+	}
+	if (options.print_level.value_or(0) >= 1)
+		return print_node_tree(context.out, nodes);
+	for (const auto &target : reply.targets)
+		for (const auto &portal : target.portals)
+			print_node_line(context.out, {portal.address, portal.port}, portal.tpgt, target.target);
+}
+
+void discover(Context &context, const Options &options)
+{
+	if (options.has(Op::nonpersistent) && (options.ops.size() > 1 || options.login))
+		return context.tell({Code::invalid_argument,
+				     "nonpersistent stores no records: nothing else goes with it"});
+	varlink::DiscoverCall call;
+	call.address = options.portal->id.host;
+	call.port = options.portal->id.port;
+	call.ifaces = options.ifaces;
+	if (call.ifaces.empty())
+		call.ifaces = {std::string(config::default_iface)};
+	for (const auto &name : call.ifaces)
+		if (auto iface = context.store.iface(name); !iface)
+			return context.tell(iface.error());
+	for (const auto &[key, value] : options.settings)
+		call.settings[key] = value;
+	call.keep_portal = !options.has(Op::nonpersistent);
+	if (options.ops.empty())
+		call.changes = {"new", "update", "delete"};
+	if (options.has(Op::add))
+		call.changes.emplace_back("new");
+	if (options.has(Op::update))
+		call.changes.emplace_back("update");
+	if (options.has(Op::remove))
+		call.changes.emplace_back("delete");
+
+	auto service = context.connect();
+	if (!service)
+		return context.tell(service.error());
+	auto reply = (*service)->discover(call);
+	if (!reply)
+		return context.tell({reply.error().code,
+				     str("Could not perform SendTargets discovery: ", reply.error().text)});
+	for (const auto &skipped : reply->skipped)
+		context.warn(str("not taken: ", skipped));
+	const auto nodes = nodes_of(*reply, call.ifaces);
+	if (nodes.empty())
+		return context.tell(nothing_found(
+			str("No portals found: ", config::to_string(options.portal->id), " named no target")));
+	print_reply(context, options, *reply, nodes);
+	if (!options.login)
+		return;
+	std::vector<config::Node> stored;
+	for (const auto &node : nodes)
+		if (auto record = context.store.node(node.id); record)
+			stored.push_back(std::move(*record));
+		else
+			context.tell(record.error());
+	if (!stored.empty())
+		log_in(context, stored, !options.no_wait);
+}
+
+void add_record(Context &context, const Options &options)
+{
+	auto conf = context.conf();
+	if (!conf)
+		return context.tell(conf.error());
+	config::DiscoveryRecord record{options.portal->id, conf->discovery};
+	for (const auto &[key, value] : options.settings)
+		if (auto set = record.settings.set(key, value, context.store.secrets()); !set)
+			return context.tell(set.error());
+	if (auto put = context.store.put_discovery_record(record); !put)
+		return context.tell(put.error());
+	context.out << "New discovery record for [" << record.portal.host << ',' << record.portal.port
+		    << "] added.\n";
+}
+
+/* iscsiadm ends with 6 here, ours says that nothing was found. */
+Error not_found(const config::PortalId &portal)
+{
+	return nothing_found(str("Discovery record [", portal.host, ",", portal.port, "] not found."));
+}
+
+void update_record(Context &context, const Options &options)
+{
+	if (options.settings.empty())
+		return context.tell({Code::invalid_argument, "update requires name and value"});
+	auto record = context.store.discovery_record(options.portal->id);
+	if (!record)
+		return context.tell(record.error().code == Code::nothing_found ? not_found(options.portal->id)
+									      : record.error());
+	for (const auto &[key, value] : options.settings) {
+		auto set = record->settings.set(key, value, context.store.secrets());
+		if (!set)
+			return context.tell(set.error());
+		if (!set->empty())
+			context.warn(*set);
+	}
+	if (auto put = context.store.put_discovery_record(*record); !put)
+		context.tell(put.error());
+}
+
+void work_on_record(Context &context, const Options &options)
+{
+	const auto &portal = options.portal->id;
+	switch (options.op().value_or(Op::show)) {
+	case Op::add:
+		return add_record(context, options);
+	case Op::update:
+		return update_record(context, options);
+	case Op::remove:
+		if (auto removed = context.store.remove_discovery_record(portal); !removed)
+			context.tell(removed.error().code == Code::nothing_found ? not_found(portal)
+										 : removed.error());
+		return;
+	case Op::nonpersistent:
+		return context.tell({Code::invalid_argument, "nonpersistent goes with -D"});
+	case Op::show:
+		break;
+	}
+	auto record = context.store.discovery_record(portal);
+	if (!record)
+		return context.tell(record.error().code == Code::nothing_found ? not_found(portal)
+									      : record.error());
+	if (options.json)
+		return print_json(context.out, nlohmann::ordered_json::array({to_json(*record)}));
+	print_record(context.out, *record);
+}
+
+} // namespace
+
+void run_discovery_mode(Context &context, const Options &options)
+{
+	if (!options.type && !options.portal) {
+		if (options.discover || options.login || !options.ops.empty())
+			return context.tell({Code::invalid_argument,
+					     "discovery requires a type (-t) and a portal (-p)"});
+		return list_discovery(context, options);
+	}
+	if (auto checked = check_type(options); !checked)
+		return context.tell(checked.error());
+	if (!options.portal)
+		return context.tell({Code::invalid_argument, "Please specify portal as <ipaddr>[:<ipport>]"});
+	if (options.print_level.value_or(0) > 1)
+		return context.tell({Code::invalid_argument,
+				     str("Invalid info level ", *options.print_level, ". Try 0 or 1.")});
+	if (options.has(Op::show) && options.ops.size() > 1)
+		return context.tell({Code::invalid_argument, "show goes with no other operation"});
+	/* Mode discovery always asks the target; discoverydb only when told to. */
+	if (options.mode == Mode::discovery || options.discover) {
+		if (options.has(Op::show))
+			return context.tell({Code::invalid_argument, "operation show is for discoverydb without -D"});
+		return discover(context, options);
+	}
+	if (options.login)
+		return context.tell({Code::invalid_argument, "-l goes with -D in discoverydb mode"});
+	if (options.ops.size() > 1)
+		return context.tell({Code::invalid_argument,
+				     "several operations go only with a discovery (-D)"});
+	work_on_record(context, options);
+}
+
+} // namespace hawser::cli

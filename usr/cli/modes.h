@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One function a mode; each tells its errors to the context. */
+#pragma once
+
+#include "cli/context.h"
+#include "cli/options.h"
+
+#include <string>
+#include <vector>
+
+namespace hawser::cli
+{
+
+void run_node_mode(Context &context, const Options &options);
+void run_session_mode(Context &context, const Options &options);
+void run_discovery_mode(Context &context, const Options &options);
+void run_iface_mode(Context &context, const Options &options);
+void run_host_mode(Context &context, const Options &options);
+void run_import(Context &context, const Options &options);
+
+/* The whole program but for what main() makes; returns the exit status. */
+int run(Context &context, const std::vector<std::string> &arguments);
+
+} // namespace hawser::cli

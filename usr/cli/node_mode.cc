@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/str.h"
+#include "cli/actions.h"
+#include "cli/modes.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace hawser::cli
+{
+
+namespace
+{
+
+config::NodeFilter filter_of(const Options &options)
+{
+	config::NodeFilter filter;
+	filter.target = options.target;
+	if (options.portal) {
+		filter.host = options.portal->id.host;
+		filter.port = options.portal->id.port;
+		filter.tpgt = options.portal->tpgt;
+	}
+	if (!options.ifaces.empty())
+		filter.iface = options.ifaces.front();
+	return filter;
+}
+
+/* The records that match, or nothing after telling why. */
+std::vector<config::Node> find_nodes(Context &context, const config::NodeFilter &filter)
+{
+	auto listing = context.store.nodes(filter);
+	if (!listing) {
+		context.tell(listing.error());
+		return {};
+	}
+	context.tell(listing->problems);
+	if (listing->items.empty())
+		context.tell(nothing_found(str("No records found", describe(filter))));
+	return std::move(listing->items);
+}
+
+void list_nodes(Context &context, const Options &options)
+{
+	const auto nodes = find_nodes(context, {});
+	if (nodes.empty())
+		return;
+	if (options.json)
+		return show_nodes(context, nodes, true);
+	switch (options.print_level.value_or(0)) {
+	case 0: {
+		/* One line a portal, whatever its interfaces. */
+		const config::Node *last = nullptr;
+		for (const auto &node : nodes) {
+			if (!last || last->id.target != node.id.target || last->id.portal != node.id.portal)
+				print_node_line(context.out, node.id.portal, node.tpgt, node.id.target);
+			last = &node;
+		}
+		return;
+	}
+	case 1:
+		return print_node_tree(context.out, nodes);
+	default:
+		return context.tell({Code::invalid_argument,
+				     str("Invalid info level ", *options.print_level, ". Try 0 or 1.")});
+	}
+}
+
+void add_node(Context &context, const Options &options)
+{
+	if (!options.target || !options.portal)
+		return context.tell({Code::invalid_argument, "new requires a target (-T) and a portal (-p)"});
+	const std::string name =
+		options.ifaces.empty() ? std::string(config::default_iface) : options.ifaces.front();
+	auto iface = context.store.iface(name);
+	if (!iface)
+		return context.tell(iface.error());
+	auto conf = context.conf();
+	if (!conf)
+		return context.tell(conf.error());
+	config::Node node;
+	node.id = {*options.target, options.portal->id, name};
+	node.tpgt = options.portal->tpgt.value_or(-1);
+	node.settings = conf->node;
+	for (const auto &[key, value] : options.settings) {
+		auto set = node.settings.set(key, value, context.store.secrets());
+		if (!set)
+			return context.tell(set.error());
+		if (!set->empty())
+			context.warn(*set);
+	}
+	auto added = context.store.add_nodes({node});
+	if (!added)
+		return context.tell(added.error());
+	context.tell(*added);
+	auto value = [&](std::string_view key) { return iface->settings.get(key); };
+	context.out << "New iSCSI node [tcp:[hw=" << value("iface.hwaddress") << ",ip=" << value("iface.ipaddress")
+		    << ",net_if=" << value("iface.net_ifacename") << ",iscsi_if=" << name << "] "
+		    << node.id.portal.host << ',' << node.id.portal.port << ',' << node.tpgt << ' '
+		    << *options.target << "] added\n";
+}
+
+/* -L: the records whose node.startup is @startup; all leaves those marked onboot alone. */
+void log_in_all(Context &context, const std::string &startup, bool wait)
+{
+	auto nodes = find_nodes(context, {});
+	if (nodes.empty())
+		return;
+	std::erase_if(nodes, [&](const config::Node &node) {
+		const auto mode = node.settings.get("node.startup");
+		return startup == "all" ? mode == "onboot" : mode != startup;
+	});
+	if (nodes.empty())
+		return context.tell(nothing_found(str("No records found with node.startup ", startup)));
+	log_in(context, nodes, wait);
+}
+
+void log_out_all(Context &context, const std::string &startup)
+{
+	auto listing = context.store.nodes();
+	if (!listing)
+		return context.tell(listing.error());
+	context.tell(listing->problems);
+	auto mode_of = [&](const config::NodeId &id) -> std::string_view {
+		for (const auto &node : listing->items)
+			if (node.id == id)
+				return node.settings.get("node.startup");
+		return "manual"; // sessions whose record is gone
+	};
+	auto left_alone = [&](std::string_view mode) {
+		return startup == "all" ? mode == "onboot" : mode != startup;
+	};
+	auto sessions = find_sessions(context, {});
+	std::erase_if(sessions, [&](const auto &session) { return left_alone(mode_of(node_of(session))); });
+	auto pending = listing->items;
+	std::erase_if(pending, [&](const auto &node) { return left_alone(node.settings.get("node.startup")); });
+	log_out(context, sessions, pending);
+}
+
+void act_on_sessions(Context &context, const Options &options)
+{
+	const auto filter = filter_of(options);
+	const auto sessions = find_sessions(context, filter);
+	if (options.logout) {
+		auto pending = context.store.nodes(filter);
+		if (!pending)
+			return context.tell(pending.error());
+		return log_out(context, sessions, pending->items);
+	}
+	if (sessions.empty())
+		return context.exit_status() ? void()
+					     : context.tell(nothing_found(str("No session found", describe(filter))));
+	if (options.rescan)
+		return rescan(context, sessions);
+	show_stats(context, sessions, options.json);
+}
+
+} // namespace
+
+void run_node_mode(Context &context, const Options &options)
+{
+	const auto filter = filter_of(options);
+	const bool named = options.target || options.portal || !options.ifaces.empty();
+
+	if (options.login_all)
+		return log_in_all(context, *options.login_all, !options.no_wait);
+	if (options.logout_all)
+		return log_out_all(context, *options.logout_all);
+	if (options.login) {
+		const auto nodes = find_nodes(context, filter);
+		if (!nodes.empty())
+			log_in(context, nodes, !options.no_wait);
+		return;
+	}
+	if (options.logout || options.rescan || options.stats)
+		return act_on_sessions(context, options);
+	const auto op = options.op();
+	if (op == Op::add)
+		return add_node(context, options);
+	if (op == Op::update)
+		return update_nodes(context, filter, options.settings);
+	if (op == Op::remove)
+		return delete_nodes(context, filter);
+	if (op == Op::show || named) {
+		const auto nodes = find_nodes(context, filter);
+		if (!nodes.empty())
+			show_nodes(context, nodes, options.json);
+		return;
+	}
+	list_nodes(context, options);
+}
+
+} // namespace hawser::cli

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/options.h"
+
+#include "base/str.h"
+#include "hawser/hawser.h"
+#include "iscsi/address.h"
+
+#include <algorithm>
+#include <getopt.h>
+
+namespace hawser::cli
+{
+
+namespace
+{
+
+enum Long { opt_json = 256, opt_cid, opt_import };
+
+constexpr option long_options[] = {
+	{"mode", required_argument, nullptr, 'm'},
+	{"portal", required_argument, nullptr, 'p'},
+	{"targetname", required_argument, nullptr, 'T'},
+	{"interface", required_argument, nullptr, 'I'},
+	{"op", required_argument, nullptr, 'o'},
+	{"type", required_argument, nullptr, 't'},
+	{"name", required_argument, nullptr, 'n'},
+	{"value", required_argument, nullptr, 'v'},
+	{"host", required_argument, nullptr, 'H'},
+	{"sid", required_argument, nullptr, 'r'},
+	{"rescan", no_argument, nullptr, 'R'},
+	{"print", required_argument, nullptr, 'P'},
+	{"discover", no_argument, nullptr, 'D'},
+	{"login", no_argument, nullptr, 'l'},
+	{"loginall", required_argument, nullptr, 'L'},
+	{"logout", no_argument, nullptr, 'u'},
+	{"logoutall", required_argument, nullptr, 'U'},
+	{"no_wait", no_argument, nullptr, 'W'},
+	{"stats", no_argument, nullptr, 's'},
+	{"show", no_argument, nullptr, 'S'},
+	{"killiscsid", required_argument, nullptr, 'k'},
+	{"debug", required_argument, nullptr, 'd'},
+	{"submode", required_argument, nullptr, 'C'},
+	{"ip", required_argument, nullptr, 'a'},
+	{"packetsize", required_argument, nullptr, 'b'},
+	{"count", required_argument, nullptr, 'c'},
+	{"interval", required_argument, nullptr, 'i'},
+	{"index", required_argument, nullptr, 'x'},
+	{"portal_type", required_argument, nullptr, 'A'},
+	{"version", no_argument, nullptr, 'V'},
+	{"help", no_argument, nullptr, 'h'},
+	{"json", no_argument, nullptr, opt_json},
+	{"cid", required_argument, nullptr, opt_cid},
+	{"import", optional_argument, nullptr, opt_import},
+	{},
+};
+
+constexpr const char *short_options = ":m:p:T:I:o:t:n:v:H:r:RP:DlL:uU:WsSk:d:C:a:b:c:i:x:A:Vh";
+
+struct ModeRow {
+	std::string_view name;
+	Mode mode;
+	std::string_view options; // the short ones that it takes
+};
+
+constexpr ModeRow modes[] = {
+	{"discovery", Mode::discovery, "PoIlDptWSdm"},
+	{"discoverydb", Mode::discoverydb, "DSIPdmntplovW"},
+	{"node", Mode::node, "RsPIdmlSonvupTULW"},
+	{"session", Mode::session, "PidmrRusonvSCbc"},
+	{"iface", Mode::iface, "IdnvmPoHCabci"},
+	{"host", Mode::host, "CHdmPotnvxA"},
+};
+
+tl::unexpected<Error> refuse(std::string text)
+{
+	return fail(Code::invalid_argument, std::move(text));
+}
+
+tl::unexpected<Error> unsupported(std::string text)
+{
+	return fail(Code::not_supported, std::move(text));
+}
+
+std::string shown(int letter)
+{
+	for (const auto &row : long_options)
+		if (row.val == letter && letter >= 256)
+			return str("--", row.name);
+	return str("-", static_cast<char>(letter));
+}
+
+template <class T>
+Result<T> number_option(int letter, std::string_view text, std::uint64_t min, std::uint64_t max)
+{
+	const auto number = parse_number(text);
+	if (!number || *number < min || *number > max)
+		return refuse(str(shown(letter), ": ", hawser::quoted(text), " is not a number of ", min, " to ", max));
+	return static_cast<T>(*number);
+}
+
+/* A session's number, or a path in sysfs with session<number> in it. */
+Result<std::uint32_t> parse_sid(std::string_view text)
+{
+	if (const auto number = parse_number(text); number && *number <= UINT32_MAX)
+		return static_cast<std::uint32_t>(*number);
+	for (auto part : split(text, '/')) {
+		if (text.find('/') == std::string_view::npos || !part.starts_with("session"))
+			continue;
+		if (const auto number = parse_number(part.substr(7)); number && *number <= UINT32_MAX)
+			return static_cast<std::uint32_t>(*number);
+	}
+	return refuse(str(hawser::quoted(text), " is an invalid session ID or path"));
+}
+
+Result<PortalOption> parse_portal_option(std::string_view text)
+{
+	auto portal = parse_portal(text);
+	if (!portal)
+		return tl::unexpected(portal.error());
+	PortalOption option{{portal->address.host, portal->address.port}, {}};
+	if (portal->tpgt)
+		option.tpgt = portal->tpgt->value;
+	return option;
+}
+
+Result<Op> parse_op(std::string_view text)
+{
+	if (text == "new")
+		return Op::add;
+	if (text == "delete")
+		return Op::remove;
+	if (text == "update")
+		return Op::update;
+	if (text == "show")
+		return Op::show;
+	if (text == "nonpersistent")
+		return Op::nonpersistent;
+	if (text == "apply" || text == "applyall" || text == "login" || text == "logout")
+		return unsupported(str("operation ", text, " is for adapters that do iSCSI themselves"));
+	return refuse(str("can not recognize operation: '", text, "'"));
+}
+
+Result<Mode> parse_mode(std::string_view text)
+{
+	for (const auto &row : modes)
+		if (row.name == text)
+			return row.mode;
+	if (text == "fw")
+		return unsupported("mode fw is not supported: targets of the boot firmware are not read");
+	return refuse(str("unknown mode ", hawser::quoted(text),
+			  ": it is one of discovery, discoverydb, node, session, iface, host"));
+}
+
+Status check_startup_word(int letter, std::string_view word)
+{
+	for (std::string_view legal : {"all", "manual", "automatic", "onboot"})
+		if (word == legal)
+			return {};
+	return refuse(str(shown(letter), ": ", hawser::quoted(word), " is none of all, manual, automatic, onboot"));
+}
+
+/* What -n and -v gave so far; a name waits for its value. */
+struct Pairs {
+	std::optional<std::string> name;
+	std::optional<std::string> value;
+
+	void take(Options &options)
+	{
+		if (!name || !value)
+			return;
+		options.settings.emplace_back(std::move(*name), std::move(*value));
+		name.reset();
+		value.reset();
+	}
+};
+
+class Parser
+{
+public:
+	Result<Options> parse(const std::vector<std::string> &arguments)
+	{
+		std::vector<std::string> storage = arguments;
+		storage.insert(storage.begin(), "hawseradm");
+		std::vector<char *> argv;
+		for (auto &argument : storage)
+			argv.push_back(argument.data());
+		argv.push_back(nullptr);
+		const int argc = static_cast<int>(storage.size());
+
+		::optind = 0; // begin anew: tests parse many lines
+		::opterr = 0;
+		for (;;) {
+			const int letter = ::getopt_long(argc, argv.data(), short_options, long_options, nullptr);
+			if (letter == -1)
+				break;
+			if (letter == ':')
+				return refuse(str("option ", argv[::optind - 1], " needs a value"));
+			if (letter == '?')
+				return refuse(str("unknown or ambiguous option ", hawser::quoted(argv[::optind - 1])));
+			seen_.push_back(letter);
+			if (auto taken = take(letter, ::optarg ? ::optarg : ""); !taken)
+				return tl::unexpected(taken.error());
+		}
+		if (::optind < argc)
+			return refuse(str("unexpected argument ", hawser::quoted(argv[::optind])));
+		if (auto checked = check(); !checked)
+			return tl::unexpected(checked.error());
+		return std::move(options_);
+	}
+
+private:
+	Status take(int letter, const std::string &value)
+	{
+		switch (letter) {
+		case 'm':
+			return store(options_.mode, parse_mode(value));
+		case 'p':
+			return store(options_.portal, parse_portal_option(value));
+		case 'r':
+			return store(options_.sid, parse_sid(value));
+		case 'o':
+			return add_op(value);
+		case 'T':
+			options_.target = value;
+			break;
+		case 'I':
+			if (auto checked = config::check_iface_name(value); !checked)
+				return checked;
+			options_.ifaces.push_back(value);
+			break;
+		case 't':
+			options_.type = value;
+			break;
+		case 'n':
+			if (pairs_.name)
+				return refuse(str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
+			pairs_.name = value;
+			pairs_.take(options_);
+			break;
+		case 'v':
+			if (pairs_.value)
+				return refuse("two values (-v) and no name (-n) between them");
+			pairs_.value = value;
+			pairs_.take(options_);
+			break;
+		case 'H':
+			return store(options_.host, number_option<std::uint32_t>(letter, value, 0, UINT32_MAX));
+		case 'P':
+			return store(options_.print_level, number_option<int>(letter, value, 0, 4));
+		case 'L':
+			options_.login_all = value;
+			return check_startup_word(letter, value);
+		case 'U':
+			options_.logout_all = value;
+			return check_startup_word(letter, value);
+		case 'R':
+			options_.rescan = true;
+			break;
+		case 'D':
+			options_.discover = true;
+			break;
+		case 'l':
+			options_.login = true;
+			break;
+		case 'u':
+			options_.logout = true;
+			break;
+		case 'W':
+			options_.no_wait = true;
+			break;
+		case 's':
+			options_.stats = true;
+			break;
+		case 'C':
+			if (value != "ping")
+				return unsupported(str("submode ", hawser::quoted(value),
+						       " is not supported: ping is"));
+			options_.ping = true;
+			break;
+		case 'b':
+			return store(options_.ping_size,
+				     number_option<std::uint32_t>(letter, value, 0, HWS_PING_MAX));
+		case 'c':
+			return store(options_.ping_count, number_option<std::uint32_t>(letter, value, 1, 1000000));
+		case 'i':
+			return store(options_.ping_interval, number_option<std::uint32_t>(letter, value, 0, 3600));
+		case 'd':
+			return number_option<int>(letter, value, 0, 8).map([](int) {});
+		case 'S':
+			return unsupported("-S: secrets are never shown");
+		case 'k':
+			return unsupported("-k: the service is stopped with `systemctl stop hawserd`");
+		case 'a':
+			return unsupported("-a: ping a session's target with -m session -r SID -C ping");
+		case 'x':
+		case 'A':
+			return unsupported(str(shown(letter), ": is for adapters that do iSCSI themselves"));
+		case opt_json:
+			options_.json = true;
+			break;
+		case opt_cid:
+			return store(options_.cid, number_option<std::uint16_t>(letter, value, 0, 65535));
+		case opt_import:
+			options_.import_from = value.empty() ? "/etc/iscsi" : value;
+			break;
+		case 'V':
+			options_.version = true;
+			break;
+		case 'h':
+			options_.help = true;
+			break;
+		}
+		return {};
+	}
+
+	template <class To, class From> Status store(To &to, Result<From> from)
+	{
+		if (!from)
+			return tl::unexpected(from.error());
+		to = std::move(*from);
+		return {};
+	}
+
+	Status add_op(const std::string &value)
+	{
+		auto op = parse_op(value);
+		if (!op)
+			return tl::unexpected(op.error());
+		if (!options_.has(*op))
+			options_.ops.push_back(*op);
+		return {};
+	}
+
+	Status check() const
+	{
+		if (options_.help || options_.version)
+			return {};
+		if (pairs_.name)
+			return refuse(str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
+		if (pairs_.value)
+			return refuse("a value (-v) has no name (-n)");
+		if (options_.import_from) {
+			for (int letter : seen_)
+				if (letter != opt_import && letter != opt_json && letter != 'd')
+					return refuse(str("--import: option ", shown(letter), " does not go with it"));
+			return {};
+		}
+		if (options_.mode == Mode::none)
+			return refuse("no mode (-m): try `hawseradm --help' for more information");
+		const auto &row = *std::find_if(std::begin(modes), std::end(modes),
+						[&](const auto &m) { return m.mode == options_.mode; });
+		for (int letter : seen_) {
+			const bool fits = letter == opt_json ||
+					  (letter == opt_cid && options_.mode == Mode::session) ||
+					  (letter < 256 && row.options.find(static_cast<char>(letter)) !=
+								   std::string_view::npos);
+			if (!fits)
+				return refuse(str(row.name, " mode: option '", shown(letter),
+						  "' is not allowed/supported"));
+		}
+		return check_together();
+	}
+
+	/* What belongs to one action alone. */
+	Status check_together() const
+	{
+		int actions = options_.login + options_.logout + options_.rescan + options_.stats +
+			      options_.ping + options_.login_all.has_value() + options_.logout_all.has_value();
+		const bool discovers = options_.mode == Mode::discovery || options_.mode == Mode::discoverydb;
+		if (options_.login && options_.logout)
+			return refuse("Invalid parameters. Both login and logout passed in");
+		if (actions > 1)
+			return refuse("Invalid parameters. One of login, logout, rescan, stats and ping at a time");
+		if (actions > 0 && !options_.ops.empty() && !discovers)
+			return refuse("Invalid parameters. An action (login, logout, ...) and an operation (-o) passed in");
+		if (options_.ops.size() > 1 && !discovers)
+			return refuse("Invalid parameters. More than one operation (-o) passed in");
+		if (options_.cid && !options_.ping)
+			return refuse("--cid: goes with -C ping");
+		if (options_.ifaces.size() > 1 && !discovers)
+			return refuse(str("-I: one interface at a time, not ", options_.ifaces.size()));
+		if (options_.has(Op::nonpersistent) && !discovers)
+			return refuse("operation nonpersistent is for discovery");
+		return {};
+	}
+
+	Options options_;
+	Pairs pairs_;
+	std::vector<int> seen_;
+};
+
+} // namespace
+
+bool Options::has(Op op) const
+{
+	return std::find(ops.begin(), ops.end(), op) != ops.end();
+}
+
+std::optional<Op> Options::op() const
+{
+	return ops.empty() ? std::nullopt : std::optional(ops.front());
+}
+
+Result<Options> parse_options(const std::vector<std::string> &arguments)
+{
+	return Parser().parse(arguments);
+}
+
+std::string help_text(const std::string &program)
+{
+	const std::string lines[] = {
+		" -m discoverydb [-P printlevel] [--json] | [-t st -p ip:port [-I ifaceN ...] [-o operation ...]"
+		" [-n name -v value] [-D] [-l] [-W]]",
+		" -m discovery [-P printlevel] [--json] | [-t st -p ip:port [-I ifaceN ...] [-o operation ...] [-l] [-W]]",
+		" -m node [-P printlevel] [--json] [-T targetname] [-p ip:port[,tpgt]] [-I iface]"
+		" [-l [-W] | -u | -R | -s | [-o operation] [-n name -v value ...]]",
+		" -m node [-L all,manual,automatic,onboot [-W]] [-U all,manual,automatic,onboot]",
+		" -m session [-P printlevel] [--json] [-r sessionid | sysfsdir] [-R | -u | -s | [-o operation]"
+		" [-n name -v value ...]]",
+		" -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] [--json]",
+		" -m iface [-P printlevel] [--json] [-I iface [-o operation] [-n name -v value ...]]",
+		" -m host [-P printlevel] [--json] [-H hostno]",
+		" --import[=folder]",
+		" -h | -V",
+	};
+	std::string text;
+	for (const auto &line : lines)
+		append(text, str(program, line, "\n"));
+	append(text, "\noperations: new, delete, update, show; with discovery: new, delete, update, nonpersistent\n"
+		     "See hawseradm(8).\n");
+	return text;
+}
+
+} // namespace hawser::cli

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line: iscsiadm's grammar (iscsiadm(8)), with --json, --cid and
+ * --import beside it.
+ *
+ * getopt_long(3) reads it, as it does iscsiadm's: scripts rely on abbreviated
+ * long options (--target for --targetname), on values that start with '-' and on
+ * values in brackets ([2001:db8::1]:3260) arriving as they were typed, which
+ * CLI11 does not give.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "config/store.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hawser::cli
+{
+
+enum class Mode { none, discovery, discoverydb, node, session, iface, host };
+
+enum class Op { add, remove, update, show, nonpersistent };
+
+struct PortalOption {
+	config::PortalId id;
+	std::optional<int> tpgt;
+};
+
+struct Options {
+	Mode mode = Mode::none;
+	std::vector<Op> ops;
+	std::optional<std::string> target;
+	std::optional<PortalOption> portal;
+	std::vector<std::string> ifaces;
+	std::optional<std::string> type; // of discovery, as typed
+	std::vector<std::pair<std::string, std::string>> settings; // -n, -v
+	std::optional<std::uint32_t> sid;
+	std::optional<std::uint32_t> host;
+	std::optional<int> print_level;
+	std::optional<std::string> login_all;  // all, manual, automatic or onboot
+	std::optional<std::string> logout_all; // likewise
+	std::optional<std::string> import_from; // folder of open-iscsi
+	bool login = false;
+	bool logout = false;
+	bool rescan = false;
+	bool stats = false;
+	bool discover = false;
+	bool no_wait = false;
+	bool ping = false;
+	std::uint32_t ping_size = 64;
+	std::uint32_t ping_count = 1;
+	std::uint32_t ping_interval = 1; // seconds
+	std::optional<std::uint16_t> cid;
+	bool json = false;
+	bool help = false;
+	bool version = false;
+
+	bool has(Op op) const;
+	/* The one operation; nothing when none was given. */
+	std::optional<Op> op() const;
+};
+
+/* Errors are Code::invalid_argument, or not_supported for what iscsiadm has and we have not. */
+Result<Options> parse_options(const std::vector<std::string> &arguments);
+
+/* What --help prints. */
+std::string help_text(const std::string &program);
+
+} // namespace hawser::cli

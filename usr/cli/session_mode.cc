@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/str.h"
+#include "cli/actions.h"
+#include "cli/modes.h"
+
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace hawser::cli
+{
+
+namespace
+{
+
+/* The session that -r names, or nothing after telling that it is not there. */
+std::vector<kernel::SessionInfo> chosen_sessions(Context &context, const Options &options)
+{
+	auto sessions = context.sessions.sessions();
+	if (!sessions) {
+		context.tell(sessions.error());
+		return {};
+	}
+	if (options.sid) {
+		std::erase_if(*sessions, [&](const auto &session) { return session.sid.value != *options.sid; });
+		if (sessions->empty())
+			context.tell({Code::sysfs_lookup,
+				      str("Could not get session info for sid ", *options.sid,
+					  ": Hawser has no such session")});
+	} else if (sessions->empty() && !options.logout) {
+		context.tell(nothing_found("No active sessions."));
+	}
+	return std::move(*sessions);
+}
+
+void ping(Context &context, const Options &options)
+{
+	if (!options.sid)
+		return context.tell({Code::invalid_argument, "ping requires a session (-r)"});
+	if (chosen_sessions(context, options).empty())
+		return;
+	auto service = context.connect();
+	if (!service)
+		return context.tell(service.error());
+	varlink::PingCall call;
+	call.sid = *options.sid;
+	call.cid = options.cid;
+	call.size = options.ping_size;
+	call.count = options.ping_count;
+	call.interval_ms = std::max(1u, options.ping_interval * 1000);
+	auto list = nlohmann::ordered_json::array();
+	auto done = (*service)->ping(call, [&](const varlink::PingResult &result) {
+		if (options.json)
+			list.push_back({{"sequence", result.sequence},
+					{"size", result.size},
+					{"round_trip_ns", result.round_trip_ns
+								  ? nlohmann::ordered_json(*result.round_trip_ns)
+								  : nlohmann::ordered_json()},
+					{"failure", result.failure ? nlohmann::ordered_json(result.failure->text)
+								   : nlohmann::ordered_json()}});
+		if (result.failure)
+			return context.tell({result.failure->code,
+					     str("Ping ", result.sequence, " failed: ", result.failure->text)});
+		if (options.json)
+			return;
+		std::ostringstream time;
+		time << std::fixed << std::setprecision(3)
+		     << static_cast<double>(result.round_trip_ns.value_or(0)) / 1e6;
+		context.out << "Ping " << result.sequence << " completed: " << result.size << " bytes in "
+			    << time.str() << " ms\n"
+			    << std::flush;
+	});
+	if (options.json)
+		print_json(context.out, list);
+	if (!done)
+		context.tell(done.error());
+}
+
+/* -o of session mode works on the records of the sessions. */
+void work_on_records(Context &context, const Options &options,
+		     const std::vector<kernel::SessionInfo> &sessions)
+{
+	std::vector<config::Node> nodes;
+	for (const auto &session : sessions) {
+		const auto id = node_of(session);
+		const config::NodeFilter filter{id.target, id.portal.host, id.portal.port, {}, id.iface};
+		switch (options.op().value_or(Op::show)) {
+		case Op::update:
+			update_nodes(context, filter, options.settings);
+			break;
+		case Op::remove:
+			delete_nodes(context, filter);
+			break;
+		case Op::show: {
+			auto node = context.store.node(id);
+			if (node)
+				nodes.push_back(std::move(*node));
+			else
+				context.tell(node.error());
+			break;
+		}
+		case Op::add:
+			return context.tell({Code::not_supported,
+					     "operation new is not supported in session mode: set "
+					     "node.session.nr_sessions of the record and log in again"});
+		case Op::nonpersistent:
+			return; // refused by the parser
+		}
+	}
+	if (!nodes.empty())
+		show_nodes(context, nodes, options.json);
+}
+
+} // namespace
+
+void run_session_mode(Context &context, const Options &options)
+{
+	const int level = options.print_level.value_or(0);
+	if (level > 3)
+		return context.tell(
+			{Code::invalid_argument, str("Invalid info level ", level, ". Try 0 - 3.")});
+	if (options.ping)
+		return ping(context, options);
+
+	const auto sessions = chosen_sessions(context, options);
+	if (context.exit_status() != 0)
+		return;
+	if (options.logout)
+		return log_out(context, sessions, {});
+	if (options.rescan)
+		return rescan(context, sessions);
+	if (options.stats)
+		return show_stats(context, sessions, options.json);
+	if (!options.ops.empty() || (options.sid && level == 0 && !options.json))
+		return work_on_records(context, options, sessions);
+	if (level >= 3 && !options.json)
+		print_versions(context);
+	if (level >= 1 || options.json)
+		return show_sessions(context, sessions, SessionParts::of_level(level), options.json);
+	for (const auto &session : sessions)
+		print_session_line(context.out, session);
+}
+
+} // namespace hawser::cli
