@@ -495,6 +495,11 @@ static int ping(struct sk_buff *request, struct genl_info *info)
 		return PTR_ERR(session);
 	conn = conn_of(session, info);
 	ret = PTR_ERR_OR_ZERO(conn);
+	if (!ret && size > conn->params.max_xmit_data_segment_length) {
+		GENL_SET_ERR_MSG(info,
+				 "HWS_PING_A_SIZE: over the target's MaxRecvDataSegmentLength");
+		ret = -EMSGSIZE;
+	}
 	if (!ret)
 		ret = hws_admin_ping(session, conn, id, size);
 	hws_session_put(session);

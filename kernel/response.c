@@ -278,6 +278,7 @@ static enum hws_violation nop_in_pdu(struct hws_conn *conn,
 	struct hws_request *r;
 	struct hws_task *task;
 	enum hws_violation v;
+	u32 length;
 	bool same;
 
 	HWS_COUNT_CONN(conn, RX_NOP_IN, 1);
@@ -292,8 +293,10 @@ static enum hws_violation nop_in_pdu(struct hws_conn *conn,
 		return v;
 	r = task->request;
 	r->ended_ns = ktime_get_ns();
-	same = hws_data_length(h) == r->length && conn->in.kept == r->length &&
-	       (!r->length || !memcmp(conn->in.keep, r->data, r->length));
+	/* The echo may be cut to what we take in one segment (11.19). */
+	length = min(r->length, conn->params.max_recv_data_segment_length);
+	same = hws_data_length(h) == length && conn->in.kept == length &&
+	       (!length || !memcmp(conn->in.keep, r->data, length));
 	hws_request_end(task, same ? 0 : -EBADMSG);
 	return HWS_V_NONE;
 }
@@ -356,8 +359,9 @@ static enum hws_violation async_pdu(struct hws_conn *conn,
 		hws_conn_leave(conn, session->params.time2wait);
 		break;
 	case HWS_ASYNC_DROP_CONNECTION:
+		/* It may be another one's loss that is told here. */
 		if (be16_to_cpu(a->parameter1) != conn->params.cid)
-			return HWS_V_ASYNC;
+			break;
 		fallthrough;
 	case HWS_ASYNC_DROP_SESSION:
 		hws_notice(session, "the target drops the connection");
@@ -372,9 +376,10 @@ static enum hws_violation async_pdu(struct hws_conn *conn,
 }
 
 /*
- * A Reject names the PDU by its header. A request of ours can end with an
- * error; a command of the midlayer too, which retries it within its limits; a
- * PDU of any other kind cannot be sent again at error recovery level 0.
+ * A Reject names the PDU by its header. A request of ours ends with an error. A
+ * command's task gets a SCSI Response of its own if the target had made one
+ * (section 11.17.1), and times out if not, so it is left alone. A PDU of any
+ * other kind cannot be sent again at error recovery level 0.
  */
 static enum hws_violation reject_pdu(struct hws_conn *conn,
 				     const union hws_header *h)
@@ -403,9 +408,6 @@ static enum hws_violation reject_pdu(struct hws_conn *conn,
 					HWS_REJECT_IMMEDIATE ? -EBUSY : -EPROTO);
 		return HWS_V_NONE;
 	case HWS_OP_SCSI_COMMAND:
-		task = find_task(conn, rejected->bhs.itt);
-		if (task && task->kind == HWS_TASK_COMMAND)
-			hws_command_end(task, DID_ERROR << 16);
 		return HWS_V_NONE;
 	default:
 		hws_conn_lost(conn, HWS_LOSS_REJECT);

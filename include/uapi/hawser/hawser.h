@@ -126,6 +126,7 @@
  *	Request: HWS_A_SID, HWS_A_PING with HWS_PING_A_ID and HWS_PING_A_SIZE;
  *	HWS_A_CONNECTION with HWS_CONN_A_CID (any connection when absent).
  *	The end is HWS_EVENT_PING. EBUSY: too many pings are under way.
+ *	EMSGSIZE: more than the target takes in one data segment.
  *
  * @HWS_CMD_TMF: a task management function by hand, RFC 7143 section 11.5.1.
  *	Request: HWS_A_SID, HWS_A_TMF with HWS_TMF_A_ID, HWS_TMF_A_FUNCTION and
