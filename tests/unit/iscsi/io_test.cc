@@ -392,7 +392,8 @@ TEST_CASE("discovery logs in, asks, reads many PDUs and logs out, with and witho
 				put_be(response.bhs, 24, 4, stat_sn.value);
 				stat_sn = next(stat_sn);
 				response.data = parts[i];
-				REQUIRE(co_await write_pdu(socket, response, soon, wire));
+				auto sent = co_await write_pdu(socket, response, soon, wire);
+				REQUIRE(sent);
 			}
 			auto logout = co_await read_pdu(socket, soon, 0, wire);
 			REQUIRE(logout);
