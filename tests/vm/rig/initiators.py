@@ -138,7 +138,7 @@ class Hawser(Initiator):
 
     def start_daemon(self):
         log = open("/out/hawserd.log", "a", encoding="utf-8")
-        self.daemon = subprocess.Popen(["hawserd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.daemon = subprocess.Popen(["hawserd", "-f"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for("hawserd answers", self.answers)
 
     def answers(self):

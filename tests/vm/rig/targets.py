@@ -93,6 +93,10 @@ class Lio:
         os.symlink(device, f"{folder}/unit")
         self.units[target, lun] = (device, loop)
 
+    def store(self, target, lun):
+        """The file behind a LUN of backend "file"."""
+        return f"{STORE}/{os.path.basename(self.units[target, lun][0])}"
+
     def _sparse(self, label, size):
         path = f"{STORE}/{label}"
         run("truncate", "-s", size_bytes(size), path)
@@ -231,6 +235,9 @@ class Tgt:
         if options["thin"]:
             params += ",thin_provisioning=1"
         self.admin("logicalunit", "update", "--tid", tid, "--lun", lun, "--params", params)
+
+    def store(self, target, lun):
+        return self.targets[target]["luns"][lun][0]
 
     def remove_lun(self, target, lun):
         about = self.targets[target]

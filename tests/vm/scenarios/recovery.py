@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lost targets: gone and back, gone for good, and silent."""
+import time
+
+from rig.checks import Dropped, Fio, expect, fio, read, wait_for
+
+FAST = {  # seconds; how soon silence is noticed and a new login is tried
+    "node.conn[0].timeo.noop_out_interval": 2,
+    "node.conn[0].timeo.noop_out_timeout": 2,
+    "node.conn[0].timeo.login_timeout": 5,
+}
+
+
+def lost(rig, name="t"):
+    return rig.initiator.state(name) not in ("LOGGED_IN", None)
+
+
+def logged_in(rig, name="t"):
+    return rig.initiator.state(name) == "LOGGED_IN"
+
+
+def holds_restart(rig):
+    """A target killed and restarted under fio verify: I/O waits, goes on, and verifies clean."""
+    disk = rig.attach(records=FAST, backend="file")
+    # Enough to outlast both outages, at a pace that leaves the processor to others.
+    load = Fio(disk, size="24M", loops=4, rate_iops=400).start()
+    for _ in range(2):
+        wait_for("I/O", load.moves)
+        rig.target.kill()
+        wait_for("the session is lost", lambda: lost(rig), 20)
+        expect(load.running(), "fio ended while the target was gone")
+        before = load.completed()
+        time.sleep(2)
+        expect(load.completed() == before, "I/O completed without a target")
+        rig.target.restart()
+        wait_for("the session is back", lambda: logged_in(rig), 60)
+    load.finish(300)
+
+
+def holds_time_out(rig):
+    """A target gone for longer than the recovery time-out: I/O fails in that time, and works when it is back."""
+    disk = rig.attach(records={**FAST, "node.session.timeo.replacement_timeout": 5}, backend="file")
+    load = Fio(disk, size="32M", loops=20, rate_iops=200).start()
+    wait_for("I/O", load.moves)
+    rig.target.kill()
+    since = time.monotonic()
+    load.fail(60)
+    took = time.monotonic() - since
+    # NOP-out, its time-out, and the 5 s; the rest is this machine's slowness.
+    expect(4 <= took <= 40, f"I/O failed after {took:.1f} s with a recovery time-out of 5 s")
+    rig.target.restart()
+    wait_for("the session is back", lambda: logged_in(rig), 60)
+    fio(disk, size="4M")
+
+
+def holds_silence(rig):
+    """A target that stops answering without closing is found out by NOP-Out, and recovery follows."""
+    disk = rig.attach(records=FAST, backend="file")
+    load = Fio(disk, size="24M", loops=4, rate_iops=400).start()
+    wait_for("I/O", load.moves)
+    with Dropped():
+        wait_for("the silence is noticed", lambda: lost(rig), 30)
+        expect(load.running(), "fio ended while the target was silent")
+    wait_for("the session is back", lambda: logged_in(rig), 60)
+    load.finish(300)
+
+
+def holds_idle_silence(rig):
+    """With no I/O under way, silence is found out too, within the NOP interval and time-out."""
+    disk = rig.attach(records=FAST)
+    with Dropped():
+        wait_for("the silence is noticed", lambda: lost(rig), 30)
+    wait_for("the session is back", lambda: logged_in(rig), 60)
+    fio(disk, size="2M")
+    expect(read("/sys/class/block", disk[5:], "device/state") == "running", "the device is not running")

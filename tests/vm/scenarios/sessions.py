@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many sessions at once."""
+import glob
+import os
+
+from rig.checks import expect, read, wait_for
+
+
+def crowd(rig, count, rounds):
+    for number in range(count):
+        rig.target.add(f"c{number:03}")
+        rig.target.add_lun(f"c{number:03}", 1, size="1M")
+    rig.initiator.discover()
+    before = None
+    for number in range(rounds):
+        rig.initiator.adm("-m", "node", "-L", "all", timeout=300)
+        expect(len(rig.initiator.sessions()) == count, f"{len(rig.initiator.sessions())} sessions")
+        wait_for(f"{count} disks", lambda: len(glob.glob("/sys/class/iscsi_session/session*/device/target*/*/block/sd*"))
+                 == count, 300)
+        rig.initiator.adm("-m", "node", "-U", "all", timeout=300)
+        wait_for("no session", lambda: not rig.initiator.sessions(), 60)
+        after = leftovers(rig)
+        # The first rounds may still fill caches; from then on nothing may grow.
+        if number == 1:
+            before = after
+        if before:
+            expect(after == before, f"left in round {number + 1}: {after}, in the second: {before}")
+
+
+def leftovers(rig):
+    """What a session could leave behind, as counts."""
+    return {
+        "disks": len(glob.glob("/sys/class/block/sd*")),
+        "SCSI hosts": len(glob.glob("/sys/class/scsi_host/*")),
+        "SCSI devices": len(glob.glob("/sys/class/scsi_device/*")),
+        "connections": len(glob.glob("/sys/class/iscsi_connection/*")),
+        "endpoints": len(glob.glob("/sys/class/iscsi_endpoint/*")),
+        "the daemon's descriptors": len(os.listdir(f"/proc/{rig.initiator.daemon.pid}/fd")),
+        "the module's users": read(f"/sys/module/{rig.initiator.module}/refcnt"),
+    }
+
+
+def holds_hundred(rig):
+    """100 sessions are logged in at once and out at once, 20 times: no leak, no hang, no stray device."""
+    crowd(rig, 100, 20)
+
+
+def holds_ten(rig):
+    """10 sessions are logged in at once and out at once, 3 times; for the debug kernel."""
+    crowd(rig, 10, 3)
