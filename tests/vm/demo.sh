@@ -28,7 +28,12 @@ PYTHON
 
 note "The module and the daemon"
 show modprobe hawser
-show "hawserd -f 2>/run/hawserd.log & for i in \$(seq 100); do [ -e /run/hawser/io.hawser ] && exit; sleep 0.1; done; exit 1"
+echo '# hawserd -f 2>/run/hawserd.log &'
+hawserd -f 2>/run/hawserd.log &
+for _ in $(seq 100); do
+	[[ -e /run/hawser/io.hawser ]] && break
+	sleep 0.1
+done
 
 note "Discovery and login"
 show hawseradm -m discovery -t st -p $portal
@@ -56,7 +61,7 @@ show "cd /mnt/disk && sha256sum --quiet -c /run/before && wc -l </run/before"
 show umount /mnt/disk
 
 note "Random writes of all sizes, verified"
-show fio --name=verify --filename=$disk --rw=randwrite --bsrange=512-256k --size=32M --direct=1 \
+show fio --name=verify --filename="\$(readlink -f $disk)" --rw=randwrite --bsrange=512-256k --size=32M --direct=1 \
 	--ioengine=libaio --iodepth=8 --verify=crc32c --verify_fatal=1 --output=/run/fio.log
 show "grep -o 'err= *[0-9]*' /run/fio.log | grep -x 'err= *0'"
 
@@ -68,5 +73,6 @@ note "Logout: nothing is left"
 show hawseradm -m node -T $iqn -p $portal --logout
 show "hawseradm -m session; [ \$? = 21 ]"
 show "! ls /dev/disk/by-path/*-iscsi-* 2>/dev/null"
-show "kill \$(pidof hawserd) && while pidof hawserd; do sleep 0.1; done"
-show modprobe -r hawser
+show kill "\$(pidof hawserd)"
+wait
+show rmmod hawser

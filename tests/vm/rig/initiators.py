@@ -160,7 +160,7 @@ class Hawser(Initiator):
         """Ends everything; the module must go, and leave nothing."""
         self.clean()
         self.stop_daemon()
-        run("modprobe", "-r", self.module)
+        run("rmmod", self.module)
         hosts = [h for h in glob.glob("/sys/class/scsi_host/host*/proc_name") if read(h) == "hawser"]
         expect(not hosts, f"hosts are left: {hosts}")
         expect(not os.path.exists("/sys/class/iscsi_transport/hawser"), "the transport is left")

@@ -6,13 +6,13 @@ from rig.checks import Fio, expect, fio, run, wait_for
 
 
 def holds_module_refuses_removal(rig):
-    """modprobe -r is refused while a session lives, and does no harm."""
+    """rmmod is refused while a session lives, and does no harm."""
     disk = rig.attach()
     load = Fio(disk, size="8M", loops=2).start()
     wait_for("I/O", load.moves)
-    refused = run("modprobe", "-r", rig.initiator.module, check=False)
+    refused = run("rmmod", rig.initiator.module, check=False)
     expect(refused.returncode != 0 and "in use" in refused.stderr,
-           f"modprobe -r ended with {refused.returncode}: {refused.stderr}")
+           f"rmmod ended with {refused.returncode}: {refused.stderr}")
     load.finish()
 
 
