@@ -39,9 +39,9 @@ class Rig:
     def say(self, text):
         print(f"  {text}", flush=True)
 
-    def attach(self, name="t", units=1, size="64M", backend="ramdisk", block_size=512, records=(), **keys):
+    def attach(self, name="t", units=1, size="64M", backend="ramdisk", block_size=512, records=(), window=None, **keys):
         """A target with LUNs 1 to units, discovered and logged in to; returns the first disk."""
-        self.target.add(name, **keys)
+        self.target.add(name, window=window, **keys)
         for lun in range(1, units + 1):
             self.target.add_lun(name, lun, size, backend, block_size)
         self.initiator.discover()

@@ -4,6 +4,7 @@
 Both are set up through the same calls. Logical units are numbered from 1 (tgt's LUN 0 is
 its controller). What one of them cannot do ends in Skip with the reason.
 """
+import contextlib
 import os
 import shutil
 import signal
@@ -32,6 +33,7 @@ class Lio:
         self.units = {}  # (target, lun) -> (configfs folder of the device, loop device or None)
         self.serial = 0
         self.portals = {}
+        self.mapped = {}  # loop device -> device-mapper name
 
     def start(self):
         for module in ("target_core_mod", "target_core_file", "target_core_iblock", "iscsi_target_mod"):
@@ -42,14 +44,17 @@ class Lio:
     def tpg(self, target):
         return f"{self.config}/iscsi/{IQN}{target}/tpgt_1"
 
-    def add(self, target, portals=("127.0.0.1:3260",), **keys):
-        """A target that takes any initiator. keys: text keys that differ from GENEROUS."""
+    def add(self, target, portals=("127.0.0.1:3260",), window=None, **keys):
+        """A target that takes any initiator. window: commands that it lets be under way;
+        keys: text keys that differ from GENEROUS."""
         tpg = self.tpg(target)
         os.makedirs(tpg)
         for name, value in (("authentication", 0), ("generate_node_acls", 1), ("cache_dynamic_acls", 1),
                             ("demo_mode_write_protect", 0), ("prod_mode_write_protect", 0)):
             write(value, tpg, "attrib", name)
         self.set(target, **{**GENEROUS, **keys})
+        if window:
+            write(window, tpg, "attrib/default_cmdsn_depth")
         self.portals[target] = list(portals)
         for portal in portals:
             os.mkdir(f"{tpg}/np/{portal}")
@@ -73,7 +78,7 @@ class Lio:
 
     def add_lun(self, target, lun, size="64M", backend="ramdisk", block_size=512):
         """backend: ramdisk; file (sparse, so it may be huge, and it takes UNMAP); block, a loop
-        device whose size can change."""
+        device whose size can change; stalling, which `stalled` holds up."""
         self.serial += 1
         label = f"u{self.serial}"
         loop = None
@@ -86,12 +91,33 @@ class Lio:
             write(1, device, "attrib/emulate_tpu")
         else:
             loop = run("losetup", "--find", "--show", self._sparse(label, size)).stdout.strip()
-            device = self._device("iblock", label, f"udev_path={loop}")
+            path = self._mapper(label, size, loop) if backend == "stalling" else loop
+            device = self._device("iblock", label, f"udev_path={path}")
         write(f"hawser{self.serial:08}", device, "wwn/vpd_unit_serial")
         folder = f"{self.tpg(target)}/lun/lun_{lun}"
         os.mkdir(folder)
         os.symlink(device, f"{folder}/unit")
         self.units[target, lun] = (device, loop)
+
+    def _mapper(self, label, size, loop):
+        """A device-mapper device over the loop device: one that can be suspended."""
+        run("modprobe", "dm_mod")
+        run("dmsetup", "create", label, "--table", f"0 {size_bytes(size) // 512} linear {loop} 0")
+        # Without udevd nobody makes the node.
+        run("dmsetup", "mknodes", label)
+        self.mapped[loop] = label
+        return f"/dev/mapper/{label}"
+
+    @contextlib.contextmanager
+    def stalled(self):
+        """The units of backend "stalling" take commands and complete none."""
+        for label in self.mapped.values():
+            run("dmsetup", "suspend", "--nolockfs", "--noflush", label)
+        try:
+            yield
+        finally:
+            for label in self.mapped.values():
+                run("dmsetup", "resume", label)
 
     def store(self, target, lun):
         """The file behind a LUN of backend "file"."""
@@ -118,6 +144,8 @@ class Lio:
         device, loop = self.units.pop((target, lun))
         os.rmdir(device)
         os.rmdir(os.path.dirname(device))
+        if loop in self.mapped:
+            run("dmsetup", "remove", self.mapped.pop(loop))
         if loop:
             run("losetup", "-d", loop)
 
@@ -177,8 +205,10 @@ class Tgt:
     def admin(mode, operation, *words):
         return run("tgtadm", "--lld", "iscsi", "--mode", mode, "--op", operation, *words).stdout
 
-    def add(self, target, portals=("127.0.0.1:3260",), **keys):
+    def add(self, target, portals=("127.0.0.1:3260",), window=None, **keys):
         self.tid += 1
+        if window:
+            keys["MaxQueueCmd"] = window
         self.targets[target] = {"tid": self.tid, "portals": portals, "keys": {**GENEROUS, **keys},
                                 "chap": None, "luns": {}}
         self._create(target)
@@ -238,6 +268,15 @@ class Tgt:
 
     def store(self, target, lun):
         return self.targets[target]["luns"][lun][0]
+
+    @contextlib.contextmanager
+    def stalled(self):
+        """The whole daemon stands still: nothing is read, nothing is answered."""
+        self.daemon.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.daemon.send_signal(signal.SIGCONT)
 
     def remove_lun(self, target, lun):
         about = self.targets[target]

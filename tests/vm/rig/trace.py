@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's trace of what the daemon asks of the module: when each netlink command begins and ends."""
+import os
+import re
+import time
+
+from rig.checks import write
+
+TRACING = "/sys/kernel/tracing"
+COMMANDS = ("socket_prepare", "session_new", "conn_reserve", "conn_adopt")
+LINE = re.compile(r"\s(\d+\.\d+): (?:hwscmd/)?(\w+):")
+
+
+class CommandTrace:
+    """While it is open, `wait` sees the commands as they happen and `before` tells what came last."""
+
+    def __enter__(self):
+        write("", TRACING, "kprobe_events")
+        for command in COMMANDS:
+            for text in (f"p:hwscmd/{command} hawser:{command}", f"r:hwscmd/{command}_ret hawser:{command}"):
+                with open(f"{TRACING}/kprobe_events", "a", encoding="ascii") as f:
+                    f.write(text)
+        write("", TRACING, "trace")
+        write(1, TRACING, "events/hwscmd/enable")
+        write(1, TRACING, "tracing_on")
+        self.pipe = os.open(f"{TRACING}/trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
+        self.marker = open(f"{TRACING}/trace_marker", "w", encoding="ascii", buffering=1)
+        self.rest = ""
+        self.events = []
+        return self
+
+    def __exit__(self, *error):
+        os.close(self.pipe)
+        self.marker.close()
+        write(0, TRACING, "events/hwscmd/enable")
+        write("", TRACING, "kprobe_events")
+
+    def read(self):
+        """Adds what was traced since; events are names, in order: a command, its _ret, or a mark."""
+        try:
+            data = os.read(self.pipe, 1 << 20).decode("ascii", "replace")
+        except BlockingIOError:
+            return
+        lines = (self.rest + data).split("\n")
+        self.rest = lines.pop()
+        for line in lines:
+            found = LINE.search(line)
+            if found:
+                name = found.group(2)
+                self.events.append(line.rsplit(" ", 1)[1] if name == "tracing_mark_write" else name)
+
+    def forget(self):
+        self.read()
+        self.events.clear()
+
+    def wait(self, name, limit):
+        """True when the event was seen within the limit."""
+        deadline = time.monotonic() + limit
+        while name not in self.events:
+            if time.monotonic() > deadline:
+                return False
+            self.read()
+        return True
+
+    def mark(self, name):
+        self.marker.write(name + "\n")
+
+    def before(self, mark):
+        """What the daemon was in the middle of at the mark: hand-over, reconnect, login or nothing."""
+        self.read()
+        seen = self.events[:self.events.index(mark)] if mark in self.events else self.events
+        if not seen:
+            return "nothing"
+        if seen[-1] in ("session_new", "conn_adopt"):
+            return "hand-over"
+        for name in reversed(seen):
+            if name in ("session_new_ret", "conn_adopt_ret"):
+                return "nothing"
+            if name.startswith("conn_reserve"):
+                return "reconnect"
+        return "login"

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Failing allocations, on the debug kernel: errors, never a crash or a leak.
+
+First every allocation that happens below the module's code is traced with its stack while a
+session logs in, moves data and logs out. The innermost return address inside the module is the
+site. Then each site is made to fail, once, alone: fault injection takes a stack filter, and the
+filter is that one address.
+"""
+import collections
+import os
+import re
+
+from rig.checks import Failure, expect, fio, read, run, wait_for, write
+
+TRACING = "/sys/kernel/tracing"
+FRAME = re.compile(r"^ => (\S+)\+0x([0-9a-f]+)/0x[0-9a-f]+ \[hawser\]|^ => (\S+)\+0x")
+EVENTS = {  # which injector answers for which allocation events
+    "failslab": ("kmalloc", "kmem_cache_alloc", "kmalloc_node", "kmem_cache_alloc_node"),
+    "fail_page_alloc": ("mm_page_alloc",),
+}
+
+
+def cycle(rig, must_work):
+    """Login, I/O, rescan, logout. With an allocation failing, errors are fine; hanging is not."""
+    done = rig.initiator.login("t", check=must_work, timeout=120)
+    if done.returncode == 0:
+        try:
+            disk = rig.initiator.disk("t", limit=30)
+            fio(disk, size="1M", bsrange="512-128k", iodepth=8, timeout=120)
+        except Failure:
+            if must_work:
+                raise
+        rig.initiator.adm("-m", "session", "--rescan", check=must_work)
+    if rig.initiator.sessions():
+        rig.initiator.logout("t", check=must_work)
+    wait_for("no session", lambda: not rig.initiator.sessions(), 60)
+
+
+def trace_sites(rig, injector):
+    """{address: "function+0xoffset"} of the sites that the cycle reaches."""
+    write("", TRACING, "trace")
+    write(16384, TRACING, "buffer_size_kb")
+    for option in ("stacktrace", "sym-offset"):
+        write(1, TRACING, "options", option)
+    events = [e for e in EVENTS[injector] if os.path.isdir(f"{TRACING}/events/kmem/{e}")]
+    for event in events:
+        write(1, TRACING, "events/kmem", event, "enable")
+    try:
+        cycle(rig, must_work=True)
+    finally:
+        for event in events:
+            write(0, TRACING, "events/kmem", event, "enable")
+        write(0, TRACING, "options/stacktrace")
+    sites, found = {}, False
+    symbols = module_symbols()
+    with open(f"{TRACING}/trace", encoding="utf-8", errors="replace") as trace:
+        for line in trace:
+            if "<stack trace>" in line:
+                found = False  # a new stack; its first frame of ours is the site
+                continue
+            frame = FRAME.match(line)
+            if frame and frame.group(1) and not found:
+                found = True
+                name, offset = frame.group(1), int(frame.group(2), 16)
+                if name in symbols:
+                    sites[symbols[name] + offset] = f"{name}+{offset:#x}"
+    write("", TRACING, "trace")
+    return sites
+
+
+def module_symbols():
+    symbols = {}
+    with open("/proc/kallsyms", encoding="ascii") as f:
+        for line in f:
+            words = line.split()
+            if len(words) == 4 and words[3] == "[hawser]":
+                symbols[words[2]] = int(words[0], 16)
+    return symbols
+
+
+class Injected:
+    """The first allocation whose stack holds the address fails."""
+
+    def __init__(self, injector, address):
+        self.folder = f"/sys/kernel/debug/{injector}"
+        self.address = address
+
+    def __enter__(self):
+        write(f"{self.address:#x}", self.folder, "require-start")
+        write(f"{self.address + 1:#x}", self.folder, "require-end")
+        for name, value in (("ignore-gfp-wait", "N"), ("interval", 1), ("verbose", 1),
+                            ("times", 1), ("probability", 100)):
+            write(value, self.folder, name)
+        if os.path.exists(f"{self.folder}/min-order"):
+            write(0, self.folder, "min-order")
+        return self
+
+    def failed(self):
+        return read(self.folder, "times") == "0"
+
+    def __exit__(self, *error):
+        write(0, self.folder, "probability")
+
+
+def holds_each_site(rig):
+    """Every allocation site that login, I/O and logout reach fails once: errors, never a crash or a leak."""
+    rig.target.add("t")
+    rig.target.add_lun("t", 1)
+    rig.initiator.discover()
+    rig.initiator.set_key("t", "node.session.initial_login_retry_max", 1)
+    cycle(rig, must_work=True)
+    outcome = collections.Counter()
+    for injector in EVENTS:
+        sites = trace_sites(rig, injector)
+        expect(sites or injector != "failslab", f"the trace shows no site of {injector}")
+        for address, name in sorted(sites.items()):
+            with Injected(injector, address) as injected:
+                cycle(rig, must_work=False)
+                failed = injected.failed()
+            outcome[injector, failed] += 1
+            if not failed:
+                rig.say(f"{injector}: {name} was not reached again")
+            expect(run("pidof", "hawserd", check=False).returncode == 0,
+                   f"hawserd ended when {name} failed")
+        rig.say(f"{injector}: {outcome[injector, True]} sites failed, of {len(sites)}")
+    cycle(rig, must_work=True)
+    expect(outcome["failslab", True] >= 10, f"only {outcome['failslab', True]} sites failed")

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hawser and open-iscsi on one machine, under one initiator name."""
+from rig.checks import expect, fio, read, run, wait_for
+from rig.initiators import OpenIscsi
+
+
+def isid(initiator, target):
+    """The ISID as the target's own side would show it: the class has it as an attribute of the session."""
+    return read(initiator.session(target), "isid")
+
+
+def holds_each_keeps_its_own(rig):
+    """Neither adopts, scans or ends the other's sessions, and no ISID is used by both."""
+    other = OpenIscsi()
+    other.start()
+    try:
+        disk = rig.attach("shared")
+        other.discover()
+        other.login("shared")
+        theirs = other.disk("shared")
+        expect(disk != theirs, f"both say {disk}")
+        names = {read(i.session("shared"), "initiatorname") for i in (rig.initiator, other)}
+        expect(len(names) == 1, f"the initiator names differ, so the ISIDs could not clash: {names}")
+        expect(isid(rig.initiator, "shared") != isid(other, "shared"),
+               f"both use the ISID {isid(other, 'shared')}")
+        both_live(rig, other, disk, theirs)
+
+        # Each daemon starts again while the other's session lives.
+        rig.initiator.stop_daemon()
+        rig.initiator.start_daemon()
+        other.daemon.terminate()
+        other.daemon.wait(20)
+        other.start()
+        both_live(rig, other, disk, theirs)
+
+        # Each logs out of all that it has.
+        other.logout_all()
+        expect(rig.initiator.state("shared") == "LOGGED_IN", "open-iscsi's logout ended Hawser's session")
+        fio(disk, size="1M")
+        other.login("shared")
+        theirs = other.disk("shared")
+        rig.initiator.logout_all()
+        expect(other.state("shared") == "LOGGED_IN", "Hawser's logout ended open-iscsi's session")
+        fio(theirs, size="1M")
+    finally:
+        other.stop()
+
+
+def both_live(rig, other, disk, theirs):
+    for initiator in (rig.initiator, other):
+        initiator.rescan("shared")
+        initiator.adm("-m", "session", "--rescan")
+        wait_for("logged in", lambda i=initiator: i.state("shared") == "LOGGED_IN", 10)
+        expect(len(initiator.sessions()) == 1, f"{initiator.name} has {len(initiator.sessions())} sessions")
+        expect(len(initiator.disks("shared")) == 1, f"{initiator.name} has {initiator.disks('shared')}")
+    for path in (disk, theirs):
+        fio(path, size="1M")
+    listing = run(rig.initiator.program, "-m", "session").stdout.splitlines()
+    expect(len(listing) == 1, f"Hawser lists {listing}")
