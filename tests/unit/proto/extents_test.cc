@@ -91,7 +91,7 @@ TEST_CASE("extents are disjoint, sorted and joined, as a map of bits has them")
 				MUST(result == HWS_EXTENTS_OVERLAP);
 				MUST(!std::memcmp(&before, &e, sizeof(e)));
 				overlapped++;
-			} else if (!model.joins(start, length) && e.count == HWS_EXTENTS_MAX) {
+			} else if (!model.joins(start, length) && before.count == HWS_EXTENTS_MAX) {
 				MUST(result == HWS_EXTENTS_FULL);
 				MUST(!std::memcmp(&before, &e, sizeof(e)));
 				full++;

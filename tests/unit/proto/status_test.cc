@@ -218,11 +218,11 @@ TEST_CASE("no status that is accepted as good leaves a byte unaccounted for")
 		MUST(j.outcome.residual <= expected);
 		MUST(j.outcome.overflow == (flags == O));
 		if (reads)
-			MUST(moved + j.outcome.residual >= expected);
+			MUST(uint64_t{moved} + j.outcome.residual >= expected);
 		if (status == good) {
 			MUST(moved >= expected - j.outcome.residual);
 			if (reads)
-				MUST(moved + j.outcome.residual == expected);
+				MUST(uint64_t{moved} + j.outcome.residual == expected);
 		}
 	}
 	CHECK(accepted > 0);
