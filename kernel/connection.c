@@ -34,6 +34,7 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 	conn->state = HWS_CONN_FREE;
 	init_llist_head(&conn->submitted);
 	INIT_WORK(&conn->send_work, hws_send_work);
+	INIT_DELAYED_WORK(&conn->retry_work, hws_send_retry_work);
 	INIT_WORK(&conn->lost_work, hws_conn_lost_work);
 	INIT_DELAYED_WORK(&conn->ping_work, hws_ping_work);
 	spin_lock_init(&conn->lock);
@@ -47,6 +48,7 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 /* The socket was killed, and no reader of RCU has the connection any more. */
 void hws_conn_free(struct hws_conn *conn)
 {
+	cancel_delayed_work_sync(&conn->retry_work);
 	cancel_work_sync(&conn->send_work);
 	cancel_delayed_work_sync(&conn->ping_work);
 	kfree(conn->in.keep);
@@ -256,8 +258,8 @@ static void tune(struct sock *sk)
 	if (!sock_flag(sk, SOCK_MEMALLOC))
 		sk_set_memalloc(sk);
 	lock_sock(sk);
-	/* Never wait for memory that only this socket can free. */
-	sk->sk_allocation = GFP_NOIO | __GFP_MEMALLOC;
+	/* Sent from softirq too; and never wait for what only we can free. */
+	sk->sk_allocation = GFP_ATOMIC | __GFP_MEMALLOC;
 	sk->sk_use_task_frag = false;
 	sk->sk_rcvlowat = 1;
 	release_sock(sk);
@@ -287,7 +289,9 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->tmf_active = NULL;
 	conn->ping_active = NULL;
 	conn->pong_count = 0;
+	conn->active = 0;
 	conn->last_recv = jiffies;
+	conn->keepalive.pinged = false;
 	conn->loss_time2wait = s->time2wait;
 }
 

@@ -22,6 +22,7 @@
 
 #include "cursor.h"
 #include "proto/frame.h"
+#include "proto/keepalive.h"
 #include "proto/read.h"
 #include "proto/write.h"
 
@@ -97,6 +98,7 @@ struct hws_conn {
 
 	struct llist_head submitted;	/* tasks, from any context */
 	struct work_struct send_work;
+	struct delayed_work retry_work;	/* kicks send_work */
 	struct work_struct lost_work;
 	struct delayed_work ping_work;
 
@@ -108,7 +110,7 @@ struct hws_conn {
 	void (*saved_error_report)(struct sock *sk);
 	void (*saved_write_space)(struct sock *sk);
 
-	unsigned long pinged;		/* jiffies, 0 not; of ping_work */
+	struct hws_keepalive keepalive;	/* of ping_work */
 	struct hws_conn_params params;
 	struct sockaddr_storage local;
 	struct sockaddr_storage peer;
@@ -129,6 +131,7 @@ struct hws_conn {
 	u8 pong_head;
 	u8 pong_count;
 	bool send_blocked;		/* the socket was full */
+	unsigned int active;		/* commands ACTIVE or QUEUED */
 	unsigned long last_recv;	/* jiffies */
 	u64 stats[HWS_CONN_STAT_MAX + 1];
 	u64 session_stats[HWS_SESSION_STAT_MAX + 1];
@@ -149,7 +152,8 @@ int hws_socket_prepare(int fd, struct netlink_ext_ack *extack);
 /* Sending: send.c, and out.c for the PDUs */
 void hws_send_work(struct work_struct *work);
 void hws_send_kick(struct hws_conn *conn);
-void hws_conn_submit(struct hws_conn *conn, struct hws_task *task, bool kick);
+void hws_send_retry_work(struct work_struct *work);
+void hws_conn_submit(struct hws_conn *conn, struct hws_task *task, bool last);
 void hws_conn_take_submitted(struct hws_conn *conn);
 void hws_out_fill(struct hws_conn *conn);
 bool hws_out_pending(const struct hws_conn *conn);

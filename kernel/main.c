@@ -28,8 +28,7 @@ static void destroy_queues(void)
 static int create_queues(void)
 {
 	hws_send_wq = alloc_workqueue("hawser_send",
-				      WQ_MEM_RECLAIM | WQ_HIGHPRI |
-				      HWS_WQ_PERCPU, 0);
+				      WQ_MEM_RECLAIM | HWS_WQ_PERCPU, 0);
 	hws_recovery_wq = alloc_workqueue("hawser_recovery",
 					  WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	hws_control_wq = alloc_workqueue("hawser_control", WQ_UNBOUND, 0);

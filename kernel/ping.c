@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keepalive, in three sentences. When nothing was received for the ping
- * interval, a NOP-Out goes out. Whatever the target sends then counts as its
- * answer. When it sends nothing for the ping time-out, the connection is lost.
+ * Keepalive: the timer and the PDU for what proto/keepalive.h decides.
  */
 #include "connection.h"
 #include "log.h"
@@ -10,10 +8,9 @@
 #include "session.h"
 #include "task.h"
 
-static void again(struct hws_conn *conn, unsigned long delay)
+static void look_again(struct hws_conn *conn, unsigned long delay)
 {
-	mod_delayed_work(hws_recovery_wq, &conn->ping_work,
-			 clamp(delay, 1UL, 3600UL * HZ));
+	mod_delayed_work(hws_recovery_wq, &conn->ping_work, max(delay, 1UL));
 }
 
 /* A request without a waiter: its answer, or the loss, puts it. */
@@ -34,46 +31,41 @@ void hws_ping_work(struct work_struct *work)
 {
 	struct hws_conn *conn = container_of(to_delayed_work(work),
 					     struct hws_conn, ping_work);
-	unsigned long interval = READ_ONCE(conn->params.ping_interval) * HZ;
-	unsigned long timeout = READ_ONCE(conn->params.ping_timeout) * HZ;
-	unsigned long last = READ_ONCE(conn->last_recv);
-	unsigned long now = jiffies;
+	struct hws_keepalive *k = &conn->keepalive;
+	int state = READ_ONCE(conn->state);
+	u32 wait = 0;
 
-	if (!interval || READ_ONCE(conn->state) == HWS_CONN_CLEANUP ||
-	    READ_ONCE(conn->state) == HWS_CONN_FREE)
+	k->interval = READ_ONCE(conn->params.ping_interval) * HZ;
+	k->timeout = READ_ONCE(conn->params.ping_timeout) * HZ;
+	if (!k->interval ||
+	    (state != HWS_CONN_LOGGED_IN && state != HWS_CONN_IN_LOGOUT))
 		return;
 
-	if (time_before(now, last + interval)) {
-		conn->pinged = 0;
-		again(conn, last + interval - now);
-		return;
-	}
-	if (!conn->pinged || time_after(last, conn->pinged)) {
-		/* Silent for the interval: ask. 0 means "not asked". */
-		conn->pinged = now ?: 1;
+	switch (hws_keepalive_check(k, jiffies, READ_ONCE(conn->last_recv),
+				    &wait)) {
+	case HWS_KEEPALIVE_WAIT:
+		break;
+	case HWS_KEEPALIVE_PING:
+		/* All tasks of our own are taken: soon one is not. */
 		if (!send_ping(conn)) {
-			conn->pinged = 0;
-			again(conn, HZ);
-			return;
+			k->pinged = false;
+			wait = HZ;
 		}
-		again(conn, timeout ?: interval);
-		return;
-	}
-	if (timeout && !time_before(now, conn->pinged + timeout)) {
-		hws_err(conn->session, "no answer to a ping for %lu s",
-			timeout / HZ);
+		break;
+	case HWS_KEEPALIVE_LOST:
+		hws_err(conn->session, "no answer to a ping for %u s",
+			k->timeout / HZ);
 		hws_conn_lost(conn, HWS_LOSS_PING);
 		return;
 	}
-	again(conn, timeout ? conn->pinged + timeout - now : interval);
+	look_again(conn, wait);
 }
 
 /* After the connection came up, or its settings changed. */
 void hws_ping_start(struct hws_conn *conn)
 {
-	conn->pinged = 0;
 	if (conn->params.ping_interval)
-		again(conn, conn->params.ping_interval * HZ);
+		look_again(conn, conn->params.ping_interval * HZ);
 }
 
 void hws_ping_stop(struct hws_conn *conn)

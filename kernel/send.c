@@ -2,12 +2,14 @@
 /*
  * Giving PDUs to TCP.
  *
- * queuecommand() runs under RCU and cannot sleep, so it puts the task on the
- * connection's lock-free list and wakes the send worker at the last request of
- * a batch. The worker is the only one that sends on its connection: to hold the
- * send right is to be it. It locks the socket, gives TCP as many PDUs as it
- * takes, and lets go of the lock now and then so that what came in meanwhile
- * (TCP's backlog) is worked off.
+ * The right to send is the socket lock. A submitter puts its task on the
+ * connection's lock-free list. At the last request of a batch, when the
+ * connection is idle, it sends at once if the socket's spinlock can be had
+ * without waiting: TCP's own softirq sends like that, and queuecommand(), under
+ * RCU, could not sleep for the lock. A busy connection is left to its worker,
+ * which finds more than one PDU to send: it locks the socket as a process, gives
+ * TCP as much as it takes, and lets go of the lock now and then so that what came
+ * in meanwhile (TCP's backlog) is worked off.
  *
  * Headers are copied; pages of data are spliced, and must not change until they
  * are acknowledged: a data digest is computed when a page is given to TCP, so
@@ -28,21 +30,17 @@
 enum {
 	/* calls to TCP until its backlog is worked off */
 	CALLS_PER_LOCK = 16,
+	/* the same for a submitter, who keeps softirqs off meanwhile */
+	CALLS_AT_ONCE = 4,
 	/* times that the lock is taken until others get the CPU */
 	LOCKS_PER_RUN = 16,
+	/* until memory may be had again, when no socket buffer is in flight */
+	RETRY_MS = 20,
 };
 
 void hws_send_kick(struct hws_conn *conn)
 {
 	queue_work(hws_send_wq, &conn->send_work);
-}
-
-/* Any context. The caller made the task SUBMITTED with its connection set. */
-void hws_conn_submit(struct hws_conn *conn, struct hws_task *task, bool kick)
-{
-	llist_add(&task->submit, &conn->submitted);
-	if (kick)
-		hws_send_kick(conn);
 }
 
 /* Takes what was submitted into the queues, in order. Socket locked. */
@@ -56,8 +54,12 @@ void hws_conn_take_submitted(struct hws_conn *conn)
 	list = llist_reverse_order(llist_del_all(&conn->submitted));
 	llist_for_each_entry_safe(task, next, list, submit) {
 		task->state = HWS_TASK_QUEUED;
-		list_add_tail(&task->entry, task->kind == HWS_TASK_COMMAND ?
-			      &conn->commands : &conn->requests);
+		if (task->kind == HWS_TASK_COMMAND) {
+			list_add_tail(&task->entry, &conn->commands);
+			conn->active++;
+		} else {
+			list_add_tail(&task->entry, &conn->requests);
+		}
 	}
 }
 
@@ -268,21 +270,28 @@ static int send_some(struct hws_conn *conn, struct sock *sk)
 	return 0;
 }
 
-/* True when the worker should come again: there is more, and room for it. */
-static bool send_locked(struct hws_conn *conn, struct sock *sk)
+/* True when the sender should come again: there is more, and room for it. */
+static bool send_locked(struct hws_conn *conn, struct sock *sk, int calls)
 {
-	int calls, ret = 0;
+	int ret = 0;
 
 	hws_conn_take_submitted(conn);
-	for (calls = 0; calls < CALLS_PER_LOCK; calls++) {
+	while (calls--) {
 		ret = send_some(conn, sk);
 		if (ret <= 0)
 			break;
 	}
-	if (ret > 0)
-		return true;
+	if (ret >= 0)
+		return ret;
 	if (ret == -EAGAIN) {
 		HWS_COUNT_CONN(conn, SEND_WAITS, 1);
+		/*
+		 * TCP calls back when the peer has acknowledged something. If
+		 * it was memory that lacked, there may be nothing under way.
+		 */
+		if (sk_stream_memory_free(sk))
+			mod_delayed_work(hws_send_wq, &conn->retry_work,
+					 msecs_to_jiffies(RETRY_MS));
 		return false;
 	}
 	/*
@@ -290,10 +299,70 @@ static bool send_locked(struct hws_conn *conn, struct sock *sk)
 	 * more for us to read; but an error of memory or of our own data has
 	 * no other messenger.
 	 */
-	if (ret < 0)
-		hws_conn_lost(conn, ret == -ENOMEM || ret == -ENOBUFS ?
-			      HWS_LOSS_MEMORY : HWS_LOSS_RESET);
+	hws_conn_lost(conn, ret == -ENOMEM || ret == -ENOBUFS ?
+		      HWS_LOSS_MEMORY : HWS_LOSS_RESET);
 	return false;
+}
+
+/*
+ * The last call promised TCP more, and then there was none (another connection
+ * took what was left of the window): what TCP holds must be let go.
+ */
+static bool must_push(const struct hws_conn *conn)
+{
+	return conn->out.corked && !conn->out.data_left && !conn->out.head_len;
+}
+
+/*
+ * Under RCU: hws_conn_kill() clears conn->sk, and lets go of the socket only
+ * when all readers are done.
+ */
+static void send_at_once(struct hws_conn *conn)
+{
+	struct sock *sk = READ_ONCE(conn->sk);
+	bool again = true;
+
+	if (!sk)
+		return;
+	local_bh_disable();
+	if (spin_trylock(&sk->sk_lock.slock)) {
+		if (!sock_owned_by_user_nocheck(sk) &&
+		    READ_ONCE(conn->sk) == sk)
+			again = send_locked(conn, sk, CALLS_AT_ONCE) ||
+				must_push(conn);
+		spin_unlock(&sk->sk_lock.slock);
+	}
+	local_bh_enable();
+	if (again)
+		hws_send_kick(conn);
+}
+
+/**
+ * hws_conn_submit - hand a task to its connection
+ * @conn: the connection
+ * @task: SUBMITTED, with its connection set
+ * @last: no other follows at once
+ *
+ * Any context but hard interrupts, under RCU.
+ */
+void hws_conn_submit(struct hws_conn *conn, struct hws_task *task, bool last)
+{
+	bool idle = llist_add(&task->submit, &conn->submitted);
+
+	if (!last)
+		return;
+	if (idle && !READ_ONCE(conn->active))
+		send_at_once(conn);
+	else
+		hws_send_kick(conn);
+}
+
+void hws_send_retry_work(struct work_struct *work)
+{
+	struct hws_conn *conn = container_of(to_delayed_work(work),
+					     struct hws_conn, retry_work);
+
+	hws_send_kick(conn);
 }
 
 void hws_send_work(struct work_struct *work)
@@ -308,13 +377,8 @@ void hws_send_work(struct work_struct *work)
 
 		if (!sk)
 			goto out;
-		again = send_locked(conn, sk);
-		/*
-		 * The last call promised TCP more, and then another connection
-		 * took what was left of the window: let go of what TCP holds.
-		 */
-		push = !again && conn->out.corked && !conn->out.data_left &&
-		       !conn->out.head_len;
+		again = send_locked(conn, sk, CALLS_PER_LOCK);
+		push = !again && must_push(conn);
 		if (push)
 			conn->out.corked = false;
 		release_sock(sk);

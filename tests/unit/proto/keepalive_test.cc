@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proto.h"
 
-#include <catch2/catch.hpp>
+using namespace hawser::proto;
 
-namespace {
+namespace
+{
 
 constexpr uint32_t interval = 500, timeout = 300;
 
@@ -68,11 +69,11 @@ TEST_CASE("An answer leads to the next ping an interval later")
 	Clock c(12345);
 	for (int i = 0; i < 1000000; i++) {
 		c.now += interval;
-		REQUIRE(c.look() == HWS_KEEPALIVE_PING);
+		MUST(c.look() == HWS_KEEPALIVE_PING);
 		c.now += timeout - 1;
 		c.received = c.now;
-		REQUIRE(c.look() == HWS_KEEPALIVE_WAIT);
-		REQUIRE(c.wait == interval);
+		MUST(c.look() == HWS_KEEPALIVE_WAIT);
+		MUST(c.wait == interval);
 	}
 }
 

@@ -11,6 +11,7 @@ extern "C" {
 #include "proto/check.h"
 #include "proto/extents.h"
 #include "proto/frame.h"
+#include "proto/keepalive.h"
 #include "proto/pdu.h"
 #include "proto/read.h"
 #include "proto/replay.h"
