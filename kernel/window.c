@@ -74,6 +74,7 @@ void hws_window_update(struct hws_session *session, u32 exp_cmd_sn,
 	advance(&session->exp_cmd_sn, exp_cmd_sn);
 	if (!advance(&session->max_cmd_sn, max_cmd_sn))
 		return;
+	/* The new edge is seen before the waiters are looked for; see above. */
 	smp_mb__after_atomic();
 	if (atomic_read(&session->window_waiters) &&
 	    atomic_xchg(&session->window_waiters, 0))
