@@ -24,8 +24,8 @@ static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
 static DEFINE_SPINLOCK(atomic);
 
-/* Kept from the optimiser, which would see through each fault. */
-static volatile size_t object_size = 40;
+/* A parameter, for the optimiser would see through a constant's faults. */
+static unsigned int object_size = 40;
 
 static int plant_kasan(void)
 {
@@ -128,6 +128,8 @@ static int plant_set(const char *value, const struct kernel_param *param)
 
 static const struct kernel_param_ops plant_ops = { .set = plant_set };
 
+module_param(object_size, uint, 0444);
+MODULE_PARM_DESC(object_size, "bytes of each object that a fault is about");
 module_param_cb(plant, &plant_ops, NULL, 0200);
 MODULE_PARM_DESC(plant, "the kind of fault to plant");
 
