@@ -34,7 +34,7 @@ extern "C" {
 /* The input, taken from its front. At its end all is 0. */
 class Input
 {
-      public:
+public:
 	Input(const uint8_t *data, size_t size) : at_(data), end_(data + size) {}
 
 	bool done() const { return at_ == end_; }
@@ -50,7 +50,7 @@ class Input
 	const uint8_t *rest() const { return at_; }
 	size_t left() const { return end_ - at_; }
 
-      private:
+private:
 	const uint8_t *at_;
 	const uint8_t *end_;
 };

@@ -5,8 +5,8 @@
  * sent at most once and within the command, no limit is passed, and a status
  * that is accepted as good leaves no byte unaccounted for.
  *
- * With HAWSER_PLANT the code under test believes the command to be a byte longer
- * than it is: the fuzzer must see.
+ * With HAWSER_PLANT a command that lacks seven bytes passes for a whole one: the
+ * fuzzer must see.
  */
 #include "harness.h"
 
@@ -16,12 +16,6 @@
 
 namespace
 {
-
-#ifdef HAWSER_PLANT
-constexpr uint32_t planted = 1;
-#else
-constexpr uint32_t planted = 0;
-#endif
 
 constexpr uint32_t longest = 5000;
 
@@ -55,22 +49,25 @@ bool is_good(uint8_t status)
 /* The end of a command, from either PDU. True when it was accepted. */
 bool judge(const union hws_header &h, uint32_t expected, uint32_t moved, bool reads)
 {
-	const struct hws_transfer t = {.expected = expected + planted,
-				       .moved = moved,
-				       .reads = reads};
+	struct hws_transfer t = {.expected = expected, .moved = moved, .reads = reads};
 	struct hws_outcome o;
+
+#ifdef HAWSER_PLANT
+	if (moved + 7 == expected)
+		t.moved = expected;
+#endif
 
 	if (hws_check_header(&h, HWS_DATA_SEGMENT_MAX) || hws_status_outcome(&h, &t, &o))
 		return false;
-	MUST(o.residual <= t.expected);
+	MUST(o.residual <= expected);
 	if (o.target_failure)
 		return true;
 	if (reads)
-		MUST(moved + o.residual >= t.expected);
+		MUST(moved + o.residual >= expected);
 	if (is_good(o.status)) {
-		MUST(moved >= t.expected - o.residual);
+		MUST(moved >= expected - o.residual);
 		if (reads)
-			MUST(moved == t.expected - o.residual);
+			MUST(moved == expected - o.residual);
 	}
 	return true;
 }
@@ -109,7 +106,7 @@ void read_command(Input &input, uint32_t expected)
 	std::vector<bool> seen(expected);
 	uint32_t moved = 0, sn = 0, next = 0;
 
-	hws_read_init(&read, expected + planted,
+	hws_read_init(&read, expected,
 		      rules.pdu_in_order && rules.sequence_in_order ? nullptr : &extents);
 	while (!input.done()) {
 		union hws_header h;
@@ -197,8 +194,8 @@ void write_command(Input &input, uint32_t expected)
 	rules.max_burst_length = rules.first_burst_length + 2 * input.byte();
 	rules.max_data_segment_length = 512 + input.byte();
 
-	const struct hws_write_plan plan = hws_write_init(
-		&write, expected + planted, &rules, rules.sequence_in_order ? nullptr : &extents);
+	const struct hws_write_plan plan =
+	    hws_write_init(&write, expected, &rules, rules.sequence_in_order ? nullptr : &extents);
 
 	MUST(rules.immediate_data || !plan.immediate);
 	MUST(!rules.initial_r2t || !plan.unsolicited);

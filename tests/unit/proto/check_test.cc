@@ -47,8 +47,8 @@ union hws_header legal(uint8_t opcode)
 }
 
 const uint8_t target_opcodes[] = {
-	HWS_OP_NOP_IN,	       HWS_OP_SCSI_RESPONSE, HWS_OP_TMF_RESPONSE,  HWS_OP_DATA_IN,
-	HWS_OP_LOGOUT_RESPONSE, HWS_OP_R2T,	     HWS_OP_ASYNC_MESSAGE, HWS_OP_REJECT,
+    HWS_OP_NOP_IN,	    HWS_OP_SCSI_RESPONSE, HWS_OP_TMF_RESPONSE,	HWS_OP_DATA_IN,
+    HWS_OP_LOGOUT_RESPONSE, HWS_OP_R2T,		  HWS_OP_ASYNC_MESSAGE, HWS_OP_REJECT,
 };
 
 bool is_target_opcode(uint8_t opcode)

@@ -33,7 +33,8 @@ struct Model {
 	}
 	bool joins(uint32_t start, uint32_t length) const
 	{
-		return (start && seen[start - 1]) || (start + length < cells && seen[start + length]);
+		return (start && seen[start - 1]) ||
+		       (start + length < cells && seen[start + length]);
 	}
 	void add(uint32_t start, uint32_t length)
 	{

@@ -69,7 +69,7 @@ Bytes wire(const std::vector<Pdu> &pdus)
 /* Puts PDUs together from what the machine says of a stream that comes in pieces. */
 class Receiver
 {
-      public:
+public:
 	explicit Receiver(Digests digests) : digests_(digests)
 	{
 		hws_frame_init(&frame_, digests.header, digests.data);
@@ -95,7 +95,7 @@ class Receiver
 	bool between_pdus() const { return !open_ && !frame_.filled; }
 	bool broken() const { return broken_; }
 
-      private:
+private:
 	void note(enum hws_frame_event event, const uint8_t *in, size_t used)
 	{
 		switch (event) {
@@ -222,8 +222,8 @@ TEST_CASE("a stream of PDUs comes through whatever pieces TCP makes of it")
 		Receiver receiver(digests);
 
 		for (size_t done = 0; done < stream.size();) {
-			const size_t n = std::min<size_t>(random.between(0, piece),
-							  stream.size() - done);
+			const size_t n =
+			    std::min<size_t>(random.between(0, piece), stream.size() - done);
 
 			receiver.take(stream.data() + done, n);
 			done += n;

@@ -21,7 +21,7 @@ struct Field {
 #define FIELD(type, field, at, bytes)                                                              \
 	Field                                                                                      \
 	{                                                                                          \
-#type "." #field, offsetof(struct type, field), sizeof(type::field), at, bytes             \
+#type "." #field, offsetof(struct type, field), sizeof(type::field), at, bytes     \
 	}
 
 void compare(std::initializer_list<Field> fields)
@@ -43,9 +43,10 @@ TEST_CASE("every field of a PDU of the initiator stands where the RFC's figure h
 {
 	/* 11.3 */
 	WITH_BHS(hws_scsi_command, FIELD(hws_scsi_command, flags, 1, 1),
-		 FIELD(hws_scsi_command, lun, 8, 8), FIELD(hws_scsi_command, expected_length, 20, 4),
-		 FIELD(hws_scsi_command, cmd_sn, 24, 4), FIELD(hws_scsi_command, exp_stat_sn, 28, 4),
-		 FIELD(hws_scsi_command, cdb, 32, 16));
+		 FIELD(hws_scsi_command, lun, 8, 8),
+		 FIELD(hws_scsi_command, expected_length, 20, 4),
+		 FIELD(hws_scsi_command, cmd_sn, 24, 4),
+		 FIELD(hws_scsi_command, exp_stat_sn, 28, 4), FIELD(hws_scsi_command, cdb, 32, 16));
 	/* 11.5 */
 	WITH_BHS(hws_tmf_request, FIELD(hws_tmf_request, function, 1, 1),
 		 FIELD(hws_tmf_request, lun, 8, 8), FIELD(hws_tmf_request, ref_itt, 20, 4),
@@ -103,8 +104,9 @@ TEST_CASE("every field of a PDU of the target stands where the RFC's figure has 
 	WITH_BHS(hws_async_message, FIELD(hws_async_message, flags, 1, 1),
 		 FIELD(hws_async_message, lun, 8, 8), FIELD(hws_async_message, stat_sn, 24, 4),
 		 FIELD(hws_async_message, exp_cmd_sn, 28, 4),
-		 FIELD(hws_async_message, max_cmd_sn, 32, 4), FIELD(hws_async_message, event, 36, 1),
-		 FIELD(hws_async_message, vcode, 37, 1), FIELD(hws_async_message, parameter1, 38, 2),
+		 FIELD(hws_async_message, max_cmd_sn, 32, 4),
+		 FIELD(hws_async_message, event, 36, 1), FIELD(hws_async_message, vcode, 37, 1),
+		 FIELD(hws_async_message, parameter1, 38, 2),
 		 FIELD(hws_async_message, parameter2, 40, 2),
 		 FIELD(hws_async_message, parameter3, 42, 2));
 	/* 11.15 */

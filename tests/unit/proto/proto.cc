@@ -15,7 +15,8 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
 	return value ? std::strtoull(value, nullptr, 0) : otherwise;
 }
 
-Random::Random() : seed_(from_environment("HAWSER_TEST_SEED", std::random_device()())), engine_(seed_)
+Random::Random()
+    : seed_(from_environment("HAWSER_TEST_SEED", std::random_device()())), engine_(seed_)
 {
 	std::cout << "HAWSER_TEST_SEED=" << seed_ << std::endl;
 }

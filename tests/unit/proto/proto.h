@@ -45,7 +45,7 @@ namespace hawser::proto
  */
 class Random
 {
-      public:
+public:
 	Random();
 
 	uint64_t seed() const { return seed_; }
@@ -56,7 +56,7 @@ class Random
 	/* Any 32 bits, edges more often than chance would have them. */
 	uint32_t edgy();
 
-      private:
+private:
 	uint64_t seed_;
 	std::mt19937_64 engine_;
 };

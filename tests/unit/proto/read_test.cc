@@ -23,7 +23,7 @@ struct Pdu {
 /* A command's reading, with its storage. */
 class Read
 {
-      public:
+public:
 	Read(uint32_t expected, bool pdu_in_order = true, bool sequence_in_order = true)
 	    : rules_{pdu_in_order, sequence_in_order}
 	{
@@ -43,7 +43,7 @@ class Read
 	uint32_t received() const { return read_.received; }
 	uint32_t data_sn() const { return read_.data_sn; }
 
-      private:
+private:
 	struct hws_read_rules rules_;
 	struct hws_extents extents_;
 	struct hws_read read_;
@@ -69,7 +69,8 @@ std::vector<Pdu> legal_target(Random &random, uint32_t expected, Orders orders)
 		std::vector<Pdu> sequence;
 
 		for (uint32_t end = at + burst; at < end;) {
-			const uint32_t n = std::min(end - at, random.between(shortest, 3 * shortest));
+			const uint32_t n =
+			    std::min(end - at, random.between(shortest, 3 * shortest));
 
 			sequence.push_back({0, at, n, false});
 			at += n;
@@ -174,8 +175,8 @@ TEST_CASE("every order that was negotiated is accepted from a target that keeps 
 
 	for (uint64_t round = 0; round < steps(20'000); round++) {
 		const Orders orders = all_orders[random.between(0, 3)];
-		const uint32_t expected = random.once_in(8) ? random.between(1, 400'000'000) :
-							      random.between(1, 2000);
+		const uint32_t expected =
+		    random.once_in(8) ? random.between(1, 400'000'000) : random.between(1, 2000);
 		Read read(expected, orders.pdu, orders.sequence);
 
 		for (const Pdu &pdu : legal_target(random, expected, orders))

@@ -148,7 +148,8 @@ TEST_CASE("the statuses that are as good as GOOD excuse no missing byte either")
 
 TEST_CASE("a read that failed has as its residual at least what did not come")
 {
-	for (uint8_t status : {check_condition, busy, uint8_t{0x18}, uint8_t{0x28}, uint8_t{0x40}}) {
+	for (uint8_t status :
+	     {check_condition, busy, uint8_t{0x18}, uint8_t{0x28}, uint8_t{0x40}}) {
 		CHECK(read_ends(response(status), 4096, 1000).outcome.residual == 3096);
 		CHECK(read_ends(response(status, U, 4096), 4096, 1000).outcome.residual == 4096);
 		CHECK(read_ends(response(status, U, 1), 4096, 1000).outcome.residual == 3096);
@@ -163,8 +164,8 @@ TEST_CASE("a read that failed has as its residual at least what did not come")
 TEST_CASE("the status of an error does not come with Data-In, where it has no sense")
 {
 	for (unsigned int status = 0; status < 256; status++) {
-		const bool fits = status == 0x00 || status == 0x04 || status == 0x10 ||
-				  status == 0x14;
+		const bool fits =
+		    status == 0x00 || status == 0x04 || status == 0x10 || status == 0x14;
 
 		CHECK(read_ends(status_in_data_in(status), 512, 512).violation ==
 		      (fits ? HWS_V_NONE : HWS_V_DATA_IN_STATUS));
@@ -176,8 +177,8 @@ TEST_CASE("of a command that the target could not execute only the response code
 	Random random;
 
 	for (unsigned int code = 1; code < 256; code++) {
-		union hws_header h = response(random.between(0, 255), random.between(0, 127),
-					      random.edgy());
+		union hws_header h =
+		    response(random.between(0, 255), random.between(0, 127), random.edgy());
 		h.response.response = code;
 
 		for (bool reads : {true, false}) {
@@ -205,9 +206,10 @@ TEST_CASE("no status that is accepted as good leaves a byte unaccounted for")
 		const uint8_t status = random.once_in(2) ? good : random.between(0, 255);
 		const uint8_t flags = random.once_in(3) ? O : random.once_in(2) ? U : 0;
 		const bool reads = random.once_in(2);
-		const Judged j = judge(random.once_in(2) ? response(status, flags, residual) :
-							   status_in_data_in(status, flags, residual),
-				       expected, moved, reads);
+		const Judged j =
+		    judge(random.once_in(2) ? response(status, flags, residual)
+					    : status_in_data_in(status, flags, residual),
+			  expected, moved, reads);
 
 		if (j.violation) {
 			refused++;

@@ -32,7 +32,7 @@ struct hws_write_rules defaults()
  */
 class Target
 {
-      public:
+public:
 	Target(const struct hws_write_rules &rules, uint32_t expected)
 	    : rules_(rules), expected_(expected)
 	{
@@ -58,8 +58,8 @@ class Target
 	void begin(uint32_t offset, uint32_t length, uint32_t ttt)
 	{
 		MUST(length);
-		MUST(length <= (ttt == HWS_RESERVED_TAG ? rules_.first_burst_length :
-							  rules_.max_burst_length));
+		MUST(length <= (ttt == HWS_RESERVED_TAG ? rules_.first_burst_length
+							: rules_.max_burst_length));
 		next_ = offset;
 		end_ = offset + length;
 		ttt_ = ttt;
@@ -92,7 +92,7 @@ class Target
 	uint32_t covered() const { return covered_; }
 	const std::vector<std::pair<uint32_t, uint32_t>> &ranges() const { return ranges_; }
 
-      private:
+private:
 	void cover(uint32_t offset, uint32_t length)
 	{
 		MUST(offset <= expected_ && length <= expected_ - offset);
@@ -171,12 +171,14 @@ void write_in_order(const struct hws_write_rules &rules, uint32_t expected, uint
 
 } // namespace
 
-TEST_CASE("a write covers its bytes once and keeps to every limit, in the whole product of settings")
+TEST_CASE(
+    "a write covers its bytes once and keeps to every limit, in the whole product of settings")
 {
 	const uint32_t limits[] = {512, 513, 515, 4096, 8192, 65536, 262144, largest};
-	const uint32_t lengths[] = {1,	   3,	  511,	 512,	513,	514,	 4095,	  4096,
-				    4097,  65535, 65536, 65537, 262143, 262144,	 262145,  1 << 20,
-				    largest, 1 << 24, (1 << 24) + 1, 40000000};
+	const uint32_t lengths[] = {1,	     3,	      511,     512,	      513,
+				    514,     4095,    4096,    4097,	      65535,
+				    65536,   65537,   262143,  262144,	      262145,
+				    1 << 20, largest, 1 << 24, (1 << 24) + 1, 40000000};
 	uint64_t writes = 0;
 
 	for (const bool immediate : {false, true})
@@ -191,7 +193,8 @@ TEST_CASE("a write covers its bytes once and keeps to every limit, in the whole 
 							if (first_burst > max_burst)
 								continue;
 							/* Enough PDUs show the rule. */
-							if (length / std::min(max_burst, segment) > 600)
+							if (length / std::min(max_burst, segment) >
+							    600)
 								continue;
 							rules.immediate_data = immediate;
 							rules.initial_r2t = initial_r2t;
@@ -216,9 +219,9 @@ TEST_CASE("any settings, lengths and bursts of the target cover a write once")
 		rules.max_burst_length = random.between(512, 20000);
 		rules.first_burst_length = random.between(512, rules.max_burst_length);
 		rules.max_data_segment_length = random.between(512, 20000);
-		write_in_order(rules, random.between(1, 100000),
-			       random.between(1 + rules.max_burst_length / 16,
-					      rules.max_burst_length));
+		write_in_order(
+		    rules, random.between(1, 100000),
+		    random.between(1 + rules.max_burst_length / 16, rules.max_burst_length));
 	}
 }
 
@@ -296,8 +299,8 @@ TEST_CASE("R2Ts outstanding at once are answered in their order, whatever their 
 		if (plan.unsolicited)
 			ring.push_back({plan.immediate, plan.unsolicited, HWS_RESERVED_TAG});
 		for (uint32_t at = plan.immediate + plan.unsolicited; at < expected;) {
-			const uint32_t n = std::min(
-				expected - at, random.between(500, rules.max_burst_length));
+			const uint32_t n =
+			    std::min(expected - at, random.between(500, rules.max_burst_length));
 
 			to_ask.emplace_back(at, n);
 			at += n;
@@ -309,8 +312,7 @@ TEST_CASE("R2Ts outstanding at once are answered in their order, whatever their 
 		}
 		while (!to_ask.empty() || !ring.empty()) {
 			const uint32_t outstanding =
-				ring.size() -
-				(!ring.empty() && ring.front().ttt == HWS_RESERVED_TAG);
+			    ring.size() - (!ring.empty() && ring.front().ttt == HWS_RESERVED_TAG);
 
 			/* The target may ask before what comes unasked has come. */
 			if (!to_ask.empty() && outstanding < rules.max_outstanding_r2t &&
@@ -454,14 +456,14 @@ TEST_CASE("a target that asks for anything never makes us send a byte twice or b
 
 		std::fill_n(asked.begin(), end, true);
 		for (uint32_t n = random.between(1, 40); n; n--, done++) {
-			const uint32_t offset = random.once_in(2)  ? end
+			const uint32_t offset = random.once_in(2)   ? end
 						: random.once_in(9) ? random.edgy()
 								    : random.between(0, expected);
 			const uint32_t length =
-				random.once_in(9) ? random.edgy() : random.between(0, 400);
+			    random.once_in(9) ? random.edgy() : random.between(0, 400);
 			const uint32_t outstanding = random.between(0, rules.max_outstanding_r2t);
-			const union hws_header h = r2t(random.once_in(20) ? random.edgy() : sn,
-						       offset, length);
+			const union hws_header h =
+			    r2t(random.once_in(20) ? random.edgy() : sn, offset, length);
 			struct hws_sequence seq;
 
 			if (hws_write_r2t(&write, &rules, &h, outstanding, &seq)) {
