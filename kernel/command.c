@@ -108,9 +108,6 @@ void hws_task_forget(struct hws_task *task)
 		conn->in.task = NULL;
 		conn->in.kept = HWS_IN_KEEP;
 	}
-	if (task->kind == HWS_TASK_COMMAND &&
-	    task->state >= HWS_TASK_QUEUED)
-		conn->active--;
 	if (conn->tmf_active == task)
 		conn->tmf_active = NULL;
 	if (conn->ping_active == task)

@@ -289,7 +289,6 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->tmf_active = NULL;
 	conn->ping_active = NULL;
 	conn->pong_count = 0;
-	conn->active = 0;
 	conn->last_recv = jiffies;
 	conn->keepalive.pinged = false;
 	conn->loss_time2wait = s->time2wait;

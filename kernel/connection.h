@@ -131,7 +131,6 @@ struct hws_conn {
 	u8 pong_head;
 	u8 pong_count;
 	bool send_blocked;		/* the socket was full */
-	unsigned int active;		/* commands ACTIVE or QUEUED */
 	unsigned long last_recv;	/* jiffies */
 	u64 stats[HWS_CONN_STAT_MAX + 1];
 	u64 session_stats[HWS_SESSION_STAT_MAX + 1];
@@ -160,6 +159,7 @@ bool hws_out_pending(const struct hws_conn *conn);
 
 /* Receiving: receive.c; what the PDUs mean: response.c */
 void hws_receive(struct hws_conn *conn, struct sock *sk);
+void hws_violation_report(struct hws_conn *conn, enum hws_violation v);
 enum hws_violation hws_response_header(struct hws_conn *conn);
 enum hws_violation hws_response_pdu(struct hws_conn *conn);
 

@@ -22,7 +22,8 @@
 #include "stats.h"
 #include "task.h"
 
-static void violation(struct hws_conn *conn, enum hws_violation v)
+/* Counts and logs what is wrong with the PDU at hand. */
+void hws_violation_report(struct hws_conn *conn, enum hws_violation v)
 {
 	const union hws_header *h = &conn->in.frame.header;
 
@@ -31,6 +32,12 @@ static void violation(struct hws_conn *conn, enum hws_violation v)
 		"the target broke the protocol: %s (RFC 7143 section %s; opcode 0x%02x, flags 0x%02x, ITT 0x%08x)",
 		hws_violation_text(v), hws_violation_section(v),
 		hws_opcode(h), h->bhs.flags, be32_to_cpu(h->bhs.itt));
+}
+
+/* We and the target no longer agree on what the stream means. */
+static void violation(struct hws_conn *conn, enum hws_violation v)
+{
+	hws_violation_report(conn, v);
 	hws_conn_lost(conn, HWS_LOSS_PROTOCOL);
 }
 

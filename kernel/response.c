@@ -150,10 +150,9 @@ static void take_sense(struct hws_conn *conn, struct hws_task *task,
 }
 
 /* A command has its status, in a SCSI Response or in its last Data-In. */
-static enum hws_violation command_status(struct hws_conn *conn,
-					 struct hws_task *task,
-					 const union hws_header *h,
-					 const u8 *sense, u32 sense_length)
+static void command_status(struct hws_conn *conn, struct hws_task *task,
+			   const union hws_header *h, const u8 *sense,
+			   u32 sense_length)
 {
 	struct scsi_cmnd *sc = task->sc;
 	struct hws_transfer t = { .reads = !task_writes(task) };
@@ -168,9 +167,16 @@ static enum hws_violation command_status(struct hws_conn *conn,
 		t.expected = task->write.expected;
 		t.moved = task->write.sent;
 	}
+	/*
+	 * A status that does not hold together with the data is this command's
+	 * matter alone: it fails, and may be tried again.
+	 */
 	v = hws_status_outcome(h, &t, &o);
-	if (v)
-		return v;
+	if (v) {
+		hws_violation_report(conn, v);
+		hws_command_end(task, DID_ERROR << 16);
+		return;
+	}
 
 	if (o.target_failure) {
 		hws_err(conn->session,
@@ -188,7 +194,6 @@ static enum hws_violation command_status(struct hws_conn *conn,
 	}
 	HWS_COUNT_ON(conn, COMPLETIONS, 1);
 	hws_command_end(task, result);
-	return HWS_V_NONE;
 }
 
 static enum hws_violation data_in_pdu(struct hws_conn *conn,
@@ -200,9 +205,9 @@ static enum hws_violation data_in_pdu(struct hws_conn *conn,
 	HWS_COUNT_CONN(conn, RX_DATA_OCTETS, hws_data_length(h));
 	conn->in.task = NULL;
 	/* The task may have been aborted while its data came. */
-	if (!task || !(h->data_in.flags & HWS_DATA_IN_STATUS))
-		return HWS_V_NONE;
-	return command_status(conn, task, h, NULL, 0);
+	if (task && (h->data_in.flags & HWS_DATA_IN_STATUS))
+		command_status(conn, task, h, NULL, 0);
+	return HWS_V_NONE;
 }
 
 static enum hws_violation scsi_response_pdu(struct hws_conn *conn,
@@ -220,7 +225,8 @@ static enum hws_violation scsi_response_pdu(struct hws_conn *conn,
 	v = hws_status_sense(h, conn->in.keep, conn->in.kept, &sense, &length);
 	if (v)
 		return v;
-	return command_status(conn, task, h, sense, length);
+	command_status(conn, task, h, sense, length);
+	return HWS_V_NONE;
 }
 
 static enum hws_violation r2t_pdu(struct hws_conn *conn,

@@ -3,13 +3,13 @@
  * Giving PDUs to TCP.
  *
  * The right to send is the socket lock. A submitter puts its task on the
- * connection's lock-free list. At the last request of a batch, when the
- * connection is idle, it sends at once if the socket's spinlock can be had
- * without waiting: TCP's own softirq sends like that, and queuecommand(), under
- * RCU, could not sleep for the lock. A busy connection is left to its worker,
- * which finds more than one PDU to send: it locks the socket as a process, gives
- * TCP as much as it takes, and lets go of the lock now and then so that what came
- * in meanwhile (TCP's backlog) is worked off.
+ * connection's lock-free list, and at the last request of a batch it sends, if
+ * the socket's spinlock can be had without waiting: TCP's own softirq sends like
+ * that, and queuecommand(), under RCU, could not sleep for the lock. A switch to
+ * a worker would cost more than the sending does, at any queue depth. What is
+ * left over goes to the worker: it locks the socket as a process, gives TCP as
+ * much as it takes, and lets go of the lock now and then so that what came in
+ * meanwhile (TCP's backlog) is worked off.
  *
  * Headers are copied; pages of data are spliced, and must not change until they
  * are acknowledged: a data digest is computed when a page is given to TCP, so
@@ -54,12 +54,8 @@ void hws_conn_take_submitted(struct hws_conn *conn)
 	list = llist_reverse_order(llist_del_all(&conn->submitted));
 	llist_for_each_entry_safe(task, next, list, submit) {
 		task->state = HWS_TASK_QUEUED;
-		if (task->kind == HWS_TASK_COMMAND) {
-			list_add_tail(&task->entry, &conn->commands);
-			conn->active++;
-		} else {
-			list_add_tail(&task->entry, &conn->requests);
-		}
+		list_add_tail(&task->entry, task->kind == HWS_TASK_COMMAND ?
+			      &conn->commands : &conn->requests);
 	}
 }
 
@@ -347,14 +343,9 @@ static void send_at_once(struct hws_conn *conn)
  */
 void hws_conn_submit(struct hws_conn *conn, struct hws_task *task, bool last)
 {
-	bool idle = llist_add(&task->submit, &conn->submitted);
-
-	if (!last)
-		return;
-	if (idle && !READ_ONCE(conn->active))
+	llist_add(&task->submit, &conn->submitted);
+	if (last)
 		send_at_once(conn);
-	else
-		hws_send_kick(conn);
 }
 
 void hws_send_retry_work(struct work_struct *work)
