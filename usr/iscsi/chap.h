@@ -46,8 +46,12 @@ inline constexpr std::size_t max_chap_value_length = 1024;   // bytes of CHAP_C 
 inline constexpr std::size_t max_chap_username_length = 223; // bytes
 
 struct ChapConfig {
-	std::vector<ChapAlgorithm> algorithms{ChapAlgorithm::sha3_256, ChapAlgorithm::sha256,
-					      ChapAlgorithm::sha1, ChapAlgorithm::md5};
+	/*
+	 * In order of preference. SHA-256 stands last by default because tgt takes
+	 * its number for SHA-1 and then finds the response too long.
+	 */
+	std::vector<ChapAlgorithm> algorithms{ChapAlgorithm::sha3_256, ChapAlgorithm::sha1,
+					      ChapAlgorithm::md5, ChapAlgorithm::sha256};
 	std::string username; // empty: the initiator's name
 	Secret secret;
 	/* Both or, to accept any name, the secret alone: the target must prove itself. */

@@ -447,7 +447,7 @@ TEST_CASE("one-way CHAP logs in with each digest")
 		const auto result = success(chap_config(), target);
 		CHECK(result.auth_method == AuthMethod::chap);
 		CHECK(!result.target_authenticated);
-		CHECK(value_of(target.received, "CHAP_A") == "8,7,6,5");
+		CHECK(value_of(target.received, "CHAP_A") == "8,6,5,7");
 		CHECK(value_of(target.received, "CHAP_N") == "iqn.2026-01.com.example:host");
 		CHECK(!has(target.received, "CHAP_C"));
 		CHECK(!target.requests[0].transit);
