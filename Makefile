@@ -29,7 +29,7 @@ deps:
 	scripts/install-deps
 
 userspace:
-	cmake -S . -B $(BUILD) -G Ninja
+	cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 	cmake --build $(BUILD) -j $(JOBS)
 
 # A machine without headers for its kernel, like one that only builds packages
