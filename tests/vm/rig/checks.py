@@ -101,6 +101,18 @@ class Fio:
         fields = read("/sys/class/block", os.path.basename(self.device), "stat").split()
         return int(fields[0]) + int(fields[4])
 
+    @classmethod
+    def endless(cls, device, **options):
+        """Writes and verifies the same few MiB, at a pace that leaves the processor to others,
+        until `stop`."""
+        return cls(device, time_based=1, runtime=36000, **{"size": "2M", "rate_iops": 200, **options}).start()
+
+    def stop(self, timeout=120):
+        """Ends an endless job, which must have met no error; returns its report."""
+        expect(self.running(), "fio ended by itself: " + str(self.process.communicate()))
+        self.process.terminate()
+        return self._judge(128, timeout)  # 128: it ended on a signal
+
     def outcome(self, timeout):
         """fio's exit status and the first job of its report (None when it wrote none)."""
         try:
@@ -119,8 +131,11 @@ class Fio:
 
     def finish(self, timeout=300):
         """Waits for the end, which must be a good one; returns the job's report."""
+        return self._judge(0, timeout)
+
+    def _judge(self, wanted, timeout):
         status, job, text = self.outcome(timeout)
-        expect(status == 0 and job, f"fio on {self.device} ended with {status}:\n{text}")
+        expect(status == wanted and job, f"fio on {self.device} ended with {status}:\n{text}")
         expect(job["error"] == 0, f"fio on {self.device}: error {job['error']}:\n{text}")
         for direction in self.directions:
             expect(job[direction]["io_bytes"] > 0, f"fio on {self.device}: no byte of {direction}")

@@ -102,8 +102,9 @@ class Initiator:
         """Back to no session and no record."""
         self.logout_all()
         self.adm("-m", "node", "-o", "delete", check=False)
-        leftover = glob.glob("/sys/class/iscsi_connection/*")
-        expect(not leftover, f"connections without a session: {leftover}")
+        for folder in glob.glob("/sys/class/iscsi_connection/connection*"):
+            session = os.path.basename(folder).replace("connection", "session").split(":")[0]
+            expect(os.path.exists(f"{CLASS}/{session}"), f"{folder} is left without its session")
 
 
 class OpenIscsi(Initiator):

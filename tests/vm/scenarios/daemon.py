@@ -19,7 +19,7 @@ INSTANTS = (("socket_prepare", 0.3), ("conn_reserve", 0.1), ("conn_adopt", 0.002
 def holds_restart(rig):
     """A daemon stopped and started again finds its sessions, keeps the disk, and logs out."""
     disk = rig.attach()
-    load = Fio(disk, size="8M", loops=2).start()
+    load = Fio.endless(disk)
     wait_for("I/O", load.moves)
     rig.initiator.stop_daemon()
     shown = rig.initiator.adm("-m", "session").stdout
@@ -27,7 +27,8 @@ def holds_restart(rig):
     refused = rig.initiator.login("t", check=False)
     expect(refused.returncode == 20, f"a login without the daemon ended with {refused.returncode}")
     rig.initiator.start_daemon()
-    load.finish()
+    wait_for("I/O", load.moves)
+    load.stop()
     rig.initiator.logout("t")
 
 
@@ -52,8 +53,7 @@ def holds_killed(rig):
     rig.target.add("other")
     rig.target.add_lun("other", 1)
     disk = rig.attach()
-    # Runs until it is told to stop; what it reports then is judged like any other.
-    load = Fio(disk, size="16M", time_based=1, runtime=3600, rate_iops=150).start()
+    load = Fio.endless(disk)
     wait_for("I/O", load.moves)
     caught = collections.Counter()
     with CommandTrace() as trace:
@@ -66,8 +66,7 @@ def holds_killed(rig):
     in_the_middle = KILLS - caught["nothing"]
     expect(in_the_middle >= 20, f"only {in_the_middle} kills fell into a login, a reconnect or a hand-over")
     wait_for("I/O", load.moves, 60)
-    load.process.terminate()
-    load.finish()
+    load.stop()
 
 
 def kill_once(rig, trace, dice, mark):

@@ -8,29 +8,31 @@ from rig.checks import Fio, expect, fio, run, wait_for
 def holds_module_refuses_removal(rig):
     """rmmod is refused while a session lives, and does no harm."""
     disk = rig.attach()
-    load = Fio(disk, size="8M", loops=2).start()
+    load = Fio.endless(disk)
     wait_for("I/O", load.moves)
     refused = run("rmmod", rig.initiator.module, check=False)
     expect(refused.returncode != 0 and "in use" in refused.stderr,
            f"rmmod ended with {refused.returncode}: {refused.stderr}")
-    load.finish()
+    wait_for("I/O", load.moves)
+    load.stop()
 
 
 def holds_rescan(rig):
     """Rescans under load change nothing."""
     disk = rig.attach(units=4)
-    load = Fio(disk, size="16M", loops=2).start()
+    load = Fio.endless(disk)
     wait_for("I/O", load.moves)
-    while load.running():
+    for _ in range(10):
         rig.initiator.rescan("t")
-    load.finish()
+    wait_for("I/O", load.moves)
+    load.stop()
     expect(sorted(rig.initiator.disks("t")) == [1, 2, 3, 4], "the set of disks changed")
 
 
 def holds_logout(rig):
     """A logout under load ends: the I/O fails, the disk is gone, and a new login works."""
     disk = rig.attach()
-    load = Fio(disk, size="64M", loops=20, rw="randrw", verify=None, do_verify=None, verify_fatal=None).start()
+    load = Fio.endless(disk, rw="randrw", verify=None, do_verify=None, verify_fatal=None)
     wait_for("I/O", load.moves)
     rig.initiator.logout("t", timeout=120)
     load.fail(60)

@@ -70,7 +70,7 @@ def holds_change_under_load(rig):
     """A LUN is added and another removed while a third is written; that one never notices."""
     first = rig.attach(units=2)
     doomed = rig.initiator.disk("t", 2)
-    load = Fio(first, size="16M", loops=3).start()
+    load = Fio.endless(first)
     wait_for("I/O on LUN 1", load.moves)
     rig.target.add_lun("t", 3)
     rig.initiator.rescan("t")
@@ -78,4 +78,5 @@ def holds_change_under_load(rig):
     fio(added, size="2M")
     rig.target.remove_lun("t", 2)
     Fio(doomed, size="1M", rw="randread", verify=None, do_verify=None, verify_fatal=None).start().fail(60)
-    load.finish()
+    wait_for("I/O on LUN 1", load.moves)
+    load.stop()

@@ -22,8 +22,7 @@ def logged_in(rig, name="t"):
 def holds_restart(rig):
     """A target killed and restarted under fio verify: I/O waits, goes on, and verifies clean."""
     disk = rig.attach(records=FAST, backend="file")
-    # Enough to outlast both outages, at a pace that leaves the processor to others.
-    load = Fio(disk, size="24M", loops=4, rate_iops=400).start()
+    load = Fio.endless(disk)
     for _ in range(2):
         wait_for("I/O", load.moves)
         rig.target.kill()
@@ -34,13 +33,14 @@ def holds_restart(rig):
         expect(load.completed() == before, "I/O completed without a target")
         rig.target.restart()
         wait_for("the session is back", lambda: logged_in(rig), 60)
-    load.finish(300)
+    wait_for("I/O", load.moves)
+    load.stop()
 
 
 def holds_time_out(rig):
     """A target gone for longer than the recovery time-out: I/O fails in that time, and works when it is back."""
     disk = rig.attach(records={**FAST, "node.session.timeo.replacement_timeout": 5}, backend="file")
-    load = Fio(disk, size="32M", loops=20, rate_iops=200).start()
+    load = Fio.endless(disk)
     wait_for("I/O", load.moves)
     rig.target.kill()
     since = time.monotonic()
@@ -56,13 +56,14 @@ def holds_time_out(rig):
 def holds_silence(rig):
     """A target that stops answering without closing is found out by NOP-Out, and recovery follows."""
     disk = rig.attach(records=FAST, backend="file")
-    load = Fio(disk, size="24M", loops=4, rate_iops=400).start()
+    load = Fio.endless(disk)
     wait_for("I/O", load.moves)
     with Dropped():
         wait_for("the silence is noticed", lambda: lost(rig), 30)
         expect(load.running(), "fio ended while the target was silent")
     wait_for("the session is back", lambda: logged_in(rig), 60)
-    load.finish(300)
+    wait_for("I/O", load.moves)
+    load.stop()
 
 
 def holds_idle_silence(rig):

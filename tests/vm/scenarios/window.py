@@ -27,7 +27,7 @@ def holds_closed(rig):
     disk = rig.attach(backend="stalling", window=8,
                       records={"node.conn[0].timeo.noop_out_interval": 0,
                                "node.conn[0].timeo.noop_out_timeout": 0})
-    load = Fio(disk, size="16M", loops=3, iodepth=32, rate_iops=400).start()
+    load = Fio.endless(disk, iodepth=32)
     for _ in range(3):
         wait_for("I/O", load.moves)
         with rig.target.stalled():
@@ -35,7 +35,8 @@ def holds_closed(rig):
             time.sleep(4)
             expect(load.completed() == before, "I/O completed while the target stood still")
             expect(load.running(), "fio ended while the target stood still")
-    load.finish()
+    wait_for("I/O", load.moves)
+    load.stop()
 
 
 def settle(load):
