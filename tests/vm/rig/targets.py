@@ -36,7 +36,8 @@ class Lio:
         self.mapped = {}  # loop device -> device-mapper name
 
     def start(self):
-        for module in ("target_core_mod", "target_core_file", "target_core_iblock", "iscsi_target_mod"):
+        for module in ("target_core_mod", "target_core_file", "target_core_iblock", "iscsi_target_mod",
+                       "loop"):
             run("modprobe", module)
         os.makedirs(f"{self.config}/iscsi", exist_ok=True)
         os.makedirs(STORE, exist_ok=True)
@@ -132,9 +133,9 @@ class Lio:
         device = f"{self.config}/core/{plugin}_{self.serial}/{label}"
         os.makedirs(device)
         write(control, device, "control")
-        if block_size != 512:
-            write(block_size, device, "attrib/block_size")
         write(1, device, "enable")
+        if block_size != 512:  # enabling sets the store's own
+            write(block_size, device, "attrib/block_size")
         return device
 
     def remove_lun(self, target, lun):
