@@ -21,7 +21,8 @@ namespace
 void check_settings(const Settings &settings)
 {
 	for (const auto &key : record_keys()) {
-		if (key.kind != settings.kind() || key.type == ValueType::secret || !settings.is_set(key.name))
+		if (key.kind != settings.kind() || key.type == ValueType::secret ||
+		    !settings.is_set(key.name))
 			continue;
 		auto checked = check_value(key, settings.get(key.name));
 		REQUIRE_FUZZ(checked || checked.error().code == Code::not_supported);
@@ -55,7 +56,8 @@ void try_target(std::string_view text)
 }
 
 template <class T>
-void try_record(std::string_view text, Result<T> (*read)(std::string_view), std::string (*write)(const T &))
+void try_record(std::string_view text, Result<T> (*read)(std::string_view),
+		std::string (*write)(const T &))
 {
 	auto record = read(text);
 	if (!record) {

@@ -30,9 +30,10 @@ Error told(const varlink::Failure &failure, std::string_view what)
 {
 	std::string text = str(what, ": ", failure.text);
 	if (failure.status_class)
-		append(text, str(" (status class ", *failure.status_class, ", detail ",
-				 failure.status_detail.value_or(0),
-				 failure.status_text ? ": " + *failure.status_text : std::string(), ")"));
+		append(text,
+		       str(" (status class ", *failure.status_class, ", detail ",
+			   failure.status_detail.value_or(0),
+			   failure.status_text ? ": " + *failure.status_text : std::string(), ")"));
 	return {failure.code, text};
 }
 
@@ -71,8 +72,9 @@ std::string describe(const config::NodeFilter &filter)
 	if (filter.target)
 		add("target", *filter.target);
 	if (filter.host)
-		add("portal", str(config::to_string(config::PortalId{*filter.host, filter.port.value_or(0)}),
-				  filter.tpgt ? str(",", *filter.tpgt) : ""));
+		add("portal",
+		    str(config::to_string(config::PortalId{*filter.host, filter.port.value_or(0)}),
+			filter.tpgt ? str(",", *filter.tpgt) : ""));
 	if (filter.iface)
 		add("interface", *filter.iface);
 	return text;
@@ -165,17 +167,19 @@ void delete_nodes(Context &context, const config::NodeFilter &filter)
 	if (!sessions)
 		return context.tell(sessions.error());
 	for (const auto &node : listing->items) {
-		const auto user = std::find_if(sessions->begin(), sessions->end(),
-					       [&](const auto &session) { return node_of(session) == node.id; });
+		const auto user =
+		    std::find_if(sessions->begin(), sessions->end(),
+				 [&](const auto &session) { return node_of(session) == node.id; });
 		if (user != sessions->end()) {
 			context.tell({Code::session_exists,
-				      str("This command will remove the record ", node_label(node.id),
-					  ", but session ", user->sid.value,
-					  " is using it. Logout session then rerun command to remove record.")});
+				      str("This command will remove the record ",
+					  node_label(node.id), ", but session ", user->sid.value,
+					  " is using it. Logout session then rerun command to "
+					  "remove record.")});
 			continue;
 		}
 		auto removed = context.store.remove_nodes(
-			{node.id.target, node.id.portal.host, node.id.portal.port, {}, node.id.iface});
+		    {node.id.target, node.id.portal.host, node.id.portal.port, {}, node.id.iface});
 		if (!removed)
 			context.tell(removed.error());
 	}
@@ -193,18 +197,19 @@ void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait)
 		return context.tell(sessions.error());
 	for (const auto &node : nodes) {
 		const auto count = node.settings.number("node.session.nr_sessions");
-		const auto present = std::count_if(sessions->begin(), sessions->end(), [&](const auto &session) {
-			return node_of(session) == node.id;
-		});
+		const auto present =
+		    std::count_if(sessions->begin(), sessions->end(),
+				  [&](const auto &session) { return node_of(session) == node.id; });
 		if (present >= count) {
 			context.tell({Code::session_exists,
-				      str(node.id.iface, ": ", count, " session", count > 1 ? "s" : "",
-					  " requested, but ", present, " already present: ", node_label(node.id))});
+				      str(node.id.iface, ": ", count, " session",
+					  count > 1 ? "s" : "", " requested, but ", present,
+					  " already present: ", node_label(node.id))});
 			continue;
 		}
 		for (std::int64_t i = present; i < count; i++)
-			context.out << "Logging in to " << node_label(node.id) << (count > 1 ? " (multiple)" : "")
-				    << '\n';
+			context.out << "Logging in to " << node_label(node.id)
+				    << (count > 1 ? " (multiple)" : "") << '\n';
 		call.nodes.push_back(to_varlink(node.id, node.tpgt));
 	}
 	context.out.flush();
@@ -229,8 +234,8 @@ void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,
 		return;
 	varlink::LogoutCall call;
 	for (const auto &session : sessions) {
-		context.out << "Logging out of session " << session_label(session.sid.value, node_of(session))
-			    << '\n';
+		context.out << "Logging out of session "
+			    << session_label(session.sid.value, node_of(session)) << '\n';
 		call.sids.push_back(session.sid.value);
 	}
 	context.out.flush();
@@ -264,13 +269,15 @@ void rescan(Context &context, const std::vector<kernel::SessionInfo> &sessions)
 		return;
 	std::vector<std::uint32_t> sids;
 	for (const auto &session : sessions) {
-		context.out << "Rescanning session " << session_label(session.sid.value, node_of(session)) << '\n';
+		context.out << "Rescanning session "
+			    << session_label(session.sid.value, node_of(session)) << '\n';
 		sids.push_back(session.sid.value);
 	}
 	context.out.flush();
 	auto done = service->rescan(sids, [&](const varlink::RescanResult &result) {
 		if (result.failure)
-			context.tell(told(*result.failure, str("Could not rescan session sid ", result.sid)));
+			context.tell(told(*result.failure,
+					  str("Could not rescan session sid ", result.sid)));
 	});
 	if (!done)
 		context.tell(done.error());
@@ -297,7 +304,8 @@ void show_stats(Context &context, const std::vector<kernel::SessionInfo> &sessio
 void print_versions(Context &context)
 {
 	const auto version = context.sessions.class_version();
-	context.out << "iSCSI Transport Class version " << (version.empty() ? "unknown" : version) << '\n'
+	context.out << "iSCSI Transport Class version " << (version.empty() ? "unknown" : version)
+		    << '\n'
 		    << "version " << HAWSER_VERSION << '\n';
 }
 

@@ -46,14 +46,14 @@ private:
 	bool conf_told_ = false;
 
 public:
-	Context(std::string name, std::ostream &out_stream, std::ostream &err_stream, config::Store &records,
-		SessionSource &session_source, Connect connect_service)
-		: program(std::move(name)),
-		  out(out_stream),
-		  err(err_stream),
-		  store(records),
-		  sessions(session_source),
-		  connect(std::move(connect_service))
+	Context(std::string name, std::ostream &out_stream, std::ostream &err_stream,
+		config::Store &records, SessionSource &session_source, Connect connect_service)
+	    : program(std::move(name)),
+	      out(out_stream),
+	      err(err_stream),
+	      store(records),
+	      sessions(session_source),
+	      connect(std::move(connect_service))
 	{
 	}
 };

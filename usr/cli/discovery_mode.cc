@@ -17,15 +17,18 @@ namespace
 Status check_type(const Options &options)
 {
 	if (!options.type)
-		return fail(Code::invalid_argument, "discovery requires a type: -t sendtargets (st)");
+		return fail(Code::invalid_argument,
+			    "discovery requires a type: -t sendtargets (st)");
 	if (*options.type == "st" || *options.type == "sendtargets")
 		return {};
 	for (std::string_view known : {"isns", "slp", "fw"})
 		if (*options.type == known)
-			return fail(Code::not_supported, str("discovery type ", known, " is not supported: "
-									      "sendtargets (st) is"));
-	return fail(Code::invalid_argument, str("unknown discovery type ", hawser::quoted(*options.type),
-						": sendtargets (st) is one"));
+			return fail(Code::not_supported, str("discovery type ", known,
+							     " is not supported: "
+							     "sendtargets (st) is"));
+	return fail(Code::invalid_argument,
+		    str("unknown discovery type ", hawser::quoted(*options.type),
+			": sendtargets (st) is one"));
 }
 
 std::vector<config::DiscoveryRecord> list_records(Context &context)
@@ -46,7 +49,8 @@ bool was_found(const config::DiscoveryRecord &record, const config::Node &node)
 	});
 }
 
-void print_section(std::ostream &out, std::string_view title, const std::vector<config::Node> &nodes)
+void print_section(std::ostream &out, std::string_view title,
+		   const std::vector<config::Node> &nodes)
 {
 	out << title << ":\n";
 	if (nodes.empty())
@@ -66,7 +70,8 @@ void print_tree(Context &context, const std::vector<config::DiscoveryRecord> &re
 	for (const auto &record : records) {
 		auto nodes = listing->items;
 		std::erase_if(nodes, [&](const auto &node) { return !was_found(record, node); });
-		context.out << "DiscoveryAddress: " << record.portal.host << ',' << record.portal.port << '\n';
+		context.out << "DiscoveryAddress: " << record.portal.host << ','
+			    << record.portal.port << '\n';
 		print_node_tree(context.out, nodes);
 	}
 	auto fixed = listing->items;
@@ -87,17 +92,20 @@ void list_discovery(Context &context, const Options &options)
 	}
 	const int level = options.print_level.value_or(0);
 	if (level > 1)
-		return context.tell({Code::invalid_argument, str("Invalid info level ", level, ". Try 0 or 1.")});
+		return context.tell(
+		    {Code::invalid_argument, str("Invalid info level ", level, ". Try 0 or 1.")});
 	if (level == 1)
 		return print_tree(context, records);
 	if (records.empty() && context.exit_status() == 0)
 		return context.tell(nothing_found("No discovery records found"));
 	for (const auto &record : records)
-		context.out << record.portal.host << ':' << record.portal.port << " via sendtargets\n";
+		context.out << record.portal.host << ':' << record.portal.port
+			    << " via sendtargets\n";
 }
 
 /* What the answer was, as if it had been stored. */
-std::vector<config::Node> nodes_of(const varlink::DiscoverReply &reply, const std::vector<std::string> &ifaces)
+std::vector<config::Node> nodes_of(const varlink::DiscoverReply &reply,
+				   const std::vector<std::string> &ifaces)
 {
 	std::vector<config::Node> nodes;
 	for (const auto &target : reply.targets)
@@ -128,7 +136,8 @@ void print_reply(Context &context, const Options &options, const varlink::Discov
 		return print_node_tree(context.out, nodes);
 	for (const auto &target : reply.targets)
 		for (const auto &portal : target.portals)
-			print_node_line(context.out, {portal.address, portal.port}, portal.tpgt, target.target);
+			print_node_line(context.out, {portal.address, portal.port}, portal.tpgt,
+					target.target);
 }
 
 void discover(Context &context, const Options &options)
@@ -162,14 +171,16 @@ void discover(Context &context, const Options &options)
 		return context.tell(service.error());
 	auto reply = (*service)->discover(call);
 	if (!reply)
-		return context.tell({reply.error().code,
-				     str("Could not perform SendTargets discovery: ", reply.error().text)});
+		return context.tell(
+		    {reply.error().code,
+		     str("Could not perform SendTargets discovery: ", reply.error().text)});
 	for (const auto &skipped : reply->skipped)
 		context.warn(str("not taken: ", skipped));
 	const auto nodes = nodes_of(*reply, call.ifaces);
 	if (nodes.empty())
-		return context.tell(nothing_found(
-			str("No portals found: ", config::to_string(options.portal->id), " named no target")));
+		return context.tell(
+		    nothing_found(str("No portals found: ", config::to_string(options.portal->id),
+				      " named no target")));
 	print_reply(context, options, *reply, nodes);
 	if (!options.login)
 		return;
@@ -194,14 +205,15 @@ void add_record(Context &context, const Options &options)
 			return context.tell(set.error());
 	if (auto put = context.store.put_discovery_record(record); !put)
 		return context.tell(put.error());
-	context.out << "New discovery record for [" << record.portal.host << ',' << record.portal.port
-		    << "] added.\n";
+	context.out << "New discovery record for [" << record.portal.host << ','
+		    << record.portal.port << "] added.\n";
 }
 
 /* iscsiadm ends with 6 here, ours says that nothing was found. */
 Error not_found(const config::PortalId &portal)
 {
-	return nothing_found(str("Discovery record [", portal.host, ",", portal.port, "] not found."));
+	return nothing_found(
+	    str("Discovery record [", portal.host, ",", portal.port, "] not found."));
 }
 
 void update_record(Context &context, const Options &options)
@@ -210,8 +222,9 @@ void update_record(Context &context, const Options &options)
 		return context.tell({Code::invalid_argument, "update requires name and value"});
 	auto record = context.store.discovery_record(options.portal->id);
 	if (!record)
-		return context.tell(record.error().code == Code::nothing_found ? not_found(options.portal->id)
-									      : record.error());
+		return context.tell(record.error().code == Code::nothing_found
+					? not_found(options.portal->id)
+					: record.error());
 	for (const auto &[key, value] : options.settings) {
 		auto set = record->settings.set(key, value, context.store.secrets());
 		if (!set)
@@ -244,7 +257,7 @@ void work_on_record(Context &context, const Options &options)
 	auto record = context.store.discovery_record(portal);
 	if (!record)
 		return context.tell(record.error().code == Code::nothing_found ? not_found(portal)
-									      : record.error());
+									       : record.error());
 	if (options.json)
 		return print_json(context.out, nlohmann::ordered_json::array({to_json(*record)}));
 	print_record(context.out, *record);
@@ -263,23 +276,27 @@ void run_discovery_mode(Context &context, const Options &options)
 	if (auto checked = check_type(options); !checked)
 		return context.tell(checked.error());
 	if (!options.portal)
-		return context.tell({Code::invalid_argument, "Please specify portal as <ipaddr>[:<ipport>]"});
+		return context.tell(
+		    {Code::invalid_argument, "Please specify portal as <ipaddr>[:<ipport>]"});
 	if (options.print_level.value_or(0) > 1)
-		return context.tell({Code::invalid_argument,
-				     str("Invalid info level ", *options.print_level, ". Try 0 or 1.")});
+		return context.tell(
+		    {Code::invalid_argument,
+		     str("Invalid info level ", *options.print_level, ". Try 0 or 1.")});
 	if (options.has(Op::show) && options.ops.size() > 1)
 		return context.tell({Code::invalid_argument, "show goes with no other operation"});
 	/* Mode discovery always asks the target; discoverydb only when told to. */
 	if (options.mode == Mode::discovery || options.discover) {
 		if (options.has(Op::show))
-			return context.tell({Code::invalid_argument, "operation show is for discoverydb without -D"});
+			return context.tell({Code::invalid_argument,
+					     "operation show is for discoverydb without -D"});
 		return discover(context, options);
 	}
 	if (options.login)
-		return context.tell({Code::invalid_argument, "-l goes with -D in discoverydb mode"});
+		return context.tell(
+		    {Code::invalid_argument, "-l goes with -D in discoverydb mode"});
 	if (options.ops.size() > 1)
-		return context.tell({Code::invalid_argument,
-				     "several operations go only with a discovery (-D)"});
+		return context.tell(
+		    {Code::invalid_argument, "several operations go only with a discovery (-D)"});
 	work_on_record(context, options);
 }
 

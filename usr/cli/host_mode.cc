@@ -22,10 +22,11 @@ std::string local_address(const kernel::SessionInfo &session)
 
 void print_host(Context &context, const kernel::SessionInfo &session, int level)
 {
-	context.out << "Host Number: " << session.host << "\n\tState: " << context.sessions.host_state(session.host)
+	context.out << "Host Number: " << session.host
+		    << "\n\tState: " << context.sessions.host_state(session.host)
 		    << "\n\tTransport: tcp\n\tInitiatorname: " << session.identity.initiator_name
-		    << "\n\tIPaddress: " << local_address(session) << "\n\tHWaddress: " << empty_value
-		    << "\n\tNetdev: " << empty_value << '\n';
+		    << "\n\tIPaddress: " << local_address(session)
+		    << "\n\tHWaddress: " << empty_value << "\n\tNetdev: " << empty_value << '\n';
 	if (level < 2)
 		return;
 	context.out << "\t*********\n\tSessions:\n\t*********\n";
@@ -40,11 +41,13 @@ void run_host_mode(Context &context, const Options &options)
 		return context.tell({Code::not_supported, "hosts can only be shown"});
 	auto sessions = find_sessions(context, {});
 	if (options.host)
-		std::erase_if(sessions, [&](const auto &session) { return session.host != *options.host; });
+		std::erase_if(sessions,
+			      [&](const auto &session) { return session.host != *options.host; });
 	if (sessions.empty()) {
 		if (context.exit_status() == 0)
-			context.tell(nothing_found(options.host ? str("Hawser has no host ", *options.host)
-								: "No iSCSI hosts."));
+			context.tell(nothing_found(options.host
+						       ? str("Hawser has no host ", *options.host)
+						       : "No iSCSI hosts."));
 		return;
 	}
 	if (options.json) {
@@ -66,8 +69,8 @@ void run_host_mode(Context &context, const Options &options)
 		if (level >= 1)
 			print_host(context, session, level);
 		else
-			context.out << "tcp: [" << session.host << "] " << local_address(session) << ",["
-				    << empty_value << "]," << empty_value << ' '
+			context.out << "tcp: [" << session.host << "] " << local_address(session)
+				    << ",[" << empty_value << "]," << empty_value << ' '
 				    << session.identity.initiator_name << '\n';
 	}
 }

@@ -46,8 +46,8 @@ void print_tree(Context &context, const std::vector<config::Iface> &ifaces)
 				continue;
 			if (!last || last->id.target != node.id.target)
 				context.out << "\tTarget: " << node.id.target << '\n';
-			context.out << "\t\tPortal: " << config::to_string(node.id.portal) << ',' << node.tpgt
-				    << '\n';
+			context.out << "\t\tPortal: " << config::to_string(node.id.portal) << ','
+				    << node.tpgt << '\n';
 			last = &node;
 		}
 	}
@@ -82,8 +82,9 @@ void delete_iface(Context &context, const std::string &name)
 	filter.iface = name;
 	const auto sessions = find_sessions(context, filter);
 	if (!sessions.empty())
-		return context.tell({Code::session_exists, str("interface ", name, " is used by session ",
-							      sessions.front().sid.value, ": log it out first")});
+		return context.tell(
+		    {Code::session_exists, str("interface ", name, " is used by session ",
+					       sessions.front().sid.value, ": log it out first")});
 	if (context.exit_status() != 0)
 		return;
 	auto removed = context.store.remove_iface(name);
@@ -98,23 +99,27 @@ void delete_iface(Context &context, const std::string &name)
 void run_iface_mode(Context &context, const Options &options)
 {
 	if (options.ping)
-		return context.tell({Code::not_supported,
-				     "ping through an interface is not supported: ping a session's target with "
-				     "-m session -r SID -C ping"});
+		return context.tell(
+		    {Code::not_supported,
+		     "ping through an interface is not supported: ping a session's target with "
+		     "-m session -r SID -C ping"});
 	if (options.host)
 		return context.tell({Code::not_supported, "-H: interfaces belong to no host"});
-	const auto name = options.ifaces.empty() ? std::nullopt : std::optional(options.ifaces.front());
+	const auto name =
+	    options.ifaces.empty() ? std::nullopt : std::optional(options.ifaces.front());
 	const auto op = options.op();
 	const bool changes = op == Op::add || op == Op::update || op == Op::remove;
 	if (changes && !name)
-		return context.tell({Code::invalid_argument, "this operation requires an interface (-I)"});
+		return context.tell(
+		    {Code::invalid_argument, "this operation requires an interface (-I)"});
 	if (op == Op::add)
 		return put_iface(context, config::Iface{*name}, options);
 	if (op == Op::remove)
 		return delete_iface(context, *name);
 	if (op == Op::update) {
 		if (options.settings.empty())
-			return context.tell({Code::invalid_argument, "update requires name and value"});
+			return context.tell(
+			    {Code::invalid_argument, "update requires name and value"});
 		auto iface = context.store.iface(*name);
 		if (!iface)
 			return context.tell(iface.error());
@@ -123,7 +128,8 @@ void run_iface_mode(Context &context, const Options &options)
 
 	const int level = options.print_level.value_or(0);
 	if (level > 1)
-		return context.tell({Code::invalid_argument, str("Invalid info level ", level, ". Try 0 - 1.")});
+		return context.tell(
+		    {Code::invalid_argument, str("Invalid info level ", level, ". Try 0 - 1.")});
 	const auto ifaces = list_ifaces(context, name);
 	if (options.json) {
 		auto list = nlohmann::ordered_json::array();

@@ -15,7 +15,8 @@ void run_import(Context &context, const Options &options)
 	if (!report)
 		return context.tell(report.error());
 	if (options.json)
-		return print_json(context.out, {{"taken", report->taken}, {"skipped", report->skipped}});
+		return print_json(context.out,
+				  {{"taken", report->taken}, {"skipped", report->skipped}});
 	for (const auto &line : report->taken)
 		context.out << "taken: " << line << '\n';
 	for (const auto &line : report->skipped)

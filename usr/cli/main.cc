@@ -16,7 +16,8 @@ int main(int argc, char **argv)
 	try {
 		config::Store store;
 		cli::KernelSessions sessions;
-		cli::Context context(program, std::cout, std::cerr, store, sessions, cli::connect_service);
+		cli::Context context(program, std::cout, std::cerr, store, sessions,
+				     cli::connect_service);
 		const int status = cli::run(context, {argv + (argc > 0 ? 1 : 0), argv + argc});
 		std::cout.flush();
 		if (!std::cout) {

@@ -52,8 +52,10 @@ void list_nodes(Context &context, const Options &options)
 		/* One line a portal, whatever its interfaces. */
 		const config::Node *last = nullptr;
 		for (const auto &node : nodes) {
-			if (!last || last->id.target != node.id.target || last->id.portal != node.id.portal)
-				print_node_line(context.out, node.id.portal, node.tpgt, node.id.target);
+			if (!last || last->id.target != node.id.target ||
+			    last->id.portal != node.id.portal)
+				print_node_line(context.out, node.id.portal, node.tpgt,
+						node.id.target);
 			last = &node;
 		}
 		return;
@@ -61,17 +63,19 @@ void list_nodes(Context &context, const Options &options)
 	case 1:
 		return print_node_tree(context.out, nodes);
 	default:
-		return context.tell({Code::invalid_argument,
-				     str("Invalid info level ", *options.print_level, ". Try 0 or 1.")});
+		return context.tell(
+		    {Code::invalid_argument,
+		     str("Invalid info level ", *options.print_level, ". Try 0 or 1.")});
 	}
 }
 
 void add_node(Context &context, const Options &options)
 {
 	if (!options.target || !options.portal)
-		return context.tell({Code::invalid_argument, "new requires a target (-T) and a portal (-p)"});
+		return context.tell(
+		    {Code::invalid_argument, "new requires a target (-T) and a portal (-p)"});
 	const std::string name =
-		options.ifaces.empty() ? std::string(config::default_iface) : options.ifaces.front();
+	    options.ifaces.empty() ? std::string(config::default_iface) : options.ifaces.front();
 	auto iface = context.store.iface(name);
 	if (!iface)
 		return context.tell(iface.error());
@@ -94,7 +98,8 @@ void add_node(Context &context, const Options &options)
 		return context.tell(added.error());
 	context.tell(*added);
 	auto value = [&](std::string_view key) { return iface->settings.get(key); };
-	context.out << "New iSCSI node [tcp:[hw=" << value("iface.hwaddress") << ",ip=" << value("iface.ipaddress")
+	context.out << "New iSCSI node [tcp:[hw=" << value("iface.hwaddress")
+		    << ",ip=" << value("iface.ipaddress")
 		    << ",net_if=" << value("iface.net_ifacename") << ",iscsi_if=" << name << "] "
 		    << node.id.portal.host << ',' << node.id.portal.port << ',' << node.tpgt << ' '
 		    << *options.target << "] added\n";
@@ -111,7 +116,8 @@ void log_in_all(Context &context, const std::string &startup, bool wait)
 		return startup == "all" ? mode == "onboot" : mode != startup;
 	});
 	if (nodes.empty())
-		return context.tell(nothing_found(str("No records found with node.startup ", startup)));
+		return context.tell(
+		    nothing_found(str("No records found with node.startup ", startup)));
 	log_in(context, nodes, wait);
 }
 
@@ -131,9 +137,12 @@ void log_out_all(Context &context, const std::string &startup)
 		return startup == "all" ? mode == "onboot" : mode != startup;
 	};
 	auto sessions = find_sessions(context, {});
-	std::erase_if(sessions, [&](const auto &session) { return left_alone(mode_of(node_of(session))); });
+	std::erase_if(sessions,
+		      [&](const auto &session) { return left_alone(mode_of(node_of(session))); });
 	auto pending = listing->items;
-	std::erase_if(pending, [&](const auto &node) { return left_alone(node.settings.get("node.startup")); });
+	std::erase_if(pending, [&](const auto &node) {
+		return left_alone(node.settings.get("node.startup"));
+	});
 	log_out(context, sessions, pending);
 }
 
@@ -148,8 +157,9 @@ void act_on_sessions(Context &context, const Options &options)
 		return log_out(context, sessions, pending->items);
 	}
 	if (sessions.empty())
-		return context.exit_status() ? void()
-					     : context.tell(nothing_found(str("No session found", describe(filter))));
+		return context.exit_status()
+			   ? void()
+			   : context.tell(nothing_found(str("No session found", describe(filter))));
 	if (options.rescan)
 		return rescan(context, sessions);
 	show_stats(context, sessions, options.json);

@@ -17,41 +17,41 @@ namespace
 enum Long { opt_json = 256, opt_cid, opt_import };
 
 constexpr option long_options[] = {
-	{"mode", required_argument, nullptr, 'm'},
-	{"portal", required_argument, nullptr, 'p'},
-	{"targetname", required_argument, nullptr, 'T'},
-	{"interface", required_argument, nullptr, 'I'},
-	{"op", required_argument, nullptr, 'o'},
-	{"type", required_argument, nullptr, 't'},
-	{"name", required_argument, nullptr, 'n'},
-	{"value", required_argument, nullptr, 'v'},
-	{"host", required_argument, nullptr, 'H'},
-	{"sid", required_argument, nullptr, 'r'},
-	{"rescan", no_argument, nullptr, 'R'},
-	{"print", required_argument, nullptr, 'P'},
-	{"discover", no_argument, nullptr, 'D'},
-	{"login", no_argument, nullptr, 'l'},
-	{"loginall", required_argument, nullptr, 'L'},
-	{"logout", no_argument, nullptr, 'u'},
-	{"logoutall", required_argument, nullptr, 'U'},
-	{"no_wait", no_argument, nullptr, 'W'},
-	{"stats", no_argument, nullptr, 's'},
-	{"show", no_argument, nullptr, 'S'},
-	{"killiscsid", required_argument, nullptr, 'k'},
-	{"debug", required_argument, nullptr, 'd'},
-	{"submode", required_argument, nullptr, 'C'},
-	{"ip", required_argument, nullptr, 'a'},
-	{"packetsize", required_argument, nullptr, 'b'},
-	{"count", required_argument, nullptr, 'c'},
-	{"interval", required_argument, nullptr, 'i'},
-	{"index", required_argument, nullptr, 'x'},
-	{"portal_type", required_argument, nullptr, 'A'},
-	{"version", no_argument, nullptr, 'V'},
-	{"help", no_argument, nullptr, 'h'},
-	{"json", no_argument, nullptr, opt_json},
-	{"cid", required_argument, nullptr, opt_cid},
-	{"import", optional_argument, nullptr, opt_import},
-	{},
+    {"mode", required_argument, nullptr, 'm'},
+    {"portal", required_argument, nullptr, 'p'},
+    {"targetname", required_argument, nullptr, 'T'},
+    {"interface", required_argument, nullptr, 'I'},
+    {"op", required_argument, nullptr, 'o'},
+    {"type", required_argument, nullptr, 't'},
+    {"name", required_argument, nullptr, 'n'},
+    {"value", required_argument, nullptr, 'v'},
+    {"host", required_argument, nullptr, 'H'},
+    {"sid", required_argument, nullptr, 'r'},
+    {"rescan", no_argument, nullptr, 'R'},
+    {"print", required_argument, nullptr, 'P'},
+    {"discover", no_argument, nullptr, 'D'},
+    {"login", no_argument, nullptr, 'l'},
+    {"loginall", required_argument, nullptr, 'L'},
+    {"logout", no_argument, nullptr, 'u'},
+    {"logoutall", required_argument, nullptr, 'U'},
+    {"no_wait", no_argument, nullptr, 'W'},
+    {"stats", no_argument, nullptr, 's'},
+    {"show", no_argument, nullptr, 'S'},
+    {"killiscsid", required_argument, nullptr, 'k'},
+    {"debug", required_argument, nullptr, 'd'},
+    {"submode", required_argument, nullptr, 'C'},
+    {"ip", required_argument, nullptr, 'a'},
+    {"packetsize", required_argument, nullptr, 'b'},
+    {"count", required_argument, nullptr, 'c'},
+    {"interval", required_argument, nullptr, 'i'},
+    {"index", required_argument, nullptr, 'x'},
+    {"portal_type", required_argument, nullptr, 'A'},
+    {"version", no_argument, nullptr, 'V'},
+    {"help", no_argument, nullptr, 'h'},
+    {"json", no_argument, nullptr, opt_json},
+    {"cid", required_argument, nullptr, opt_cid},
+    {"import", optional_argument, nullptr, opt_import},
+    {},
 };
 
 constexpr const char *short_options = ":m:p:T:I:o:t:n:v:H:r:RP:DlL:uU:WsSk:d:C:a:b:c:i:x:A:Vh";
@@ -63,12 +63,12 @@ struct ModeRow {
 };
 
 constexpr ModeRow modes[] = {
-	{"discovery", Mode::discovery, "PoIlDptWSdm"},
-	{"discoverydb", Mode::discoverydb, "DSIPdmntplovW"},
-	{"node", Mode::node, "RsPIdmlSonvupTULW"},
-	{"session", Mode::session, "PidmrRusonvSCbc"},
-	{"iface", Mode::iface, "IdnvmPoHCabci"},
-	{"host", Mode::host, "CHdmPotnvxA"},
+    {"discovery", Mode::discovery, "PoIlDptWSdm"},
+    {"discoverydb", Mode::discoverydb, "DSIPdmntplovW"},
+    {"node", Mode::node, "RsPIdmlSonvupTULW"},
+    {"session", Mode::session, "PidmrRusonvSCbc"},
+    {"iface", Mode::iface, "IdnvmPoHCabci"},
+    {"host", Mode::host, "CHdmPotnvxA"},
 };
 
 tl::unexpected<Error> refuse(std::string text)
@@ -94,7 +94,8 @@ Result<T> number_option(int letter, std::string_view text, std::uint64_t min, st
 {
 	const auto number = parse_number(text);
 	if (!number || *number < min || *number > max)
-		return refuse(str(shown(letter), ": ", hawser::quoted(text), " is not a number of ", min, " to ", max));
+		return refuse(str(shown(letter), ": ", hawser::quoted(text), " is not a number of ",
+				  min, " to ", max));
 	return static_cast<T>(*number);
 }
 
@@ -106,7 +107,8 @@ Result<std::uint32_t> parse_sid(std::string_view text)
 	for (auto part : split(text, '/')) {
 		if (text.find('/') == std::string_view::npos || !part.starts_with("session"))
 			continue;
-		if (const auto number = parse_number(part.substr(7)); number && *number <= UINT32_MAX)
+		if (const auto number = parse_number(part.substr(7));
+		    number && *number <= UINT32_MAX)
 			return static_cast<std::uint32_t>(*number);
 	}
 	return refuse(str(hawser::quoted(text), " is an invalid session ID or path"));
@@ -136,7 +138,8 @@ Result<Op> parse_op(std::string_view text)
 	if (text == "nonpersistent")
 		return Op::nonpersistent;
 	if (text == "apply" || text == "applyall" || text == "login" || text == "logout")
-		return unsupported(str("operation ", text, " is for adapters that do iSCSI themselves"));
+		return unsupported(
+		    str("operation ", text, " is for adapters that do iSCSI themselves"));
 	return refuse(str("can not recognize operation: '", text, "'"));
 }
 
@@ -146,7 +149,8 @@ Result<Mode> parse_mode(std::string_view text)
 		if (row.name == text)
 			return row.mode;
 	if (text == "fw")
-		return unsupported("mode fw is not supported: targets of the boot firmware are not read");
+		return unsupported(
+		    "mode fw is not supported: targets of the boot firmware are not read");
 	return refuse(str("unknown mode ", hawser::quoted(text),
 			  ": it is one of discovery, discoverydb, node, session, iface, host"));
 }
@@ -156,7 +160,8 @@ Status check_startup_word(int letter, std::string_view word)
 	for (std::string_view legal : {"all", "manual", "automatic", "onboot"})
 		if (word == legal)
 			return {};
-	return refuse(str(shown(letter), ": ", hawser::quoted(word), " is none of all, manual, automatic, onboot"));
+	return refuse(str(shown(letter), ": ", hawser::quoted(word),
+			  " is none of all, manual, automatic, onboot"));
 }
 
 /* What -n and -v gave so far; a name waits for its value. */
@@ -190,13 +195,15 @@ public:
 		::optind = 0; // begin anew: tests parse many lines
 		::opterr = 0;
 		for (;;) {
-			const int letter = ::getopt_long(argc, argv.data(), short_options, long_options, nullptr);
+			const int letter =
+			    ::getopt_long(argc, argv.data(), short_options, long_options, nullptr);
 			if (letter == -1)
 				break;
 			if (letter == ':')
 				return refuse(str("option ", argv[::optind - 1], " needs a value"));
 			if (letter == '?')
-				return refuse(str("unknown or ambiguous option ", hawser::quoted(argv[::optind - 1])));
+				return refuse(str("unknown or ambiguous option ",
+						  hawser::quoted(argv[::optind - 1])));
 			seen_.push_back(letter);
 			if (auto taken = take(letter, ::optarg ? ::optarg : ""); !taken)
 				return tl::unexpected(taken.error());
@@ -233,7 +240,8 @@ private:
 			break;
 		case 'n':
 			if (pairs_.name)
-				return refuse(str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
+				return refuse(str("name ", hawser::quoted(*pairs_.name),
+						  " has no value (-v)"));
 			pairs_.name = value;
 			pairs_.take(options_);
 			break;
@@ -244,7 +252,8 @@ private:
 			pairs_.take(options_);
 			break;
 		case 'H':
-			return store(options_.host, number_option<std::uint32_t>(letter, value, 0, UINT32_MAX));
+			return store(options_.host,
+				     number_option<std::uint32_t>(letter, value, 0, UINT32_MAX));
 		case 'P':
 			return store(options_.print_level, number_option<int>(letter, value, 0, 4));
 		case 'L':
@@ -281,25 +290,31 @@ private:
 			return store(options_.ping_size,
 				     number_option<std::uint32_t>(letter, value, 0, HWS_PING_MAX));
 		case 'c':
-			return store(options_.ping_count, number_option<std::uint32_t>(letter, value, 1, 1000000));
+			return store(options_.ping_count,
+				     number_option<std::uint32_t>(letter, value, 1, 1000000));
 		case 'i':
-			return store(options_.ping_interval, number_option<std::uint32_t>(letter, value, 0, 3600));
+			return store(options_.ping_interval,
+				     number_option<std::uint32_t>(letter, value, 0, 3600));
 		case 'd':
 			return number_option<int>(letter, value, 0, 8).map([](int) {});
 		case 'S':
 			return unsupported("-S: secrets are never shown");
 		case 'k':
-			return unsupported("-k: the service is stopped with `systemctl stop hawserd`");
+			return unsupported(
+			    "-k: the service is stopped with `systemctl stop hawserd`");
 		case 'a':
-			return unsupported("-a: ping a session's target with -m session -r SID -C ping");
+			return unsupported(
+			    "-a: ping a session's target with -m session -r SID -C ping");
 		case 'x':
 		case 'A':
-			return unsupported(str(shown(letter), ": is for adapters that do iSCSI themselves"));
+			return unsupported(
+			    str(shown(letter), ": is for adapters that do iSCSI themselves"));
 		case opt_json:
 			options_.json = true;
 			break;
 		case opt_cid:
-			return store(options_.cid, number_option<std::uint16_t>(letter, value, 0, 65535));
+			return store(options_.cid,
+				     number_option<std::uint16_t>(letter, value, 0, 65535));
 		case opt_import:
 			options_.import_from = value.empty() ? "/etc/iscsi" : value;
 			break;
@@ -336,24 +351,28 @@ private:
 		if (options_.help || options_.version)
 			return {};
 		if (pairs_.name)
-			return refuse(str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
+			return refuse(
+			    str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
 		if (pairs_.value)
 			return refuse("a value (-v) has no name (-n)");
 		if (options_.import_from) {
 			for (int letter : seen_)
 				if (letter != opt_import && letter != opt_json && letter != 'd')
-					return refuse(str("--import: option ", shown(letter), " does not go with it"));
+					return refuse(str("--import: option ", shown(letter),
+							  " does not go with it"));
 			return {};
 		}
 		if (options_.mode == Mode::none)
 			return refuse("no mode (-m): try `hawseradm --help' for more information");
-		const auto &row = *std::find_if(std::begin(modes), std::end(modes),
-						[&](const auto &m) { return m.mode == options_.mode; });
+		const auto &row =
+		    *std::find_if(std::begin(modes), std::end(modes),
+				  [&](const auto &m) { return m.mode == options_.mode; });
 		for (int letter : seen_) {
-			const bool fits = letter == opt_json ||
-					  (letter == opt_cid && options_.mode == Mode::session) ||
-					  (letter < 256 && row.options.find(static_cast<char>(letter)) !=
-								   std::string_view::npos);
+			const bool fits =
+			    letter == opt_json ||
+			    (letter == opt_cid && options_.mode == Mode::session) ||
+			    (letter < 256 &&
+			     row.options.find(static_cast<char>(letter)) != std::string_view::npos);
 			if (!fits)
 				return refuse(str(row.name, " mode: option '", shown(letter),
 						  "' is not allowed/supported"));
@@ -365,20 +384,25 @@ private:
 	Status check_together() const
 	{
 		int actions = options_.login + options_.logout + options_.rescan + options_.stats +
-			      options_.ping + options_.login_all.has_value() + options_.logout_all.has_value();
-		const bool discovers = options_.mode == Mode::discovery || options_.mode == Mode::discoverydb;
+			      options_.ping + options_.login_all.has_value() +
+			      options_.logout_all.has_value();
+		const bool discovers =
+		    options_.mode == Mode::discovery || options_.mode == Mode::discoverydb;
 		if (options_.login && options_.logout)
 			return refuse("Invalid parameters. Both login and logout passed in");
 		if (actions > 1)
-			return refuse("Invalid parameters. One of login, logout, rescan, stats and ping at a time");
+			return refuse("Invalid parameters. One of login, logout, rescan, stats and "
+				      "ping at a time");
 		if (actions > 0 && !options_.ops.empty() && !discovers)
-			return refuse("Invalid parameters. An action (login, logout, ...) and an operation (-o) passed in");
+			return refuse("Invalid parameters. An action (login, logout, ...) and an "
+				      "operation (-o) passed in");
 		if (options_.ops.size() > 1 && !discovers)
 			return refuse("Invalid parameters. More than one operation (-o) passed in");
 		if (options_.cid && !options_.ping)
 			return refuse("--cid: goes with -C ping");
 		if (options_.ifaces.size() > 1 && !discovers)
-			return refuse(str("-I: one interface at a time, not ", options_.ifaces.size()));
+			return refuse(
+			    str("-I: one interface at a time, not ", options_.ifaces.size()));
 		if (options_.has(Op::nonpersistent) && !discovers)
 			return refuse("operation nonpersistent is for discovery");
 		return {};
@@ -409,24 +433,29 @@ Result<Options> parse_options(const std::vector<std::string> &arguments)
 std::string help_text(const std::string &program)
 {
 	const std::string lines[] = {
-		" -m discoverydb [-P printlevel] [--json] | [-t st -p ip:port [-I ifaceN ...] [-o operation ...]"
-		" [-n name -v value] [-D] [-l] [-W]]",
-		" -m discovery [-P printlevel] [--json] | [-t st -p ip:port [-I ifaceN ...] [-o operation ...] [-l] [-W]]",
-		" -m node [-P printlevel] [--json] [-T targetname] [-p ip:port[,tpgt]] [-I iface]"
-		" [-l [-W] | -u | -R | -s | [-o operation] [-n name -v value ...]]",
-		" -m node [-L all,manual,automatic,onboot [-W]] [-U all,manual,automatic,onboot]",
-		" -m session [-P printlevel] [--json] [-r sessionid | sysfsdir] [-R | -u | -s | [-o operation]"
-		" [-n name -v value ...]]",
-		" -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] [--json]",
-		" -m iface [-P printlevel] [--json] [-I iface [-o operation] [-n name -v value ...]]",
-		" -m host [-P printlevel] [--json] [-H hostno]",
-		" --import[=folder]",
-		" -h | -V",
+	    " -m discoverydb [-P printlevel] [--json] | [-t st -p ip:port [-I ifaceN ...] [-o "
+	    "operation ...]"
+	    " [-n name -v value] [-D] [-l] [-W]]",
+	    " -m discovery [-P printlevel] [--json] | [-t st -p ip:port [-I ifaceN ...] [-o "
+	    "operation ...] [-l] [-W]]",
+	    " -m node [-P printlevel] [--json] [-T targetname] [-p ip:port[,tpgt]] [-I iface]"
+	    " [-l [-W] | -u | -R | -s | [-o operation] [-n name -v value ...]]",
+	    " -m node [-L all,manual,automatic,onboot [-W]] [-U all,manual,automatic,onboot]",
+	    " -m session [-P printlevel] [--json] [-r sessionid | sysfsdir] [-R | -u | -s | [-o "
+	    "operation]"
+	    " [-n name -v value ...]]",
+	    " -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] "
+	    "[--json]",
+	    " -m iface [-P printlevel] [--json] [-I iface [-o operation] [-n name -v value ...]]",
+	    " -m host [-P printlevel] [--json] [-H hostno]",
+	    " --import[=folder]",
+	    " -h | -V",
 	};
 	std::string text;
 	for (const auto &line : lines)
 		append(text, str(program, line, "\n"));
-	append(text, "\noperations: new, delete, update, show; with discovery: new, delete, update, nonpersistent\n"
+	append(text, "\noperations: new, delete, update, show; with discovery: new, delete, "
+		     "update, nonpersistent\n"
 		     "See hawseradm(8).\n");
 	return text;
 }

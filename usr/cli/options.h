@@ -37,13 +37,13 @@ struct Options {
 	std::optional<std::string> target;
 	std::optional<PortalOption> portal;
 	std::vector<std::string> ifaces;
-	std::optional<std::string> type; // of discovery, as typed
+	std::optional<std::string> type;			   // of discovery, as typed
 	std::vector<std::pair<std::string, std::string>> settings; // -n, -v
 	std::optional<std::uint32_t> sid;
 	std::optional<std::uint32_t> host;
 	std::optional<int> print_level;
-	std::optional<std::string> login_all;  // all, manual, automatic or onboot
-	std::optional<std::string> logout_all; // likewise
+	std::optional<std::string> login_all;	// all, manual, automatic or onboot
+	std::optional<std::string> logout_all;	// likewise
 	std::optional<std::string> import_from; // folder of open-iscsi
 	bool login = false;
 	bool logout = false;

@@ -21,12 +21,14 @@ void print_keys(std::ostream &out, RecordKind kind, const Record &...record)
 		if (config::find_key(kind, key.name) != &key)
 			continue;
 		const auto value = config::shown_value(record..., key);
-		out << key.name << " = " << (value.empty() ? empty_value : std::string_view(value)) << '\n';
+		out << key.name << " = " << (value.empty() ? empty_value : std::string_view(value))
+		    << '\n';
 	}
 	out << "# END RECORD\n";
 }
 
-template <class... Record> nlohmann::ordered_json values_of(RecordKind kind, const Record &...record)
+template <class... Record>
+nlohmann::ordered_json values_of(RecordKind kind, const Record &...record)
 {
 	auto values = nlohmann::ordered_json::object();
 	for (const auto &key : config::record_keys())
@@ -37,10 +39,12 @@ template <class... Record> nlohmann::ordered_json values_of(RecordKind kind, con
 
 } // namespace
 
-void print_node_line(std::ostream &out, const config::PortalId &portal, int tpgt, const std::string &target)
+void print_node_line(std::ostream &out, const config::PortalId &portal, int tpgt,
+		     const std::string &target)
 {
 	/* An unknown tag comes out as iscsiadm's: the unsigned form of -1. */
-	out << config::to_string(portal) << ',' << static_cast<std::uint32_t>(tpgt) << ' ' << target << '\n';
+	out << config::to_string(portal) << ',' << static_cast<std::uint32_t>(tpgt) << ' ' << target
+	    << '\n';
 }
 
 void print_node_tree(std::ostream &out, const std::vector<config::Node> &nodes)
@@ -51,7 +55,8 @@ void print_node_tree(std::ostream &out, const std::vector<config::Node> &nodes)
 		if (!same_target)
 			out << "Target: " << node.id.target << '\n';
 		if (!same_target || last->id.portal != node.id.portal)
-			out << "\tPortal: " << config::to_string(node.id.portal) << ',' << node.tpgt << '\n';
+			out << "\tPortal: " << config::to_string(node.id.portal) << ',' << node.tpgt
+			    << '\n';
 		out << "\t\tIface Name: " << node.id.iface << '\n';
 		last = &node;
 	}
@@ -78,15 +83,15 @@ void print_iface_line(std::ostream &out, const config::Iface &iface)
 		const auto text = iface.settings.get(key);
 		return text.empty() ? empty_value : text;
 	};
-	out << iface.name << ' ' << value("iface.transport_name") << ',' << value("iface.hwaddress") << ','
-	    << value("iface.ipaddress") << ',' << value("iface.net_ifacename") << ','
+	out << iface.name << ' ' << value("iface.transport_name") << ',' << value("iface.hwaddress")
+	    << ',' << value("iface.ipaddress") << ',' << value("iface.net_ifacename") << ','
 	    << value("iface.initiatorname") << '\n';
 }
 
 std::string session_label(std::optional<std::uint32_t> sid, const config::NodeId &id)
 {
-	return str("[sid: ", sid ? str(*sid) : "none", ", target: ", id.target, ", portal: ", id.portal.host, ",",
-		   id.portal.port, "]");
+	return str("[sid: ", sid ? str(*sid) : "none", ", target: ", id.target,
+		   ", portal: ", id.portal.host, ",", id.portal.port, "]");
 }
 
 std::string node_label(const config::NodeId &id)
@@ -100,14 +105,11 @@ nlohmann::ordered_json to_json(const config::Node &node, const config::Iface &if
 	auto isids = nlohmann::ordered_json::array();
 	for (const auto &isid : node.isids)
 		isids.push_back(to_string(isid));
-	return {{"target", node.id.target},
-		{"address", node.id.portal.host},
-		{"port", node.id.portal.port},
-		{"tpgt", node.tpgt},
-		{"iface", node.id.iface},
-		{"transport", "hawser"},
-		{"isids", std::move(isids)},
-		{"values", values_of(RecordKind::node, node, iface)}};
+	return {
+	    {"target", node.id.target},	   {"address", node.id.portal.host},
+	    {"port", node.id.portal.port}, {"tpgt", node.tpgt},
+	    {"iface", node.id.iface},	   {"transport", "hawser"},
+	    {"isids", std::move(isids)},   {"values", values_of(RecordKind::node, node, iface)}};
 }
 
 nlohmann::ordered_json to_json(const config::Iface &iface)

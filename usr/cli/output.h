@@ -20,7 +20,8 @@ namespace hawser::cli
 inline constexpr std::string_view empty_value = "<empty>";
 
 /* "192.0.2.1:3260,1 iqn..." */
-void print_node_line(std::ostream &out, const config::PortalId &portal, int tpgt, const std::string &target);
+void print_node_line(std::ostream &out, const config::PortalId &portal, int tpgt,
+		     const std::string &target);
 
 /* Target, portals, interfaces, one below the other and indented. Sorted nodes. */
 void print_node_tree(std::ostream &out, const std::vector<config::Node> &nodes);
@@ -38,7 +39,7 @@ void print_session_line(std::ostream &out, const kernel::SessionInfo &session);
 
 /* What a session's tree shows beside the session itself. */
 struct SessionExtras {
-	std::optional<config::Node> node;   // its record, when it has one
+	std::optional<config::Node> node; // its record, when it has one
 	config::Iface iface{"default"};
 	std::string service_state = "Unknown"; // "NO CHANGE", "REOPEN"...
 	std::vector<Device> devices;
@@ -53,17 +54,25 @@ struct SessionParts {
 	bool host = false; // the host's line above the devices
 
 	/* Of session mode, print level 1 to 3. */
-	static SessionParts of_level(int level) { return {level >= 2, level >= 2, level >= 3, level >= 3}; }
+	static SessionParts of_level(int level)
+	{
+		return {level >= 2, level >= 2, level >= 3, level >= 3};
+	}
 	/* Of host mode, print level 2 to 4. */
-	static SessionParts of_host_level(int level) { return {false, level >= 3, level >= 4, false}; }
+	static SessionParts of_host_level(int level)
+	{
+		return {false, level >= 3, level >= 4, false};
+	}
 };
 
 /* One session, every line after @indent. */
-void print_session(std::ostream &out, const kernel::SessionInfo &session, const SessionExtras &extras,
-		   const SessionParts &parts, const std::string &indent);
+void print_session(std::ostream &out, const kernel::SessionInfo &session,
+		   const SessionExtras &extras, const SessionParts &parts,
+		   const std::string &indent);
 
 /* The counters that iscsiadm has, under its names, then our further ones. */
-void print_stats(std::ostream &out, const kernel::SessionInfo &session, const kernel::SessionStats &stats);
+void print_stats(std::ostream &out, const kernel::SessionInfo &session,
+		 const kernel::SessionStats &stats);
 /* The two lines above its sessions: their target. */
 void print_session_target(std::ostream &out, const std::string &target, const std::string &indent);
 

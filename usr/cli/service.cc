@@ -16,15 +16,18 @@ public:
 	{
 		return client_.list_sessions();
 	}
-	Status login(const varlink::LoginCall &call, const Each<varlink::LoginResult> &each) override
+	Status login(const varlink::LoginCall &call,
+		     const Each<varlink::LoginResult> &each) override
 	{
 		return finish(client_.login(call, passing_on(each)));
 	}
-	Status logout(const varlink::LogoutCall &call, const Each<varlink::LogoutResult> &each) override
+	Status logout(const varlink::LogoutCall &call,
+		      const Each<varlink::LogoutResult> &each) override
 	{
 		return finish(client_.logout(call, passing_on(each)));
 	}
-	Status rescan(const std::vector<std::uint32_t> &sids, const Each<varlink::RescanResult> &each) override
+	Status rescan(const std::vector<std::uint32_t> &sids,
+		      const Each<varlink::RescanResult> &each) override
 	{
 		return finish(client_.rescan(sids, passing_on(each)));
 	}

@@ -22,11 +22,14 @@ public:
 	virtual ~Service() = default;
 
 	virtual Result<std::vector<varlink::SessionStatus>> list_sessions() = 0;
-	virtual Status login(const varlink::LoginCall &call, const Each<varlink::LoginResult> &each) = 0;
-	virtual Status logout(const varlink::LogoutCall &call, const Each<varlink::LogoutResult> &each) = 0;
+	virtual Status login(const varlink::LoginCall &call,
+			     const Each<varlink::LoginResult> &each) = 0;
+	virtual Status logout(const varlink::LogoutCall &call,
+			      const Each<varlink::LogoutResult> &each) = 0;
 	virtual Status rescan(const std::vector<std::uint32_t> &sids,
 			      const Each<varlink::RescanResult> &each) = 0;
-	virtual Status ping(const varlink::PingCall &call, const Each<varlink::PingResult> &each) = 0;
+	virtual Status ping(const varlink::PingCall &call,
+			    const Each<varlink::PingResult> &each) = 0;
 	virtual Result<varlink::DiscoverReply> discover(const varlink::DiscoverCall &call) = 0;
 };
 

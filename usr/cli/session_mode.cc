@@ -22,7 +22,9 @@ std::vector<kernel::SessionInfo> chosen_sessions(Context &context, const Options
 		return {};
 	}
 	if (options.sid) {
-		std::erase_if(*sessions, [&](const auto &session) { return session.sid.value != *options.sid; });
+		std::erase_if(*sessions, [&](const auto &session) {
+			return session.sid.value != *options.sid;
+		});
 		if (sessions->empty())
 			context.tell({Code::sysfs_lookup,
 				      str("Could not get session info for sid ", *options.sid,
@@ -51,23 +53,26 @@ void ping(Context &context, const Options &options)
 	auto list = nlohmann::ordered_json::array();
 	auto done = (*service)->ping(call, [&](const varlink::PingResult &result) {
 		if (options.json)
-			list.push_back({{"sequence", result.sequence},
-					{"size", result.size},
-					{"round_trip_ns", result.round_trip_ns
-								  ? nlohmann::ordered_json(*result.round_trip_ns)
-								  : nlohmann::ordered_json()},
-					{"failure", result.failure ? nlohmann::ordered_json(result.failure->text)
-								   : nlohmann::ordered_json()}});
+			list.push_back(
+			    {{"sequence", result.sequence},
+			     {"size", result.size},
+			     {"round_trip_ns", result.round_trip_ns
+						   ? nlohmann::ordered_json(*result.round_trip_ns)
+						   : nlohmann::ordered_json()},
+			     {"failure", result.failure
+					     ? nlohmann::ordered_json(result.failure->text)
+					     : nlohmann::ordered_json()}});
 		if (result.failure)
-			return context.tell({result.failure->code,
-					     str("Ping ", result.sequence, " failed: ", result.failure->text)});
+			return context.tell(
+			    {result.failure->code,
+			     str("Ping ", result.sequence, " failed: ", result.failure->text)});
 		if (options.json)
 			return;
 		std::ostringstream time;
 		time << std::fixed << std::setprecision(3)
 		     << static_cast<double>(result.round_trip_ns.value_or(0)) / 1e6;
-		context.out << "Ping " << result.sequence << " completed: " << result.size << " bytes in "
-			    << time.str() << " ms\n"
+		context.out << "Ping " << result.sequence << " completed: " << result.size
+			    << " bytes in " << time.str() << " ms\n"
 			    << std::flush;
 	});
 	if (options.json)
@@ -83,7 +88,8 @@ void work_on_records(Context &context, const Options &options,
 	std::vector<config::Node> nodes;
 	for (const auto &session : sessions) {
 		const auto id = node_of(session);
-		const config::NodeFilter filter{id.target, id.portal.host, id.portal.port, {}, id.iface};
+		const config::NodeFilter filter{
+		    id.target, id.portal.host, id.portal.port, {}, id.iface};
 		switch (options.op().value_or(Op::show)) {
 		case Op::update:
 			update_nodes(context, filter, options.settings);
@@ -100,9 +106,10 @@ void work_on_records(Context &context, const Options &options,
 			break;
 		}
 		case Op::add:
-			return context.tell({Code::not_supported,
-					     "operation new is not supported in session mode: set "
-					     "node.session.nr_sessions of the record and log in again"});
+			return context.tell(
+			    {Code::not_supported,
+			     "operation new is not supported in session mode: set "
+			     "node.session.nr_sessions of the record and log in again"});
 		case Op::nonpersistent:
 			return; // refused by the parser
 		}
@@ -118,7 +125,7 @@ void run_session_mode(Context &context, const Options &options)
 	const int level = options.print_level.value_or(0);
 	if (level > 3)
 		return context.tell(
-			{Code::invalid_argument, str("Invalid info level ", level, ". Try 0 - 3.")});
+		    {Code::invalid_argument, str("Invalid info level ", level, ". Try 0 - 3.")});
 	if (options.ping)
 		return ping(context, options);
 
@@ -136,7 +143,8 @@ void run_session_mode(Context &context, const Options &options)
 	if (level >= 3 && !options.json)
 		print_versions(context);
 	if (level >= 1 || options.json)
-		return show_sessions(context, sessions, SessionParts::of_level(level), options.json);
+		return show_sessions(context, sessions, SessionParts::of_level(level),
+				     options.json);
 	for (const auto &session : sessions)
 		print_session_line(context.out, session);
 }

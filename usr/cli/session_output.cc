@@ -123,7 +123,8 @@ private:
 	const std::string &indent_;
 };
 
-void print_timeouts_and_chap(const Block &block, const kernel::SessionInfo &session, const SessionExtras &extras)
+void print_timeouts_and_chap(const Block &block, const kernel::SessionInfo &session,
+			     const SessionExtras &extras)
 {
 	block.title(9, "Timeouts:");
 	block.line("Recovery Timeout: ", session.settings.recovery_tmo);
@@ -157,18 +158,19 @@ void print_negotiated(const Block &block, const kernel::SessionInfo &session)
 	block.line("MaxOutstandingR2T: ", session.parameters.max_outstanding_r2t);
 }
 
-void print_devices(const Block &block, const kernel::SessionInfo &session, const SessionExtras &extras,
-		   bool host)
+void print_devices(const Block &block, const kernel::SessionInfo &session,
+		   const SessionExtras &extras, bool host)
 {
 	block.title(24, "Attached SCSI devices:");
 	if (host)
 		block.line("Host Number: ", session.host, "\tState: ", extras.host_state);
 	for (const auto &device : extras.devices) {
 		const std::string channel = str(device.channel < 10 ? "0" : "", device.channel);
-		const std::string target = str(device.target < 10 ? "0" : "", device.target);
-		block.line("scsi", device.host, " Channel ", channel, " Id ", target, " Lun: ", device.lun);
+		block.line("scsi", device.host, " Channel ", channel, " Id ", device.target,
+			   " Lun: ", device.lun);
 		for (const auto &disk : device.disks)
-			block.line("\tAttached scsi disk ", disk, "\t\tState: ", or_else(device.state, "unknown"));
+			block.line("\tAttached scsi disk ", disk,
+				   "\t\tState: ", or_else(device.state, "unknown"));
 	}
 }
 
@@ -178,7 +180,8 @@ void print_session_line(std::ostream &out, const kernel::SessionInfo &session)
 {
 	/* The record's portal, as iscsiadm shows it. */
 	out << "tcp: [" << session.sid.value << "] " << config::to_string(portal_of(session)) << ','
-	    << session.identity.tpgt.value << ' ' << session.identity.target_name << " (non-flash)\n";
+	    << session.identity.tpgt.value << ' ' << session.identity.target_name
+	    << " (non-flash)\n";
 }
 
 void print_session_target(std::ostream &out, const std::string &target, const std::string &indent)
@@ -186,24 +189,31 @@ void print_session_target(std::ostream &out, const std::string &target, const st
 	out << indent << "Target: " << target << " (non-flash)\n";
 }
 
-void print_session(std::ostream &out, const kernel::SessionInfo &session, const SessionExtras &extras,
-		   const SessionParts &parts, const std::string &indent)
+void print_session(std::ostream &out, const kernel::SessionInfo &session,
+		   const SessionExtras &extras, const SessionParts &parts,
+		   const std::string &indent)
 {
 	const auto tpgt = session.identity.tpgt.value;
-	out << indent << "\tCurrent Portal: " << config::to_string(current_portal_of(session)) << ',' << tpgt << '\n'
-	    << indent << "\tPersistent Portal: " << config::to_string(portal_of(session)) << ',' << tpgt << '\n';
+	out << indent << "\tCurrent Portal: " << config::to_string(current_portal_of(session))
+	    << ',' << tpgt << '\n'
+	    << indent << "\tPersistent Portal: " << config::to_string(portal_of(session)) << ','
+	    << tpgt << '\n';
 
 	const Block block(out, indent);
-	const auto *connection = session.connections.empty() ? nullptr : &session.connections.front();
+	const auto *connection =
+	    session.connections.empty() ? nullptr : &session.connections.front();
 	block.title(10, "Interface:");
 	block.line("Iface Name: ", session.identity.iface);
 	block.line("Iface Transport: tcp");
 	block.line("Iface Initiatorname: ", session.identity.initiator_name);
 	block.line("Iface IPaddress: ", shown_address(connection ? connection->local_address : ""));
-	block.line("Iface HWaddress: ", or_else(extras.iface.settings.get("iface.hwaddress"), "default"));
-	block.line("Iface Netdev: ", or_else(extras.iface.settings.get("iface.net_ifacename"), "default"));
+	block.line("Iface HWaddress: ",
+		   or_else(extras.iface.settings.get("iface.hwaddress"), "default"));
+	block.line("Iface Netdev: ",
+		   or_else(extras.iface.settings.get("iface.net_ifacename"), "default"));
 	block.line("SID: ", session.sid.value);
-	block.line("iSCSI Connection State: ", connection ? shown_state(connection->state) : "Unknown");
+	block.line("iSCSI Connection State: ",
+		   connection ? shown_state(connection->state) : "Unknown");
 	block.line("iSCSI Session State: ", shown_state(session.state));
 	block.line("Internal iscsid Session State: ", extras.service_state);
 	if (parts.timeouts_and_chap)
@@ -214,7 +224,8 @@ void print_session(std::ostream &out, const kernel::SessionInfo &session, const 
 		print_devices(block, session, extras, parts.host);
 }
 
-void print_stats(std::ostream &out, const kernel::SessionInfo &session, const kernel::SessionStats &stats)
+void print_stats(std::ostream &out, const kernel::SessionInfo &session,
+		 const kernel::SessionStats &stats)
 {
 	/* The sum over the connections; the session's own counters beside it. */
 	kernel::Counters sum;
@@ -230,26 +241,26 @@ void print_stats(std::ostream &out, const kernel::SessionInfo &session, const ke
 		std::uint16_t number; // of a connection's counter
 	};
 	constexpr Row rows[] = {
-		{"txdata_octets", HWS_CONN_STAT_TX_OCTETS},
-		{"rxdata_octets", HWS_CONN_STAT_RX_OCTETS},
-		{"noptx_pdus", HWS_CONN_STAT_TX_NOP_OUT},
-		{"scsicmd_pdus", HWS_CONN_STAT_TX_SCSI_COMMAND},
-		{"tmfcmd_pdus", HWS_CONN_STAT_TX_TMF},
-		{"login_pdus", 0}, // logins happen before the kernel has the connection
-		{"text_pdus", HWS_CONN_STAT_TX_TEXT},
-		{"dataout_pdus", HWS_CONN_STAT_TX_DATA_OUT},
-		{"logout_pdus", HWS_CONN_STAT_TX_LOGOUT},
-		{"snack_pdus", HWS_CONN_STAT_TX_SNACK},
-		{"noprx_pdus", HWS_CONN_STAT_RX_NOP_IN},
-		{"scsirsp_pdus", HWS_CONN_STAT_RX_SCSI_RESPONSE},
-		{"tmfrsp_pdus", HWS_CONN_STAT_RX_TMF_RESPONSE},
-		{"textrsp_pdus", HWS_CONN_STAT_RX_TEXT_RESPONSE},
-		{"datain_pdus", HWS_CONN_STAT_RX_DATA_IN},
-		{"logoutrsp_pdus", HWS_CONN_STAT_RX_LOGOUT_RESPONSE},
-		{"r2t_pdus", HWS_CONN_STAT_RX_R2T},
-		{"async_pdus", HWS_CONN_STAT_RX_ASYNC},
-		{"rjt_pdus", HWS_CONN_STAT_RX_REJECT},
-		{"digest_err", HWS_CONN_STAT_DIGEST_ERRORS},
+	    {"txdata_octets", HWS_CONN_STAT_TX_OCTETS},
+	    {"rxdata_octets", HWS_CONN_STAT_RX_OCTETS},
+	    {"noptx_pdus", HWS_CONN_STAT_TX_NOP_OUT},
+	    {"scsicmd_pdus", HWS_CONN_STAT_TX_SCSI_COMMAND},
+	    {"tmfcmd_pdus", HWS_CONN_STAT_TX_TMF},
+	    {"login_pdus", 0}, // logins happen before the kernel has the connection
+	    {"text_pdus", HWS_CONN_STAT_TX_TEXT},
+	    {"dataout_pdus", HWS_CONN_STAT_TX_DATA_OUT},
+	    {"logout_pdus", HWS_CONN_STAT_TX_LOGOUT},
+	    {"snack_pdus", HWS_CONN_STAT_TX_SNACK},
+	    {"noprx_pdus", HWS_CONN_STAT_RX_NOP_IN},
+	    {"scsirsp_pdus", HWS_CONN_STAT_RX_SCSI_RESPONSE},
+	    {"tmfrsp_pdus", HWS_CONN_STAT_RX_TMF_RESPONSE},
+	    {"textrsp_pdus", HWS_CONN_STAT_RX_TEXT_RESPONSE},
+	    {"datain_pdus", HWS_CONN_STAT_RX_DATA_IN},
+	    {"logoutrsp_pdus", HWS_CONN_STAT_RX_LOGOUT_RESPONSE},
+	    {"r2t_pdus", HWS_CONN_STAT_RX_R2T},
+	    {"async_pdus", HWS_CONN_STAT_RX_ASYNC},
+	    {"rjt_pdus", HWS_CONN_STAT_RX_REJECT},
+	    {"digest_err", HWS_CONN_STAT_DIGEST_ERRORS},
 	};
 	out << "Stats for session " << session_label(session.sid.value, node_of(session)) << '\n'
 	    << "iSCSI SNMP:\n";
@@ -258,8 +269,9 @@ void print_stats(std::ostream &out, const kernel::SessionInfo &session, const ke
 	out << "\ttimeout_err: " << of(stats.session, HWS_SESSION_STAT_TIMEOUTS) << '\n'
 	    << "iSCSI Extended:\n";
 	for (const auto &name : kernel::connection_stat_names()) {
-		const bool shown = std::any_of(std::begin(rows), std::end(rows),
-					       [&](const Row &row) { return row.number == name.number; });
+		const bool shown =
+		    std::any_of(std::begin(rows), std::end(rows),
+				[&](const Row &row) { return row.number == name.number; });
 		if (!shown)
 			out << '\t' << name.name << ": " << of(sum, name.number) << '\n';
 	}
@@ -278,20 +290,20 @@ nlohmann::ordered_json to_json(const kernel::SessionInfo &session, const Session
 	Json connections = Json::array();
 	for (const auto &connection : session.connections)
 		connections.push_back(
-			{{"cid", connection.cid.value},
-			 {"state", json_state(connection.state)},
-			 {"local_address", connection.local_address},
-			 {"local_port", connection.local_port},
-			 {"address", connection.peer_address},
-			 {"port", connection.peer_port},
-			 {"persistent_address", connection.persistent_address},
-			 {"persistent_port", connection.persistent_port},
-			 {"HeaderDigest", digest(connection.header_digest)},
-			 {"DataDigest", digest(connection.data_digest)},
-			 {"MaxRecvDataSegmentLength", connection.max_recv_data_segment_length},
-			 {"MaxXmitDataSegmentLength", connection.max_xmit_data_segment_length},
-			 {"noop_out_interval", connection.ping_interval},
-			 {"noop_out_timeout", connection.ping_timeout}});
+		    {{"cid", connection.cid.value},
+		     {"state", json_state(connection.state)},
+		     {"local_address", connection.local_address},
+		     {"local_port", connection.local_port},
+		     {"address", connection.peer_address},
+		     {"port", connection.peer_port},
+		     {"persistent_address", connection.persistent_address},
+		     {"persistent_port", connection.persistent_port},
+		     {"HeaderDigest", digest(connection.header_digest)},
+		     {"DataDigest", digest(connection.data_digest)},
+		     {"MaxRecvDataSegmentLength", connection.max_recv_data_segment_length},
+		     {"MaxXmitDataSegmentLength", connection.max_xmit_data_segment_length},
+		     {"noop_out_interval", connection.ping_interval},
+		     {"noop_out_timeout", connection.ping_timeout}});
 	Json devices = Json::array();
 	for (const auto &device : extras.devices)
 		devices.push_back({{"channel", device.channel},
@@ -299,51 +311,53 @@ nlohmann::ordered_json to_json(const kernel::SessionInfo &session, const Session
 				   {"lun", device.lun},
 				   {"state", device.state},
 				   {"disks", device.disks}});
-	return {{"sid", session.sid.value},
-		{"host", session.host},
-		{"host_state", extras.host_state},
-		{"transport", "hawser"},
-		{"transport_name", "tcp"},
-		{"state", json_state(session.state)},
-		{"service_state", extras.service_state},
-		{"target", identity.target_name},
-		{"target_alias", identity.target_alias},
-		{"tpgt", identity.tpgt.value},
-		{"address", portal.host},
-		{"port", portal.port},
-		{"initiator", identity.initiator_name},
-		{"initiator_alias", identity.initiator_alias},
-		{"isid", to_string(identity.isid)},
-		{"tsih", parameters.tsih.value},
-		{"iface", identity.iface},
-		{"last_loss", session.last_loss ? Json(kernel::to_string(*session.last_loss)) : Json()},
-		{"timeouts",
-		 {{"replacement_timeout", session.settings.recovery_tmo},
-		  {"abort_timeout", session.settings.abort_tmo},
-		  {"lu_reset_timeout", session.settings.lu_reset_tmo},
-		  {"tgt_reset_timeout", session.settings.tgt_reset_tmo}}},
-		{"cmds_max", session.settings.cmds_max},
-		{"queue_depth", session.settings.queue_depth},
-		{"negotiated",
-		 {{"InitialR2T", yes_no(parameters.initial_r2t)},
-		  {"ImmediateData", yes_no(parameters.immediate_data)},
-		  {"FirstBurstLength", parameters.first_burst_length},
-		  {"MaxBurstLength", parameters.max_burst_length},
-		  {"MaxOutstandingR2T", parameters.max_outstanding_r2t},
-		  {"DataPDUInOrder", yes_no(parameters.data_pdu_in_order)},
-		  {"DataSequenceInOrder", yes_no(parameters.data_sequence_in_order)},
-		  {"ErrorRecoveryLevel", parameters.error_recovery_level},
-		  {"MaxConnections", parameters.max_connections},
-		  {"DefaultTime2Wait", parameters.time2wait},
-		  {"DefaultTime2Retain", parameters.time2retain}}},
-		{"connections", std::move(connections)},
-		{"devices", std::move(devices)}};
+	return {
+	    {"sid", session.sid.value},
+	    {"host", session.host},
+	    {"host_state", extras.host_state},
+	    {"transport", "hawser"},
+	    {"transport_name", "tcp"},
+	    {"state", json_state(session.state)},
+	    {"service_state", extras.service_state},
+	    {"target", identity.target_name},
+	    {"target_alias", identity.target_alias},
+	    {"tpgt", identity.tpgt.value},
+	    {"address", portal.host},
+	    {"port", portal.port},
+	    {"initiator", identity.initiator_name},
+	    {"initiator_alias", identity.initiator_alias},
+	    {"isid", to_string(identity.isid)},
+	    {"tsih", parameters.tsih.value},
+	    {"iface", identity.iface},
+	    {"last_loss", session.last_loss ? Json(kernel::to_string(*session.last_loss)) : Json()},
+	    {"timeouts",
+	     {{"replacement_timeout", session.settings.recovery_tmo},
+	      {"abort_timeout", session.settings.abort_tmo},
+	      {"lu_reset_timeout", session.settings.lu_reset_tmo},
+	      {"tgt_reset_timeout", session.settings.tgt_reset_tmo}}},
+	    {"cmds_max", session.settings.cmds_max},
+	    {"queue_depth", session.settings.queue_depth},
+	    {"negotiated",
+	     {{"InitialR2T", yes_no(parameters.initial_r2t)},
+	      {"ImmediateData", yes_no(parameters.immediate_data)},
+	      {"FirstBurstLength", parameters.first_burst_length},
+	      {"MaxBurstLength", parameters.max_burst_length},
+	      {"MaxOutstandingR2T", parameters.max_outstanding_r2t},
+	      {"DataPDUInOrder", yes_no(parameters.data_pdu_in_order)},
+	      {"DataSequenceInOrder", yes_no(parameters.data_sequence_in_order)},
+	      {"ErrorRecoveryLevel", parameters.error_recovery_level},
+	      {"MaxConnections", parameters.max_connections},
+	      {"DefaultTime2Wait", parameters.time2wait},
+	      {"DefaultTime2Retain", parameters.time2retain}}},
+	    {"connections", std::move(connections)},
+	    {"devices", std::move(devices)}};
 }
 
 nlohmann::ordered_json to_json(const kernel::SessionStats &stats)
 {
 	using Json = nlohmann::ordered_json;
-	auto named = [](const kernel::Counters &counters, const std::vector<kernel::StatName> &names) {
+	auto named = [](const kernel::Counters &counters,
+			const std::vector<kernel::StatName> &names) {
 		Json json = Json::object();
 		for (const auto &name : names)
 			if (const auto found = counters.find(name.number); found != counters.end())
@@ -353,7 +367,8 @@ nlohmann::ordered_json to_json(const kernel::SessionStats &stats)
 	Json connections = Json::array();
 	for (const auto &[cid, counters] : stats.connections)
 		connections.push_back(
-			{{"cid", cid.value}, {"counters", named(counters, kernel::connection_stat_names())}});
+		    {{"cid", cid.value},
+		     {"counters", named(counters, kernel::connection_stat_names())}});
 	return {{"sid", stats.sid.value},
 		{"counters", named(stats.session, kernel::session_stat_names())},
 		{"connections", std::move(connections)}};

@@ -49,8 +49,12 @@ std::optional<Device> parse_device(const std::string &name)
 			return std::nullopt;
 		numbers[i] = *number;
 	}
-	return Device{static_cast<std::uint32_t>(numbers[0]), static_cast<std::uint32_t>(numbers[1]),
-		      static_cast<std::uint32_t>(numbers[2]), numbers[3], {}, {}};
+	return Device{static_cast<std::uint32_t>(numbers[0]),
+		      static_cast<std::uint32_t>(numbers[1]),
+		      static_cast<std::uint32_t>(numbers[2]),
+		      numbers[3],
+		      {},
+		      {}};
 }
 
 } // namespace
@@ -62,7 +66,8 @@ Result<std::vector<kernel::SessionInfo>> KernelSessions::sessions()
 		return tl::unexpected(control.error());
 	if (auto info = (*control)->info(); !info) {
 		/* Not loaded means no sessions; loaded and of another ABI must be said. */
-		if (info.error().error.code == Code::no_module && !fs::exists(sysfs_ + "/module/hawser"))
+		if (info.error().error.code == Code::no_module &&
+		    !fs::exists(sysfs_ + "/module/hawser"))
 			return std::vector<kernel::SessionInfo>();
 		return tl::unexpected(info.error().error);
 	}
@@ -138,7 +143,8 @@ config::NodeId node_of(const kernel::SessionInfo &session)
 bool matches(const config::NodeFilter &filter, const kernel::SessionInfo &session)
 {
 	const auto id = node_of(session);
-	return (!filter.target || *filter.target == id.target || same_name(*filter.target, id.target)) &&
+	return (!filter.target || *filter.target == id.target ||
+		same_name(*filter.target, id.target)) &&
 	       (!filter.host || *filter.host == id.portal.host) &&
 	       (!filter.port || *filter.port == id.portal.port) &&
 	       (!filter.tpgt || *filter.tpgt == session.identity.tpgt.value) &&

@@ -21,7 +21,7 @@ namespace hawser::cli
 struct Device {
 	std::uint32_t host = 0, channel = 0, target = 0;
 	std::uint64_t lun = 0;
-	std::string state;              // "running"; empty when sysfs does not say
+	std::string state;		// "running"; empty when sysfs does not say
 	std::vector<std::string> disks; // block devices: "sda"
 };
 
@@ -30,7 +30,8 @@ class SessionSource
 public:
 	virtual ~SessionSource() = default;
 
-	/* By number. None when the module is not loaded; Code::no_module when its ABI is another. */
+	/* By number. None when the module is not loaded; Code::no_module when its ABI is another.
+	 */
 	virtual Result<std::vector<kernel::SessionInfo>> sessions() = 0;
 	virtual Result<kernel::SessionStats> stats(Sid sid) = 0;
 	virtual std::vector<Device> devices(std::uint32_t host) = 0;

@@ -25,7 +25,7 @@ std::vector<std::string> files_below(const std::string &folder)
 	std::vector<std::string> files;
 	std::error_code error;
 	for (const auto &entry : fs::recursive_directory_iterator(
-		     folder, fs::directory_options::skip_permission_denied, error))
+		 folder, fs::directory_options::skip_permission_denied, error))
 		if (entry.is_regular_file(error) && !entry.is_symlink(error))
 			files.push_back(entry.path());
 	std::sort(files.begin(), files.end());
@@ -48,7 +48,8 @@ public:
 	Result<ImportReport> run()
 	{
 		if (!fs::is_directory(folder_))
-			return fail(Code::nothing_found, str("there is no folder ", folder_, " to import from"));
+			return fail(Code::nothing_found,
+				    str("there is no folder ", folder_, " to import from"));
 		for (auto step : {&Import::initiator_name, &Import::configuration, &Import::ifaces,
 				  &Import::nodes, &Import::portals})
 			if (auto done = (this->*step)(); !done)
@@ -84,15 +85,18 @@ private:
 	{
 		for (const auto &entry : file.entries) {
 			const RecordKey *key = find_key(settings.kind(), entry.key);
-			if (!key || key->kind != settings.kind() || key->fixed || entry.value == "<empty>")
+			if (!key || key->kind != settings.kind() || key->fixed ||
+			    entry.value == "<empty>")
 				continue;
 			auto set = settings.set(entry.key,
-						key->type == ValueType::secret ? secret_in_our_form(entry.value)
-									       : entry.value,
+						key->type == ValueType::secret
+						    ? secret_in_our_form(entry.value)
+						    : entry.value,
 						store_.secrets());
 			if (set)
 				continue;
-			if (set.error().code == Code::invalid_argument || set.error().code == Code::not_supported)
+			if (set.error().code == Code::invalid_argument ||
+			    set.error().code == Code::not_supported)
 				skipped(str(path, " line ", entry.line), set.error().text);
 			else
 				return tl::unexpected(set.error());
@@ -149,7 +153,8 @@ private:
 				  str(text->value_or(""), "\n# From ", path, ":\n", lines));
 	}
 
-	std::optional<std::string> conf_line(Conf &conf, const IniEntry &entry, const std::string &path)
+	std::optional<std::string> conf_line(Conf &conf, const IniEntry &entry,
+					     const std::string &path)
 	{
 		const std::string where = str(path, " line ", entry.line);
 		for (Settings *settings : {&conf.node, &conf.discovery}) {
@@ -157,7 +162,8 @@ private:
 			if (!key || key->kind != settings->kind() || key->fixed)
 				continue;
 			const bool secret = key->type == ValueType::secret;
-			const std::string value = secret ? secret_in_our_form(entry.value) : entry.value;
+			const std::string value =
+			    secret ? secret_in_our_form(entry.value) : entry.value;
 			auto checked = check_value(*key, value);
 			if (!checked) {
 				skipped(where, checked.error().text);
@@ -182,7 +188,8 @@ private:
 			return std::nullopt;
 		}
 		if (transport && *transport != "tcp") {
-			skipped(path, str("its transport ", hawser::quoted(*transport), " is not tcp"));
+			skipped(path,
+				str("its transport ", hawser::quoted(*transport), " is not tcp"));
 			return std::nullopt;
 		}
 		Iface iface{*name};
@@ -213,7 +220,8 @@ private:
 			if (!*iface)
 				continue;
 			if (store_.iface((*iface)->name)) {
-				skipped(path, str("interface ", (*iface)->name, " is there already"));
+				skipped(path,
+					str("interface ", (*iface)->name, " is there already"));
 				continue;
 			}
 			if (auto stored = store_iface(**iface); !stored)
@@ -235,7 +243,8 @@ private:
 			if (!*node)
 				continue;
 			if (store_.node((*node)->id)) {
-				skipped(path, str("there is a record of ", to_string((*node)->id), " already"));
+				skipped(path, str("there is a record of ", to_string((*node)->id),
+						  " already"));
 				continue;
 			}
 			took(str("node ", to_string((*node)->id)));
@@ -254,7 +263,8 @@ private:
 			return found ? *found : std::string();
 		};
 		Node node;
-		auto name = check_value(*find_key(RecordKind::node, "node.name"), value("node.name"));
+		auto name =
+		    check_value(*find_key(RecordKind::node, "node.name"), value("node.name"));
 		const auto port = parse_number(value("node.conn[0].port")).value_or(0);
 		auto host = parse_host(value("node.conn[0].address"));
 		if (!name || name->value.empty()) {
@@ -270,7 +280,8 @@ private:
 		if (bound || !value("iface.transport_name").empty()) {
 			IniFile with_name = file;
 			if (!bound)
-				with_name.entries.push_back({0, "iface.iscsi_ifacename", std::string(default_iface)});
+				with_name.entries.push_back(
+				    {0, "iface.iscsi_ifacename", std::string(default_iface)});
 			auto iface = read_iface(with_name, path);
 			if (!iface)
 				return tl::unexpected(iface.error());
@@ -287,10 +298,11 @@ private:
 		node.tpgt = tpgt && *tpgt <= 65535 ? static_cast<int>(*tpgt) : -1;
 		if (value("node.discovery_type") == "send_targets")
 			if (auto from = parse_host(value("node.discovery_address")))
-				node.source = {"send_targets",
-					       {from->host, static_cast<std::uint16_t>(
-								    parse_number(value("node.discovery_port"))
-									    .value_or(default_port))}};
+				node.source = {
+				    "send_targets",
+				    {from->host, static_cast<std::uint16_t>(
+						     parse_number(value("node.discovery_port"))
+							 .value_or(default_port))}};
 		if (auto taken = take_values(node.settings, file, path); !taken)
 			return tl::unexpected(taken.error());
 		return node;
@@ -307,22 +319,25 @@ private:
 			const std::string *address = file->find("discovery.sendtargets.address");
 			const std::string *number = file->find("discovery.sendtargets.port");
 			auto host = parse_host(address ? *address : "");
-			const auto port = parse_number(number ? *number : "").value_or(default_port);
+			const auto port =
+			    parse_number(number ? *number : "").value_or(default_port);
 			if (!host || port < 1 || port > 65535) {
-				skipped(path, host ? "it has no port of 1 to 65535" : host.error().text);
+				skipped(path,
+					host ? "it has no port of 1 to 65535" : host.error().text);
 				continue;
 			}
 			DiscoveryRecord record{{host->host, static_cast<std::uint16_t>(port)}};
 			if (store_.discovery_record(record.portal)) {
-				skipped(path, str("there is a discovery record of ", to_string(record.portal),
-						  " already"));
+				skipped(path, str("there is a discovery record of ",
+						  to_string(record.portal), " already"));
 				continue;
 			}
 			if (auto taken = take_values(record.settings, *file, path); !taken)
 				return taken;
 			for (const auto &node : found_)
 				if (node.source.portal == record.portal)
-					record.found.push_back({node.id.target, node.id.portal, node.tpgt});
+					record.found.push_back(
+					    {node.id.target, node.id.portal, node.tpgt});
 			if (auto put = store_.put_discovery_record(record); !put)
 				return put;
 			took(str("discovery portal ", to_string(record.portal)));

@@ -16,7 +16,7 @@ namespace hawser::config
 {
 
 struct ImportReport {
-	std::vector<std::string> taken;   // one line each
+	std::vector<std::string> taken;	  // one line each
 	std::vector<std::string> skipped; // one line each, with the reason
 };
 

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bench.h"
+
+#include <nlohmann/json.hpp>
+
+using namespace hawser;
+using namespace hawser::cli;
+
+namespace
+{
+
+struct Discovery : Bench {
+	Discovery()
+	{
+		service.found.targets = {{t1, {{"192.0.2.1", 3260, 1}, {"2001:db8::1", 3260, 1}}},
+					 {t2, {{"192.0.2.1", 3260, 2}}}};
+	}
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Discovery, "what a portal names is printed one portal a line")
+{
+	CHECK(good("-m discovery -t st -p 192.0.2.9") == "192.0.2.1:3260,1 " + t1 +
+							     "\n[2001:db8::1]:3260,1 " + t1 +
+							     "\n192.0.2.1:3260,2 " + t2 + "\n");
+	REQUIRE(service.discoveries.size() == 1);
+	const auto &call = service.discoveries[0];
+	CHECK(call.address == "192.0.2.9");
+	CHECK(call.port == 3260);
+	CHECK(call.ifaces == std::vector<std::string>{"default"});
+	CHECK(call.changes == std::vector<std::string>{"new", "update", "delete"});
+	CHECK(call.keep_portal);
+}
+
+TEST_CASE_METHOD(Discovery, "operations and interfaces are passed on")
+{
+	good("-m iface -I nic0 -o new");
+	good("-m discoverydb -t sendtargets -p 192.0.2.9:3261 -D -o new -o delete -I default -I "
+	     "nic0");
+	CHECK(service.discoveries.back().port == 3261);
+	CHECK(service.discoveries.back().changes == std::vector<std::string>{"new", "delete"});
+	CHECK(service.discoveries.back().ifaces == std::vector<std::string>{"default", "nic0"});
+	good("-m discovery -t st -p 192.0.2.9 -o nonpersistent");
+	CHECK(service.discoveries.back().changes.empty());
+	CHECK_FALSE(service.discoveries.back().keep_portal);
+	bad(Code::nothing_found, "-m discovery -t st -p 192.0.2.9 -I nic9");
+	bad(Code::invalid_argument, "-m discovery -t st -p 192.0.2.9 -o nonpersistent -l");
+}
+
+TEST_CASE_METHOD(Discovery, "the tree has an entry for every interface")
+{
+	good("-m iface -I nic0 -o new");
+	CHECK(good("-m discovery -t st -p 192.0.2.9 -P 1 -I default -I nic0")
+		  .starts_with("Target: " + t1 +
+			       "\n\tPortal: 192.0.2.1:3260,1\n\t\tIface Name: default\n\t\tIface "
+			       "Name: nic0\n"));
+	CHECK(nlohmann::json::parse(good("-m discovery -t st -p 192.0.2.9 --json")).size() == 3);
+}
+
+TEST_CASE_METHOD(Discovery, "login after discovery goes to the records that were stored")
+{
+	good("-m node -o new -T " + t1 + " -p 192.0.2.1,1");
+	good("-m node -o new -T " + t1 + " -p [2001:db8::1],1");
+	good("-m node -o new -T " + t2 + " -p 192.0.2.1,2");
+	good("-m discovery -t st -p 192.0.2.9 -l");
+	REQUIRE(service.logins.size() == 1);
+	CHECK(service.logins[0].nodes.size() == 3);
+}
+
+TEST_CASE_METHOD(Discovery, "a failed discovery and an empty answer say so")
+{
+	service.found.targets.clear();
+	CHECK(bad(Code::nothing_found, "-m discovery -t st -p 192.0.2.9") ==
+	      "hawseradm: No portals found: 192.0.2.9:3260 named no target\n");
+	service.refusal = Error{Code::connect_failed, "192.0.2.9:3260: connection refused"};
+	CHECK(bad(Code::connect_failed, "-m discovery -t st -p 192.0.2.9") ==
+	      "hawseradm: Could not perform SendTargets discovery: 192.0.2.9:3260: connection "
+	      "refused\n");
+}
+
+TEST_CASE_METHOD(Discovery, "what was not taken of an answer is warned about")
+{
+	service.found.skipped = {"\"bad_name\" is no iSCSI name"};
+	run("-m discovery -t st -p 192.0.2.9");
+	CHECK(status == 0);
+	CHECK(err == "hawseradm: warning: not taken: \"bad_name\" is no iSCSI name\n");
+}
+
+TEST_CASE_METHOD(Discovery,
+		 "types and portals that are missing, unknown or not supported are told apart")
+{
+	bad(Code::invalid_argument, "-m discovery -p 192.0.2.9");
+	CHECK(bad(Code::invalid_argument, "-m discovery -t st") ==
+	      "hawseradm: Please specify portal as <ipaddr>[:<ipport>]\n");
+	bad(Code::invalid_argument, "-m discovery -t bogus -p 192.0.2.9");
+	bad(Code::not_supported, "-m discovery -t isns -p 192.0.2.9");
+	bad(Code::not_supported, "-m discovery -t slp -p 192.0.2.9");
+	bad(Code::invalid_argument, "-m discoverydb -D");
+}
+
+TEST_CASE_METHOD(Bench, "discovery records are made, shown, updated and deleted")
+{
+	bad(Code::nothing_found, "-m discovery");
+	CHECK(good("-m discoverydb -t st -p 192.0.2.9 -o new") ==
+	      "New discovery record for [192.0.2.9,3260] added.\n");
+	good("-m discoverydb -t st -p [2001:db8::9] -o new");
+	CHECK(good("-m discovery") ==
+	      "192.0.2.9:3260 via sendtargets\n2001:db8::9:3260 via sendtargets\n");
+	good("-m discoverydb -t st -p 192.0.2.9 -o update -n discovery.sendtargets.auth.authmethod "
+	     "-v CHAP");
+	good("-m discoverydb -t st -p 192.0.2.9 -o update -n discovery.sendtargets.auth.password "
+	     "-v geheimgeheim");
+	CHECK(good("-m discoverydb -t st -p 192.0.2.9") ==
+	      std::string("# BEGIN RECORD ") + HAWSER_VERSION +
+		  "\n"
+		  "discovery.startup = manual\n"
+		  "discovery.type = sendtargets\n"
+		  "discovery.sendtargets.address = 192.0.2.9\n"
+		  "discovery.sendtargets.port = 3260\n"
+		  "discovery.sendtargets.auth.authmethod = CHAP\n"
+		  "discovery.sendtargets.auth.username = <empty>\n"
+		  "discovery.sendtargets.auth.password = ********\n"
+		  "discovery.sendtargets.auth.username_in = <empty>\n"
+		  "discovery.sendtargets.auth.password_in = <empty>\n"
+		  "node.session.auth.chap_algs = MD5\n"
+		  "discovery.sendtargets.timeo.login_timeout = 15\n"
+		  "discovery.sendtargets.use_discoveryd = No\n"
+		  "discovery.sendtargets.discoveryd_poll_inval = 30\n"
+		  "discovery.sendtargets.reopen_max = 5\n"
+		  "discovery.sendtargets.timeo.auth_timeout = 45\n"
+		  "discovery.sendtargets.timeo.active_timeout = 30\n"
+		  "discovery.sendtargets.iscsi.MaxRecvDataSegmentLength = 32768\n"
+		  "# END RECORD\n");
+	bad(Code::invalid_argument,
+	    "-m discoverydb -t st -p 192.0.2.9 -o update -n discovery.sendtargets.bogus -v 1");
+	bad(Code::nothing_found, "-m discoverydb -t st -p 192.0.2.8 -o show");
+	good("-m discoverydb -t st -p 192.0.2.9 -o delete");
+	bad(Code::nothing_found, "-m discoverydb -t st -p 192.0.2.9 -o delete");
+	CHECK(nlohmann::json::parse(good("-m discoverydb --json")).size() == 1);
+}
+
+TEST_CASE_METHOD(Bench, "the tree of discovery has a section for each way that targets are found")
+{
+	good("-m node -o new -T " + t2 + " -p 192.0.2.7,1");
+	REQUIRE(store.store_discovery({"192.0.2.9", 3260}, {{t1, {"192.0.2.1", 3260}, 1}},
+				      {"default"}, {}, config::Settings(config::RecordKind::node),
+				      config::DiscoveryRecord{{"192.0.2.9", 3260}}));
+	CHECK(good("-m discoverydb -P 1") == "SENDTARGETS:\n"
+					     "DiscoveryAddress: 192.0.2.9,3260\n"
+					     "Target: " +
+						 t1 +
+						 "\n"
+						 "\tPortal: 192.0.2.1:3260,1\n"
+						 "\t\tIface Name: default\n"
+						 "iSNS:\n"
+						 "No targets found.\n"
+						 "STATIC:\n"
+						 "Target: " +
+						 t2 +
+						 "\n"
+						 "\tPortal: 192.0.2.7:3260,1\n"
+						 "\t\tIface Name: default\n"
+						 "FIRMWARE:\n"
+						 "No targets found.\n");
+}
