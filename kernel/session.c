@@ -47,6 +47,11 @@ static void release(struct kref *ref)
 			hws_conn_free(conn);
 	}
 	hws_tasks_free(session);
+	/* A reader that found the session may look at these to the end. */
+	if (session->cls)
+		put_device(&session->cls->dev);
+	if (session->shost)
+		scsi_host_put(session->shost);
 	kfree(session);
 }
 
@@ -193,7 +198,7 @@ static int add_host(struct hws_session *session)
 		return -ENOMEM;
 	*(struct hws_session **)shost_priv(shost) = session;
 	hws_host_setup(shost, session);
-	session->shost = shost;
+	session->shost = scsi_host_get(shost);
 	ret = scsi_add_host(shost, NULL);
 	if (ret)
 		scsi_host_put(shost);
@@ -211,6 +216,7 @@ static int add_class_session(struct hws_session *session)
 		return -ENOMEM;
 	*(struct hws_session **)cls->dd_data = session;
 	cls->recovery_tmo = session->config.recovery_tmo;
+	get_device(&cls->dev);
 	session->cls = cls;
 	ret = iscsi_add_session(cls, 0);
 	if (ret)
@@ -374,9 +380,14 @@ static void teardown_work(struct work_struct *work)
 						   teardown_work);
 	struct hws_conn *conn = rcu_dereference_raw(session->conns[0]);
 
-	hws_scan_stop(session);
+	/*
+	 * A loss from before may have blocked the devices, one from now on does
+	 * not any more. A scan that waits for them must be let go first.
+	 */
+	hws_recovery_flush(session);
 	if (READ_ONCE(conn->state) == HWS_CONN_FREE)
 		hws_session_fail_io(session);
+	hws_scan_stop(session);
 
 	mutex_lock(&session->scan_lock);
 	scsi_remove_target(&session->cls->dev);
