@@ -119,13 +119,14 @@ def figures(samples, drivers, rows):
                 "insns_without_rep_per_io":
                     median("insns", mine) - floor_insns - median("rep", mine) + floor_rep,
                 "floor_insns_per_io": floor_insns,
-                "insns_spread_percent": spread([s.insns for s in mine]),
                 "iops": median("iops", mine),
                 "mib_per_s": median("iops", mine) * row.bytes / 2**20,
-                "iops_spread_percent": spread([s.iops for s in mine]),
                 "latency_us": median("latency_us", mine),
                 "p99_us": median("p99_us", mine),
             }
+            if len(mine) > 1:
+                entry["insns_spread_percent"] = spread([s.insns for s in mine])
+                entry["iops_spread_percent"] = spread([s.iops for s in mine])
             if base:
                 entry["insns_ratio"] = entry["insns_per_io"] / (
                     median("insns", base) - floor_insns)
