@@ -13,39 +13,40 @@
 #include <tl/expected.hpp>
 #include <utility>
 
-namespace hawser {
+namespace hawser
+{
 
 enum class Code : int {
 	success = 0,
-	failed = 1,               // the general failure, nothing below fits
+	failed = 1, // the general failure, nothing below fits
 	session_not_found = 2,
 	no_memory = 3,
-	connect_failed = 4,       // the transport could not be connected
-	login_failed = 5,         // a login failure that is none of 19, 24 and 29
-	record_failed = 6,        // a record is damaged or could not be read or written
+	connect_failed = 4, // the transport could not be connected
+	login_failed = 5,   // a login failure that is none of 19, 24 and 29
+	record_failed = 6,  // a record is damaged or could not be read or written
 	invalid_argument = 7,
-	connect_timed_out = 8,    // the transport did not answer in time
+	connect_timed_out = 8, // the transport did not answer in time
 	internal = 9,
 	logout_failed = 10,
 	pdu_timed_out = 11,
-	no_module = 12,           // the kernel module is not loaded or speaks another ABI
+	no_module = 12, // the kernel module is not loaded or speaks another ABI
 	no_permission = 13,
-	transport_caps = 14,      // the module does not support the operation
+	transport_caps = 14, // the module does not support the operation
 	session_exists = 15,
-	invalid_request = 16,     // the daemon does not know or take the request
+	invalid_request = 16, // the daemon does not know or take the request
 	isns_unavailable = 17,
-	daemon_failed = 18,       // talking to the daemon failed half-way
-	login_final = 19,         // login refused for good: retrying cannot help
+	daemon_failed = 18, // talking to the daemon failed half-way
+	login_final = 19,   // login refused for good: retrying cannot help
 	no_daemon = 20,
-	nothing_found = 21,       // no record, session, target or portal matches
+	nothing_found = 21, // no record, session, target or portal matches
 	sysfs_lookup = 22,
 	host_not_found = 23,
 	authentication_failed = 24,
 	isns_query = 25,
 	isns_registration = 26,
 	not_supported = 27,
-	busy = 28,                // device or resource in use
-	try_again = 29,           // failed now, may succeed later
+	busy = 28,	// device or resource in use
+	try_again = 29, // failed now, may succeed later
 	unknown_discovery_type = 30,
 	child_terminated = 31,
 	session_not_connected = 32,
