@@ -303,7 +303,7 @@ void SessionAgent::note_connected()
 		const auto outage =
 		    std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - lost_at_);
 		env_.log(Level::notice, title(), ": connected again after ", outage.count(),
-			 " s and ", attempts_, " failed logins");
+			 " s, failed logins: ", attempts_);
 	}
 	state_ = State::logged_in;
 	lost_ = false;

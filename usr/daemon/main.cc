@@ -4,6 +4,7 @@
  * brings lost ones back. Sessions live in the module: this process may end, be
  * killed or be replaced at any instant, and the next one goes on.
  */
+#include "base/fd.h"
 #include "base/str.h"
 #include "config/store.h"
 #include "daemon/commands.h"
@@ -23,7 +24,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <getopt.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,6 +102,20 @@ Status make_run_dir(const std::string &path)
 	return {};
 }
 
+/*
+ * The one daemon of this machine holds this lock. The kernel lets go of it however
+ * the holder ends.
+ */
+Result<Fd> take_lock(const std::string &path)
+{
+	Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	if (!fd)
+		return fail(Code::failed, str(path, ": ", std::strerror(errno)));
+	if (flock(fd.get(), LOCK_EX | LOCK_NB) < 0)
+		return fail(Code::busy, str("another hawserd is running (it holds ", path, ")"));
+	return fd;
+}
+
 /* Everything that the daemon is made of, in the order in which it depends on each other. */
 class Daemon
 {
@@ -145,6 +162,9 @@ private:
 		if (auto module = co_await loader_.ensure(); !module)
 			log_(Level::error, module.error().text, "; discovery works, logins do not");
 		sessions_.take_over();
+		// Only now: a login to a target whose session is not known yet would take that
+		// session's place.
+		server_.accept();
 		notify_ready(str(sessions_.all().size(), " sessions taken over"));
 		co_await log_in_automatic(io_, log_, sessions_, store_);
 	}
@@ -195,6 +215,9 @@ int run(const Options &options)
 	prepare_process(log);
 	if (auto ok = make_run_dir(options.run_dir); !ok)
 		return refuse(ok.error());
+	const auto lock = take_lock(str(options.run_dir, "/hawserd.lock"));
+	if (!lock)
+		return refuse(lock.error());
 	auto control = kernel::NetlinkControl::open();
 	if (!control)
 		return refuse(control.error());

@@ -51,7 +51,7 @@ void Sessions::take_over()
 		auto it = live.find(sid);
 		agent->on_dump(it == live.end() ? nullptr : it->second);
 	}
-	std::erase_if(orphans_, [&](Sid sid) { return !live.contains(sid); });
+	std::erase_if(orphans_, [&](const auto &orphan) { return !live.contains(orphan.first); });
 	std::vector<std::string> keys;
 	for (const kernel::SessionInfo &session : *sessions) {
 		keys.emplace_back(as_text(session.identity.owner_key));
@@ -67,12 +67,11 @@ void Sessions::adopt(const kernel::SessionInfo &session)
 	auto settings = settings_of(session);
 	auto plan = settings ? plan_of(*settings, session) : tl::unexpected(settings.error());
 	if (!plan) {
-		if (std::find(orphans_.begin(), orphans_.end(), session.sid) != orphans_.end())
+		if (!orphans_.emplace(session.sid, session.identity).second)
 			return;
 		log_(Level::error, "session ", session.sid.value, " to ",
 		     session.identity.target_name,
 		     " will not be connected again when it is lost: ", plan.error().text);
-		orphans_.push_back(session.sid);
 		return;
 	}
 	auto agent = std::make_shared<SessionAgent>(surroundings(), std::move(*plan));
@@ -146,6 +145,10 @@ Result<unsigned> Sessions::log_in(const config::Node &node,
 	std::vector<Isid> used;
 	for (const auto &agent : existing)
 		used.push_back(agent->plan().login.isid);
+	for (const auto &[sid, identity] : orphans_) {
+		if (identity.target_name == node.id.target)
+			used.push_back(identity.isid);
+	}
 
 	unsigned begun = 0;
 	for (const Isid &isid : node.isids) {

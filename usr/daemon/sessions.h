@@ -92,8 +92,9 @@ private:
 	std::map<Sid, std::shared_ptr<SessionAgent>> by_sid_;
 	std::vector<Waiter> waiters_;
 	std::uint32_t next_ping_id_ = 1;
-	// A session that cannot be looked after is told about once.
-	std::vector<Sid> orphans_;
+	// Sessions that nobody can look after: told about once, and in the way of a
+	// login that would take their place.
+	std::map<Sid, kernel::SessionIdentity> orphans_;
 };
 
 } // namespace hawser::daemon

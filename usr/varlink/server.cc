@@ -188,8 +188,12 @@ Status Server::listen(const std::string &path)
 		return fail(Code::failed, str("listening on ", path, ": ", ec.message()));
 
 	path_ = path;
-	asio::co_spawn(io_, accept_clients(), asio::detached);
 	return {};
+}
+
+void Server::accept()
+{
+	asio::co_spawn(io_, accept_clients(), asio::detached);
 }
 
 void Server::close()

@@ -99,10 +99,13 @@ public:
 	Status serve(Interface interface, Handlers handlers);
 
 	/*
-	 * Listens on @path, 0600. A socket file that nobody listens on is
-	 * replaced; Code::busy when somebody does.
+	 * Makes the socket @path, 0600. A socket file that nobody listens on is
+	 * replaced; Code::busy when somebody does. Clients may connect from now on
+	 * and wait until accept() is called.
 	 */
 	Status listen(const std::string &path);
+	/* Begins to serve the clients of the socket. */
+	void accept();
 
 	/* Takes no more clients and removes the socket file. */
 	void close();
