@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/message.h"
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <netlink/attr.h>
+#include <netlink/genl/genl.h>
+#include <set>
+
+using namespace hawser;
+using namespace hawser::kernel;
+
+namespace
+{
+
+constexpr int family = 42;
+
+NewSession a_session()
+{
+	NewSession s;
+	s.identity.initiator_name = "iqn.2026-11.io.hawser:host";
+	s.identity.target_name = "iqn.2026-11.example:t";
+	s.identity.target_alias = "the target";
+	s.identity.isid = Isid::from_random(0x123456, 7);
+	s.identity.tpgt = Tpgt(3);
+	s.identity.iface = "default";
+	s.identity.owner_key = {1, 2, 3};
+	s.parameters.tsih = Tsih(9);
+	s.parameters.first_burst_length = 4096;
+	s.parameters.cmd_sn = CmdSn(0xfffffffe);
+	s.settings.recovery_tmo = -1;
+	return s;
+}
+
+NewConnection a_connection()
+{
+	NewConnection c;
+	c.cid = Cid(0);
+	c.fd = 5;
+	c.persistent_address = "192.0.2.1";
+	return c;
+}
+
+/* The attribute types of a message or of a nest in it, in order. */
+std::vector<int> types_in(nlattr *first, int length)
+{
+	std::vector<int> types;
+	for (nlattr *at = first; nla_ok(at, length); at = nla_next(at, &length))
+		types.push_back(nla_type(at));
+	return types;
+}
+
+nlattr *top_attribute(nl_msg *message, int type)
+{
+	return nlmsg_find_attr(nlmsg_hdr(message), GENL_HDRLEN, type);
+}
+
+/*
+ * A session as the module sends it: the attributes of a new one, and those that
+ * only replies have.
+ */
+Message a_reply(const std::function<void(nl_msg *)> &in_session,
+		const std::function<void(nl_msg *)> &in_connection, int connections = 1)
+{
+	Message made = make_request(family, HWS_CMD_SESSION_NEW, 0);
+	put_session(made.get(), a_session());
+	put_connection(made.get(), a_connection());
+
+	Message reply = make_request(family, HWS_CMD_SESSION_GET, 0);
+	nla_put_u32(reply.get(), HWS_A_SID, 4);
+	nla_put_u32(reply.get(), HWS_A_HOST, 8);
+	nla_put_u64(reply.get(), HWS_A_GENERATION, 77);
+	const auto copy_nest = [&](int type, const std::function<void(nl_msg *)> &more) {
+		nlattr *from = top_attribute(made.get(), type);
+		nlattr *nest = nla_nest_start(reply.get(), type);
+		int rest = nla_len(from);
+		for (auto *at = static_cast<nlattr *>(nla_data(from)); nla_ok(at, rest);
+		     at = nla_next(at, &rest))
+			nla_put(reply.get(), nla_type(at), nla_len(at), nla_data(at));
+		more(reply.get());
+		nla_nest_end(reply.get(), nest);
+	};
+	copy_nest(HWS_A_SESSION, in_session);
+	for (int i = 0; i < connections; i++)
+		copy_nest(HWS_A_CONNECTION, in_connection);
+	return reply;
+}
+
+void with_state(nl_msg *message)
+{
+	nla_put_u8(message, HWS_SESSION_A_STATE, HWS_SESSION_FAILED);
+	nla_put_u8(message, HWS_SESSION_A_LAST_LOSS, HWS_LOSS_PING);
+}
+
+void with_connection_state(nl_msg *message)
+{
+	nla_put_u8(message, HWS_CONN_A_STATE, HWS_CONN_LOGGED_IN);
+}
+
+Message an_event(int kind)
+{
+	Message event = make_request(family, HWS_CMD_EVENT, 0);
+	nla_put_u64(event.get(), HWS_A_GENERATION, 5);
+	nla_put_u8(event.get(), HWS_A_EVENT, static_cast<std::uint8_t>(kind));
+	nla_put_u32(event.get(), HWS_A_SID, 4);
+	return event;
+}
+
+} // namespace
+
+TEST_CASE("A new session's message has every attribute marked \"new\" once")
+{
+	Message message = make_request(family, HWS_CMD_SESSION_NEW, 0);
+	NewSession session = a_session();
+	session.identity.initiator_alias = "host";
+	put_session(message.get(), session);
+
+	nlattr *nest = top_attribute(message.get(), HWS_A_SESSION);
+	REQUIRE(nest);
+	const auto types = types_in(static_cast<nlattr *>(nla_data(nest)), nla_len(nest));
+	std::multiset<int> expected;
+	for (int type = HWS_SESSION_A_INITIATOR_NAME; type <= HWS_SESSION_A_STABLE_WRITES; type++)
+		expected.insert(type);
+	CHECK(std::multiset<int>(types.begin(), types.end()) == expected);
+}
+
+TEST_CASE("An empty alias and an empty owner key are left out")
+{
+	Message message = make_request(family, HWS_CMD_SESSION_NEW, 0);
+	NewSession session = a_session();
+	session.identity.target_alias.clear();
+	session.identity.owner_key.clear();
+	put_session(message.get(), session);
+
+	nlattr *nest = top_attribute(message.get(), HWS_A_SESSION);
+	for (int type : types_in(static_cast<nlattr *>(nla_data(nest)), nla_len(nest))) {
+		CHECK(type != HWS_SESSION_A_INITIATOR_ALIAS);
+		CHECK(type != HWS_SESSION_A_TARGET_ALIAS);
+		CHECK(type != HWS_SESSION_A_OWNER_KEY);
+	}
+}
+
+TEST_CASE("A session reads back as it was written, every connection of it")
+{
+	Message reply = a_reply(with_state, with_connection_state, 2);
+	auto session = parse_session(nlmsg_hdr(reply.get()));
+
+	REQUIRE(session);
+	CHECK(session->sid == Sid(4));
+	CHECK(session->host == 8);
+	CHECK(session->state == SessionState::failed);
+	CHECK(session->last_loss == Loss::ping);
+	CHECK(session->identity == a_session().identity);
+	CHECK(session->parameters == a_session().parameters);
+	CHECK(session->settings == a_session().settings);
+	REQUIRE(session->connections.size() == 2);
+	CHECK(session->connections[1].state == ConnectionState::logged_in);
+	CHECK(session->connections[1].persistent_address == "192.0.2.1");
+	CHECK(session->connections[1].peer_address.empty());
+}
+
+TEST_CASE("A session without its state is refused as another ABI's")
+{
+	Message reply = a_reply([](nl_msg *) {}, with_connection_state);
+	auto session = parse_session(nlmsg_hdr(reply.get()));
+
+	REQUIRE_FALSE(session);
+	CHECK(session.error().code == Code::no_module);
+}
+
+TEST_CASE("A number in fewer bytes than it has is refused")
+{
+	Message event = an_event(HWS_EVENT_SESSION_NEW);
+	Message shorter = make_request(family, HWS_CMD_EVENT, 0);
+	nla_put_u8(shorter.get(), HWS_A_EVENT, HWS_EVENT_SESSION_NEW);
+	nla_put_u16(shorter.get(), HWS_A_SID, 4);
+
+	CHECK(parse_event(nlmsg_hdr(event.get())));
+	CHECK_FALSE(parse_event(nlmsg_hdr(shorter.get())));
+}
+
+TEST_CASE("A text without its final NUL ends with its attribute")
+{
+	Message reply = make_request(family, HWS_CMD_GET_INFO, 0);
+	nla_put_u32(reply.get(), HWS_A_ABI, 1);
+	nla_put(reply.get(), HWS_A_MODULE_VERSION, 3, "1.2");
+	auto info = parse_info(nlmsg_hdr(reply.get()));
+
+	REQUIRE(info);
+	CHECK(info->version == "1.2");
+}
+
+TEST_CASE("A lost connection's event says which, why and how long to wait")
+{
+	Message event = an_event(HWS_EVENT_CONNECTION_LOST);
+	nlattr *nest = nla_nest_start(event.get(), HWS_A_CONNECTION);
+	nla_put_u16(event.get(), HWS_CONN_A_CID, 6);
+	nla_put_u8(event.get(), HWS_CONN_A_LOSS, HWS_LOSS_HEADER_DIGEST);
+	nla_nest_end(event.get(), nest);
+	nest = nla_nest_start(event.get(), HWS_A_SESSION);
+	nla_put_u16(event.get(), HWS_SESSION_A_TIME2WAIT, 11);
+	nla_nest_end(event.get(), nest);
+
+	auto parsed = parse_event(nlmsg_hdr(event.get()));
+	REQUIRE(parsed);
+	REQUIRE(*parsed);
+	CHECK((*parsed)->generation == 5);
+	const auto &lost = std::get<ConnectionLost>((*parsed)->body);
+	CHECK(lost.cid == Cid(6));
+	CHECK(lost.loss == Loss::header_digest);
+	CHECK(lost.time2wait == 11);
+}
+
+TEST_CASE("An event of a newer module is passed over")
+{
+	Message event = an_event(HWS_EVENT_UNIT_ATTENTION + 1);
+	auto parsed = parse_event(nlmsg_hdr(event.get()));
+
+	REQUIRE(parsed);
+	CHECK_FALSE(*parsed);
+}
+
+TEST_CASE("An attribute of a newer module does no harm")
+{
+	Message event = an_event(HWS_EVENT_SESSION_REMOVED);
+	nla_put_u32(event.get(), HWS_A_MAX + 5, 1);
+	auto parsed = parse_event(nlmsg_hdr(event.get()));
+
+	REQUIRE(parsed);
+	CHECK(std::holds_alternative<SessionRemoved>((*parsed)->body));
+}
+
+TEST_CASE("Counters are read by number, for the session and for each connection")
+{
+	Message reply = make_request(family, HWS_CMD_STATS_GET, 0);
+	nla_put_u32(reply.get(), HWS_A_SID, 4);
+	nlattr *nest = nla_nest_start(reply.get(), HWS_A_STATS);
+	nla_put_u64(reply.get(), HWS_SESSION_STAT_COMMANDS, 1ull << 40);
+	nla_put(reply.get(), HWS_SESSION_STAT_PAD, 0, nullptr);
+	nla_nest_end(reply.get(), nest);
+	for (std::uint16_t cid : {0, 1}) {
+		nest = nla_nest_start(reply.get(), HWS_A_CONNECTION);
+		nla_put_u16(reply.get(), HWS_CONN_A_CID, cid);
+		nlattr *counters = nla_nest_start(reply.get(), HWS_CONN_A_STATS);
+		nla_put_u64(reply.get(), HWS_CONN_STAT_TX_OCTETS, 100u + cid);
+		nla_nest_end(reply.get(), counters);
+		nla_nest_end(reply.get(), nest);
+	}
+
+	auto stats = parse_stats(nlmsg_hdr(reply.get()));
+	REQUIRE(stats);
+	CHECK(stats->session == Counters{{HWS_SESSION_STAT_COMMANDS, 1ull << 40}});
+	CHECK(stats->connections.at(Cid(1)) == Counters{{HWS_CONN_STAT_TX_OCTETS, 101}});
+}
+
+TEST_CASE("Every counter has a name of its own")
+{
+	for (const auto *table : {&session_stat_names(), &connection_stat_names()}) {
+		std::set<std::string_view> names;
+		std::set<std::uint16_t> numbers;
+		for (const StatName &row : *table) {
+			CHECK(names.insert(row.name).second);
+			CHECK(numbers.insert(row.number).second);
+			CHECK_FALSE(row.text.empty());
+		}
+		CHECK(*numbers.begin() == 1);
+		CHECK(*numbers.rbegin() == numbers.size());
+	}
+}
