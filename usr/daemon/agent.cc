@@ -154,7 +154,9 @@ asio::awaitable<void> SessionAgent::first_login()
 		const bool limited = persistence_ == Persistence::limited;
 		if (!failure.retryable || (limited && attempts_ > plan_.initial_login_retries))
 			break;
-		co_await pause(limited ? first_login_pause : backoff_.next());
+		const std::chrono::milliseconds wait =
+		    limited ? first_login_pause : backoff_.next();
+		co_await pause(wait);
 	}
 	report(tl::unexpected(std::move(failure)));
 }
@@ -205,9 +207,11 @@ asio::awaitable<void> SessionAgent::reconnect()
 			logging_out_ = true;
 			co_return;
 		}
-		co_await pause(last_failure_ && !last_failure_->retryable
-				   ? backoff_.next_after_final()
-				   : backoff_.next());
+		// Worked out before the co_await: g++ 12 runs both sides of a ?: within one.
+		const auto wait = last_failure_ && !last_failure_->retryable
+				      ? backoff_.next_after_final()
+				      : backoff_.next();
+		co_await pause(wait);
 	}
 }
 
