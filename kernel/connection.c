@@ -37,6 +37,7 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 	INIT_DELAYED_WORK(&conn->retry_work, hws_send_retry_work);
 	INIT_WORK(&conn->lost_work, hws_conn_lost_work);
 	INIT_DELAYED_WORK(&conn->ping_work, hws_ping_work);
+	INIT_DELAYED_WORK(&conn->leave_work, hws_conn_leave_work);
 	spin_lock_init(&conn->lock);
 	INIT_LIST_HEAD(&conn->requests);
 	INIT_LIST_HEAD(&conn->commands);
@@ -51,6 +52,7 @@ void hws_conn_free(struct hws_conn *conn)
 	cancel_delayed_work_sync(&conn->retry_work);
 	cancel_work_sync(&conn->send_work);
 	cancel_delayed_work_sync(&conn->ping_work);
+	cancel_delayed_work_sync(&conn->leave_work);
 	kfree(conn->in.keep);
 	kfree(conn);
 }
@@ -103,6 +105,35 @@ void hws_conn_unlock_sock(struct sock *sk)
 	sock_put(sk);
 }
 
+static void check_state(struct hws_conn *conn, struct sock *sk)
+{
+	if (sk->sk_err)
+		hws_conn_lost(conn, HWS_LOSS_RESET);
+	else if (sk->sk_state != TCP_ESTABLISHED)
+		hws_conn_lost(conn, HWS_LOSS_CLOSED);
+}
+
+/**
+ * hws_conn_event - something came, or the state changed
+ * @conn: the connection
+ * @sk: its socket, locked
+ *
+ * From 6.5 on TCP may work off its backlog in the middle of a call that sends,
+ * and so call us while it takes the pages of a command whose status may just
+ * have come: then the sender comes here again when the call is over. A FIN is
+ * told before the data of its own segment is: read first.
+ */
+void hws_conn_event(struct hws_conn *conn, struct sock *sk)
+{
+	if (conn->sending) {
+		conn->receive_later = true;
+		return;
+	}
+	hws_receive(conn, sk);
+	if (unlikely(sk->sk_state != TCP_ESTABLISHED || sk->sk_err))
+		check_state(conn, sk);
+}
+
 /*
  * What TCP calls. sk_user_data is ours while sk_callback_lock is held for
  * reading, and the socket is locked by whoever calls.
@@ -114,30 +145,13 @@ static void data_ready(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	conn = sk->sk_user_data;
 	if (likely(conn))
-		hws_receive(conn, sk);
+		hws_conn_event(conn, sk);
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
-static void check_state(struct hws_conn *conn, struct sock *sk)
-{
-	if (sk->sk_err)
-		hws_conn_lost(conn, HWS_LOSS_RESET);
-	else if (sk->sk_state != TCP_ESTABLISHED)
-		hws_conn_lost(conn, HWS_LOSS_CLOSED);
-}
-
-/* A FIN is told before the data of its own segment is: read first. */
 static void state_change(struct sock *sk)
 {
-	struct hws_conn *conn;
-
-	read_lock_bh(&sk->sk_callback_lock);
-	conn = sk->sk_user_data;
-	if (conn) {
-		hws_receive(conn, sk);
-		check_state(conn, sk);
-	}
-	read_unlock_bh(&sk->sk_callback_lock);
+	data_ready(sk);
 }
 
 static void error_report(struct sock *sk)
@@ -290,6 +304,10 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->ping_active = NULL;
 	conn->pong_count = 0;
 	conn->last_recv = jiffies;
+	conn->sending = false;
+	conn->receive_later = false;
+	conn->logged_out = false;
+	conn->unanswered = 0;
 	conn->keepalive.pinged = false;
 	conn->loss_time2wait = s->time2wait;
 }
@@ -315,6 +333,20 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
 	sk = sock->sk;
+	lock_sock(sk);
+	read_lock_bh(&sk->sk_callback_lock);
+	ret = may_adopt(sk, extack);
+	read_unlock_bh(&sk->sk_callback_lock);
+	release_sock(sk);
+	if (!ret && params->data_digest && !conn->session->config.stable_writes) {
+		NL_SET_ERR_MSG(extack,
+			       "a data digest needs HWS_SESSION_A_STABLE_WRITES");
+		ret = -EINVAL;
+	}
+	if (ret) {
+		sockfd_put(sock);
+		return ret;
+	}
 	tune(sk);
 	set_lock_class(sk);
 	if (kernel_getsockname(sock, (struct sockaddr *)&conn->local) < 0 ||
@@ -346,8 +378,7 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 	WRITE_ONCE(conn->state, HWS_CONN_LOGGED_IN);
 
 	/* What came before the callbacks were ours. */
-	hws_receive(conn, sk);
-	check_state(conn, sk);
+	hws_conn_event(conn, sk);
 	release_sock(sk);
 	hws_ping_start(conn);
 	return 0;
@@ -392,6 +423,7 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 	struct sock *sk = sock->sk;
 
 	hws_ping_stop(conn);
+	cancel_delayed_work_sync(&conn->leave_work);
 	restore_callbacks(conn, sk);
 	lock_sock(sk);
 	spin_lock_bh(&conn->lock);

@@ -39,7 +39,9 @@ enum {
 	HWS_IN_KEEP = HWS_PING_MAX,
 	/* pings of the target that wait for their answer to be sent */
 	HWS_PONGS = 16,
-	/* sequences and such a send call takes at most */
+	/* requests without an answer until the target counts as gone */
+	HWS_UNANSWERED_MAX = 8,
+	/* runs of data that one call to TCP takes at most */
 	HWS_OUT_VECTORS = 16,
 };
 
@@ -60,6 +62,7 @@ struct hws_conn_params {
 
 /* What is being given to TCP: headers, then the data of the last of them. */
 struct hws_out {
+	union hws_header next;	/* being built, aligned */
 	u16 head_len;
 	u16 head_off;
 	u32 data_left;
@@ -101,6 +104,7 @@ struct hws_conn {
 	struct delayed_work retry_work;	/* kicks send_work */
 	struct work_struct lost_work;
 	struct delayed_work ping_work;
+	struct delayed_work leave_work;	/* ends a logout without an answer */
 
 	spinlock_t lock;		/* @sk, addresses */
 	struct sock *sk;
@@ -130,7 +134,10 @@ struct hws_conn {
 	struct hws_pong pongs[HWS_PONGS];
 	u8 pong_head;
 	u8 pong_count;
-	bool send_blocked;		/* the socket was full */
+	bool sending;			/* in a call to TCP */
+	bool receive_later;		/* TCP called back meanwhile */
+	bool logged_out;		/* the target agreed to a logout of ours */
+	unsigned int unanswered;	/* requests that were given up */
 	unsigned long last_recv;	/* jiffies */
 	u64 stats[HWS_CONN_STAT_MAX + 1];
 	u64 session_stats[HWS_SESSION_STAT_MAX + 1];
@@ -159,6 +166,7 @@ bool hws_out_pending(const struct hws_conn *conn);
 
 /* Receiving: receive.c; what the PDUs mean: response.c */
 void hws_receive(struct hws_conn *conn, struct sock *sk);
+void hws_conn_event(struct hws_conn *conn, struct sock *sk);
 void hws_violation_report(struct hws_conn *conn, enum hws_violation v);
 enum hws_violation hws_response_header(struct hws_conn *conn);
 enum hws_violation hws_response_pdu(struct hws_conn *conn);

@@ -80,9 +80,19 @@ static void abort_finish(struct hws_task *task, struct scsi_cmnd *sc,
 	hws_conn_unlock_sock(sk);
 }
 
-int hws_eh_abort(struct scsi_cmnd *sc)
+/*
+ * Before the midlayer may have the command back without our having seen its end
+ * under the socket lock: whatever lost its connection is handed back.
+ */
+static int settled(struct hws_session *session, struct hws_task *task,
+		   struct scsi_cmnd *sc, int answer)
 {
-	struct hws_session *session = hws_session_of(sc->device->host);
+	hws_recovery_settle(session);
+	return READ_ONCE(task->sc) == sc ? FAILED : answer;
+}
+
+static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
+{
 	struct hws_task *task = &session->tasks[scsi_cmd_to_rq(sc)->tag];
 	struct hws_tmf_args args = {
 		.function = HWS_TMF_ABORT_TASK,
@@ -93,21 +103,19 @@ int hws_eh_abort(struct scsi_cmnd *sc)
 	u8 response = 0;
 	int ret;
 
-	ret = hws_session_wait_usable(session);
-	if (ret)
-		return FAST_IO_FAIL;
+	if (hws_session_wait_usable(session))
+		return settled(session, task, sc, FAST_IO_FAIL);
 
-	/* Connections live as long as their session, which the device holds. */
+	/* Connections live as long as their session. */
 	conn = READ_ONCE(task->conn);
 	if (!conn)
-		return SUCCESS;
+		return settled(session, task, sc, SUCCESS);
 	int_to_scsilun(sc->device->lun, &lun);
 	args.lun = lun.scsi_lun;
 
 	switch (abort_begin(task, sc, conn, &args)) {
 	case ABORT_LOST:
-		hws_recovery_flush(session);
-		return SUCCESS;
+		return settled(session, task, sc, SUCCESS);
 	case ABORT_GONE:
 		return SUCCESS;
 	case ABORT_SENT:
@@ -115,11 +123,8 @@ int hws_eh_abort(struct scsi_cmnd *sc)
 	}
 	HWS_COUNT_SESSION(session, ABORTS, 1);
 	ret = hws_tmf(session, conn, &args, &response);
-	if (ret == -ECONNRESET || ret == -ENOTCONN) {
-		/* The loss hands the command back; not before, may we. */
-		hws_recovery_flush(session);
-		return SUCCESS;
-	}
+	if (ret == -ECONNRESET || ret == -ENOTCONN)
+		return settled(session, task, sc, SUCCESS);
 	/* "No such task" too: its status, if it came, came before. */
 	if (!ret && (response == HWS_TMF_RSP_COMPLETE ||
 		     response == HWS_TMF_RSP_NO_TASK)) {
@@ -133,18 +138,31 @@ int hws_eh_abort(struct scsi_cmnd *sc)
 	return FAILED;
 }
 
-static int reset(struct scsi_cmnd *sc, u8 function, unsigned int timeout,
-		 const char *name)
+int hws_eh_abort(struct scsi_cmnd *sc)
 {
-	struct hws_session *session = hws_session_of(sc->device->host);
+	struct hws_session *session = hws_session_hold(sc->device->host);
+	int ret;
+
+	if (!session)
+		return FAILED;
+	ret = abort_command(session, sc);
+	hws_session_put(session);
+	return ret;
+}
+
+static int reset(struct hws_session *session, struct scsi_cmnd *sc, u8 function,
+		 unsigned int timeout, const char *name)
+{
 	struct hws_tmf_args args = { .function = function, .timeout = timeout };
 	struct hws_conn *conn;
 	struct scsi_lun lun;
 	u8 response = 0;
 	int ret;
 
-	if (hws_session_wait_usable(session))
+	if (hws_session_wait_usable(session)) {
+		hws_recovery_settle(session);
 		return FAST_IO_FAIL;
+	}
 	rcu_read_lock();
 	conn = hws_conn_any(session);
 	rcu_read_unlock();
@@ -159,7 +177,7 @@ static int reset(struct scsi_cmnd *sc, u8 function, unsigned int timeout,
 	if (!ret && response == HWS_TMF_RSP_COMPLETE)
 		return SUCCESS;
 	if (ret == -ECONNRESET || ret == -ENOTCONN) {
-		hws_recovery_flush(session);
+		hws_recovery_settle(session);
 		return hws_session_wait_usable(session) ? FAST_IO_FAIL :
 							  SUCCESS;
 	}
@@ -168,30 +186,44 @@ static int reset(struct scsi_cmnd *sc, u8 function, unsigned int timeout,
 	return FAILED;
 }
 
+/* These may also come from an ioctl on a file that outlives the session. */
 int hws_eh_device_reset(struct scsi_cmnd *sc)
 {
-	struct hws_session *session = hws_session_of(sc->device->host);
+	struct hws_session *session = hws_session_hold(sc->device->host);
+	int ret;
 
+	if (!session)
+		return FAILED;
 	HWS_COUNT_SESSION(session, LU_RESETS, 1);
-	return reset(sc, HWS_TMF_LU_RESET, session->config.lu_reset_tmo,
-		     "LOGICAL UNIT RESET");
+	ret = reset(session, sc, HWS_TMF_LU_RESET, session->config.lu_reset_tmo,
+		    "LOGICAL UNIT RESET");
+	hws_session_put(session);
+	return ret;
 }
 
 int hws_eh_target_reset(struct scsi_cmnd *sc)
 {
-	struct hws_session *session = hws_session_of(sc->device->host);
+	struct hws_session *session = hws_session_hold(sc->device->host);
+	int ret;
 
+	if (!session)
+		return FAILED;
 	HWS_COUNT_SESSION(session, TARGET_RESETS, 1);
-	return reset(sc, HWS_TMF_TARGET_WARM_RESET,
-		     session->config.tgt_reset_tmo, "TARGET WARM RESET");
+	ret = reset(session, sc, HWS_TMF_TARGET_WARM_RESET,
+		    session->config.tgt_reset_tmo, "TARGET WARM RESET");
+	hws_session_put(session);
+	return ret;
 }
 
 /* The last step: drop the connections, and wait for a new session. */
 int hws_eh_host_reset(struct scsi_cmnd *sc)
 {
-	struct hws_session *session = hws_session_of(sc->device->host);
+	struct hws_session *session = hws_session_hold(sc->device->host);
 	unsigned int i;
+	int ret;
 
+	if (!session)
+		return FAILED;
 	hws_warn(session, "task management is not answered, logging in anew");
 	rcu_read_lock();
 	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
@@ -201,6 +233,8 @@ int hws_eh_host_reset(struct scsi_cmnd *sc)
 			hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
 	}
 	rcu_read_unlock();
-	hws_recovery_flush(session);
-	return hws_session_wait_usable(session) ? FAST_IO_FAIL : SUCCESS;
+	hws_recovery_settle(session);
+	ret = hws_session_wait_usable(session) ? FAST_IO_FAIL : SUCCESS;
+	hws_session_put(session);
+	return ret;
 }

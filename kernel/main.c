@@ -14,9 +14,12 @@
 struct workqueue_struct *hws_send_wq;
 struct workqueue_struct *hws_recovery_wq;
 struct workqueue_struct *hws_control_wq;
+struct workqueue_struct *hws_teardown_wq;
 
 static void destroy_queues(void)
 {
+	if (hws_teardown_wq)
+		destroy_workqueue(hws_teardown_wq);
 	if (hws_control_wq)
 		destroy_workqueue(hws_control_wq);
 	if (hws_recovery_wq)
@@ -32,7 +35,9 @@ static int create_queues(void)
 	hws_recovery_wq = alloc_workqueue("hawser_recovery",
 					  WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	hws_control_wq = alloc_workqueue("hawser_control", WQ_UNBOUND, 0);
-	if (hws_send_wq && hws_recovery_wq && hws_control_wq)
+	hws_teardown_wq = alloc_workqueue("hawser_teardown", WQ_UNBOUND, 0);
+	if (hws_send_wq && hws_recovery_wq && hws_control_wq &&
+	    hws_teardown_wq)
 		return 0;
 	destroy_queues();
 	return -ENOMEM;
@@ -63,9 +68,9 @@ destroy:
 /* Every session holds the module, so there is none. */
 static void __exit hws_exit(void)
 {
-	hws_netlink_unregister();
-	/* The last session's teardown may still be returning. */
+	/* The last session's work may still be returning, or tell an event. */
 	destroy_queues();
+	hws_netlink_unregister();
 	hws_transport_unregister();
 	rcu_barrier();
 }

@@ -11,12 +11,14 @@ struct workqueue_struct;
 
 /*
  * Sending and recovery each have a queue with a rescuer, so that neither waits
- * for memory that the other is to free. Control work (scans, teardown, requests
- * by hand) may wait for disks and has none.
+ * for memory that the other is to free. Control work (scans, requests by hand)
+ * may wait for disks and has none. Teardown ends what control work waits for,
+ * so it does not queue behind it.
  */
 extern struct workqueue_struct *hws_send_wq;
 extern struct workqueue_struct *hws_recovery_wq;
 extern struct workqueue_struct *hws_control_wq;
+extern struct workqueue_struct *hws_teardown_wq;
 
 extern struct scsi_transport_template *hws_transport_template;
 extern struct iscsi_transport hws_transport;

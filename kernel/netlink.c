@@ -274,8 +274,8 @@ static void change_session(struct hws_session *session, struct nlattr **tb)
 	struct hws_session_config *c = &session->config;
 
 	if (tb[HWS_SESSION_A_RECOVERY_TMO])
-		WRITE_ONCE(session->cls->recovery_tmo,
-			   nla_get_s32(tb[HWS_SESSION_A_RECOVERY_TMO]));
+		hws_session_set_recovery_tmo(session,
+				nla_get_s32(tb[HWS_SESSION_A_RECOVERY_TMO]));
 	if (tb[HWS_SESSION_A_ABORT_TMO])
 		WRITE_ONCE(c->abort_tmo,
 			   nla_get_u32(tb[HWS_SESSION_A_ABORT_TMO]));

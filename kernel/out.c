@@ -28,24 +28,24 @@ static bool has_room(const struct hws_out *out)
 
 static union hws_header *next_header(struct hws_conn *conn)
 {
-	return (union hws_header *)(conn->out.head + conn->out.head_len);
+	return &conn->out.next;
 }
 
-/* The header is complete: count it in, with its digest. */
+/* The header is complete: put it, and its digest, behind the others. */
 static void close_header(struct hws_conn *conn)
 {
 	struct hws_out *out = &conn->out;
 
-	trace_hws_pdu_sent(conn, next_header(conn));
+	trace_hws_pdu_sent(conn, &out->next);
+	memcpy(out->head + out->head_len, out->next.bytes, HWS_BHS_LEN);
+	out->head_len += HWS_BHS_LEN;
 	if (conn->params.header_digest) {
-		__le32 digest = cpu_to_le32(~crc32c(~0, out->head + out->head_len,
+		__le32 digest = cpu_to_le32(~crc32c(~0, out->next.bytes,
 						    HWS_BHS_LEN));
 
-		memcpy(out->head + out->head_len + HWS_BHS_LEN, &digest,
-		       sizeof(digest));
+		memcpy(out->head + out->head_len, &digest, sizeof(digest));
 		out->head_len += HWS_DIGEST_LEN;
 	}
-	out->head_len += HWS_BHS_LEN;
 }
 
 static void begin_data(struct hws_conn *conn, struct hws_task *task, u32 length)

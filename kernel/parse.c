@@ -15,6 +15,10 @@ static struct netlink_range_validation one_u16 = {
 	.min = 1, .max = U16_MAX,
 };
 
+static struct netlink_range_validation_signed recovery_range = {
+	.min = S32_MIN, .max = HWS_RECOVERY_TMO_MAX,
+};
+
 enum { SECONDS_MAX = 3600 };
 
 #define FLAG		NLA_POLICY_MAX(NLA_U8, 1)
@@ -55,7 +59,8 @@ static const struct nla_policy session_policy[HWS_SESSION_A_MAX + 1] = {
 	[HWS_SESSION_A_CMDS_MAX] = NLA_POLICY_FULL_RANGE(NLA_U32, &cmds_range),
 	[HWS_SESSION_A_QUEUE_DEPTH] =
 		NLA_POLICY_RANGE(NLA_U32, 1, HWS_QUEUE_DEPTH_MAX),
-	[HWS_SESSION_A_RECOVERY_TMO] = { .type = NLA_S32 },
+	[HWS_SESSION_A_RECOVERY_TMO] =
+		NLA_POLICY_FULL_RANGE_SIGNED(NLA_S32, &recovery_range),
 	[HWS_SESSION_A_ABORT_TMO] = SOME_SECONDS,
 	[HWS_SESSION_A_LU_RESET_TMO] = SOME_SECONDS,
 	[HWS_SESSION_A_TGT_RESET_TMO] = SOME_SECONDS,

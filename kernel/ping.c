@@ -13,18 +13,19 @@ static void look_again(struct hws_conn *conn, unsigned long delay)
 	mod_delayed_work(hws_recovery_wq, &conn->ping_work, max(delay, 1UL));
 }
 
-/* A request without a waiter: its answer, or the loss, puts it. */
-static bool send_ping(struct hws_conn *conn)
+/*
+ * A request without a waiter: its answer, or the loss, puts it. When all tasks
+ * of our own are under way, what they wait for is ping enough.
+ */
+static void send_ping(struct hws_conn *conn)
 {
 	struct hws_task *task = hws_request_get(conn->session, HWS_TASK_PING);
 
 	if (!task)
-		return false;
+		return;
 	task->request->abandoned = true;
-	if (!hws_request_submit(task, conn, true))
-		return true;
-	hws_request_put(task);
-	return false;
+	if (hws_request_submit(task, conn, true))
+		hws_request_put(task);
 }
 
 void hws_ping_work(struct work_struct *work)
@@ -46,11 +47,7 @@ void hws_ping_work(struct work_struct *work)
 	case HWS_KEEPALIVE_WAIT:
 		break;
 	case HWS_KEEPALIVE_PING:
-		/* All tasks of our own are taken: soon one is not. */
-		if (!send_ping(conn)) {
-			k->pinged = false;
-			wait = HZ;
-		}
+		send_ping(conn);
 		break;
 	case HWS_KEEPALIVE_LOST:
 		hws_err(conn->session, "no answer to a ping for %u s",

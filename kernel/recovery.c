@@ -23,6 +23,11 @@
 #include "stats.h"
 #include "trace.h"
 
+enum {
+	/* seconds for the answer to a logout that the target asked for */
+	LEAVE_TIMEOUT = 10,
+};
+
 static const char *const loss_texts[] = {
 	[HWS_LOSS_CLOSED] = "the target closed it",
 	[HWS_LOSS_RESET] = "TCP reported an error",
@@ -105,6 +110,8 @@ void hws_conn_leave(struct hws_conn *conn, u16 time2wait)
 	conn->loss_time2wait = time2wait;
 	if (!try_cmpxchg(&conn->state, &state, HWS_CONN_IN_LOGOUT))
 		return;
+	mod_delayed_work(hws_recovery_wq, &conn->leave_work,
+			 LEAVE_TIMEOUT * HZ);
 	trace_hws_conn_state(conn, state, HWS_CONN_IN_LOGOUT);
 	task = hws_request_get(conn->session, HWS_TASK_LOGOUT);
 	if (!task) {
@@ -121,38 +128,79 @@ void hws_conn_leave(struct hws_conn *conn, u16 time2wait)
 	}
 }
 
+/* Under control: a connection that was lost goes, if it has not gone yet. */
+static void take_down(struct hws_conn *conn)
+{
+	struct hws_session *session = conn->session;
+
+	if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP)
+		return;
+	if (conn->logged_out) {
+		/* The target closes after its answer: that is no loss. */
+		hws_conn_kill(conn, true);
+		return;
+	}
+	hws_warn(session, "connection %u is lost: %s", conn->params.cid,
+		 loss_texts[conn->loss]);
+	HWS_COUNT_SESSION(session, CONNECTION_LOSSES, 1);
+	session->last_loss = conn->loss;
+	/* Commands wait from here on; a closing session fails them. */
+	if (hws_session_set_state(session, HWS_SESSION_FAILED))
+		iscsi_block_session(session->cls);
+	hws_conn_kill(conn, false);
+	hws_event_lost(conn, conn->loss, conn->loss_time2wait);
+}
+
 void hws_conn_lost_work(struct work_struct *work)
 {
 	struct hws_conn *conn = container_of(work, struct hws_conn, lost_work);
 	struct hws_session *session = conn->session;
 
 	mutex_lock(&session->control);
-	if (READ_ONCE(conn->state) == HWS_CONN_CLEANUP) {
-		hws_warn(session, "connection %u is lost: %s", conn->params.cid,
-			 loss_texts[conn->loss]);
-		HWS_COUNT_SESSION(session, CONNECTION_LOSSES, 1);
-		session->last_loss = conn->loss;
-		/* Commands wait from here on; a closing session fails them. */
-		if (hws_session_set_state(session, HWS_SESSION_FAILED))
-			iscsi_block_session(session->cls);
-		hws_conn_kill(conn, false);
-		hws_event_lost(conn, conn->loss, conn->loss_time2wait);
-	}
+	take_down(conn);
 	mutex_unlock(&session->control);
 	hws_session_put(session);
 }
 
-/* Losses that were noticed before this call have been dealt with after it. */
-void hws_recovery_flush(struct hws_session *session)
+/* The target was asked to let us go, and neither answers nor closes. */
+void hws_conn_leave_work(struct work_struct *work)
 {
-	struct hws_conn *conn = rcu_dereference_raw(session->conns[0]);
+	struct hws_conn *conn = container_of(to_delayed_work(work),
+					     struct hws_conn, leave_work);
 
-	flush_work(&conn->lost_work);
-	mutex_lock(&session->control);
-	mutex_unlock(&session->control);
+	hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
 }
 
-static bool settled(struct hws_session *session)
+/**
+ * hws_recovery_settle - have every connection either up or gone
+ * @session: the session
+ *
+ * For who hands commands back to the midlayer: a status that is being taken
+ * right now is done afterwards, and a connection that is lost, or is leaving,
+ * has given back its commands. Process context.
+ */
+void hws_recovery_settle(struct hws_session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+		struct sock *sk;
+
+		if (!conn)
+			continue;
+		sk = hws_conn_lock_sock(conn);
+		if (sk)
+			hws_conn_unlock_sock(sk);
+		if (READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT)
+			hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
+		mutex_lock(&session->control);
+		take_down(conn);
+		mutex_unlock(&session->control);
+	}
+}
+
+static bool recovered(struct hws_session *session)
 {
 	return hws_session_state(session) != HWS_SESSION_FAILED;
 }
@@ -167,7 +215,7 @@ int hws_session_wait_usable(struct hws_session *session)
 {
 	bool up;
 
-	wait_event(session->state_wait, settled(session));
+	wait_event_idle(session->state_wait, recovered(session));
 	rcu_read_lock();
 	up = hws_conn_any(session);
 	rcu_read_unlock();
@@ -311,6 +359,23 @@ int hws_session_adopt(struct hws_session *session, u64 cookie,
 	}
 	mutex_unlock(&session->control);
 	return ret;
+}
+
+/* The recovery time-out, also of a recovery that is under way. */
+void hws_session_set_recovery_tmo(struct hws_session *session, s32 seconds)
+{
+	struct iscsi_cls_session *cls = session->cls;
+
+	mutex_lock(&session->control);
+	WRITE_ONCE(cls->recovery_tmo, seconds);
+	if (hws_session_state(session) == HWS_SESSION_FAILED) {
+		if (seconds < 0)
+			cancel_delayed_work(&cls->recovery_work);
+		else
+			mod_delayed_work(cls->workq, &cls->recovery_work,
+					 seconds * HZ);
+	}
+	mutex_unlock(&session->control);
 }
 
 /**

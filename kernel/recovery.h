@@ -8,6 +8,7 @@ struct hws_conn;
 struct work_struct;
 
 void hws_conn_lost_work(struct work_struct *work);
+void hws_conn_leave_work(struct work_struct *work);
 void hws_conn_leave(struct hws_conn *conn, u16 time2wait);
 
 #endif /* _HWS_RECOVERY_H */

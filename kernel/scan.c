@@ -57,6 +57,7 @@ static struct lun_list *report_luns(struct scsi_device *sdev,
 	const u32 length = sizeof(struct scsi_lun) * (LUNS_MAX + 1);
 	u8 cdb[12] = { REPORT_LUNS };
 	struct lun_list *list;
+	int resid = 0;
 	u8 *buffer;
 	u32 bytes;
 
@@ -66,11 +67,15 @@ static struct lun_list *report_luns(struct scsi_device *sdev,
 	if (!buffer || !list)
 		goto fail;
 	put_unaligned_be32(length, &cdb[6]);
-	if (hws_compat_scsi_read(sdev, cdb, buffer, length, sshdr,
+	if (hws_compat_scsi_read(sdev, cdb, buffer, length, sshdr, &resid,
 				 COMMAND_TIMEOUT, COMMAND_RETRIES))
 		goto fail;
+	/* Of a list that is not whole it cannot be said what is missing. */
 	bytes = get_unaligned_be32(buffer);
-	list->count = min_t(u32, bytes / sizeof(struct scsi_lun), LUNS_MAX);
+	if (bytes > length - sizeof(struct scsi_lun) || resid < 0 ||
+	    length - resid < bytes + sizeof(struct scsi_lun))
+		goto fail;
+	list->count = bytes / sizeof(struct scsi_lun);
 	memcpy(list->lun, buffer + sizeof(struct scsi_lun),
 	       list->count * sizeof(struct scsi_lun));
 	kvfree(buffer);
@@ -193,7 +198,9 @@ int hws_scan_range(struct hws_session *session, u64 lun)
 	int ret = -ESHUTDOWN;
 
 	mutex_lock(&session->scan_lock);
-	if (hws_session_state(session) != HWS_SESSION_CLOSING) {
+	if (!READ_ONCE(session->published)) {
+		ret = -EAGAIN;
+	} else if (hws_session_state(session) != HWS_SESSION_CLOSING) {
 		find_new(session, lun);
 		session->scanned = true;
 		ret = 0;

@@ -273,7 +273,13 @@ static bool send_locked(struct hws_conn *conn, struct sock *sk, int calls)
 
 	hws_conn_take_submitted(conn);
 	while (calls--) {
+		conn->sending = true;
 		ret = send_some(conn, sk);
+		conn->sending = false;
+		if (unlikely(conn->receive_later)) {
+			conn->receive_later = false;
+			hws_conn_event(conn, sk);
+		}
 		if (ret <= 0)
 			break;
 	}

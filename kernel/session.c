@@ -52,12 +52,25 @@ static void release(struct kref *ref)
 		put_device(&session->cls->dev);
 	if (session->shost)
 		scsi_host_put(session->shost);
-	kfree(session);
+	kfree_rcu(session, rcu);
 }
 
 void hws_session_get(struct hws_session *session)
 {
 	kref_get(&session->ref);
+}
+
+/* The session of a host, with a reference; NULL when it has ended. */
+struct hws_session *hws_session_hold(struct Scsi_Host *shost)
+{
+	struct hws_session *session;
+
+	rcu_read_lock();
+	session = rcu_dereference(*hws_session_slot(shost));
+	if (session && !kref_get_unless_zero(&session->ref))
+		session = NULL;
+	rcu_read_unlock();
+	return session;
 }
 
 /* Process context, unless the caller knows of another reference. */
@@ -141,7 +154,7 @@ static int enlist(struct hws_session *session, struct netlink_ext_ack *extack)
 static void publish(struct hws_session *session)
 {
 	mutex_lock(&hws_sessions_lock);
-	session->published = true;
+	WRITE_ONCE(session->published, true);
 	mutex_unlock(&hws_sessions_lock);
 }
 
@@ -196,7 +209,7 @@ static int add_host(struct hws_session *session)
 	shost = scsi_host_alloc(&hws_host_template, sizeof(session));
 	if (!shost)
 		return -ENOMEM;
-	*(struct hws_session **)shost_priv(shost) = session;
+	RCU_INIT_POINTER(*hws_session_slot(shost), session);
 	hws_host_setup(shost, session);
 	session->shost = scsi_host_get(shost);
 	ret = scsi_add_host(shost, NULL);
@@ -384,7 +397,7 @@ static void teardown_work(struct work_struct *work)
 	 * A loss from before may have blocked the devices, one from now on does
 	 * not any more. A scan that waits for them must be let go first.
 	 */
-	hws_recovery_flush(session);
+	hws_recovery_settle(session);
 	if (READ_ONCE(conn->state) == HWS_CONN_FREE)
 		hws_session_fail_io(session);
 	hws_scan_stop(session);
@@ -398,6 +411,7 @@ static void teardown_work(struct work_struct *work)
 	iscsi_put_conn(session->cls_conn);
 	remove_class_session(session);
 	remove_host(session);
+	RCU_INIT_POINTER(*hws_session_slot(session->shost), NULL);
 	delist(session);
 
 	hws_info(session, "ended");
@@ -418,7 +432,7 @@ int hws_session_delete(struct hws_session *session)
 	mutex_lock(&session->control);
 	if (hws_session_set_state(session, HWS_SESSION_CLOSING)) {
 		hws_session_get(session);
-		queue_work(hws_control_wq, &session->teardown_work);
+		queue_work(hws_teardown_wq, &session->teardown_work);
 	}
 	mutex_unlock(&session->control);
 	return 0;

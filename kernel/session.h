@@ -139,9 +139,18 @@ hws_session_read_rules(const struct hws_session *s)
 	};
 }
 
+/*
+ * The host's session. The host may outlive it: who is not a command, a device
+ * or an attribute of a session that is whole asks hws_session_hold().
+ */
+static inline struct hws_session __rcu **hws_session_slot(struct Scsi_Host *shost)
+{
+	return shost_priv(shost);
+}
+
 static inline struct hws_session *hws_session_of(struct Scsi_Host *shost)
 {
-	return *(struct hws_session **)shost_priv(shost);
+	return rcu_dereference_raw(*hws_session_slot(shost));
 }
 
 static inline u8 hws_session_state(const struct hws_session *s)
@@ -156,6 +165,7 @@ struct hws_session *hws_session_create(const struct hws_session_config *config,
 				       struct netlink_ext_ack *extack);
 struct hws_session *hws_session_find(u32 sid);
 struct hws_session *hws_session_next(u32 from);
+struct hws_session *hws_session_hold(struct Scsi_Host *shost);
 void hws_session_get(struct hws_session *session);
 void hws_session_put(struct hws_session *session);
 int hws_session_delete(struct hws_session *session);
@@ -176,7 +186,8 @@ int hws_session_adopt(struct hws_session *session, u64 cookie,
 		      struct netlink_ext_ack *extack);
 void hws_session_recovery_timed_out(struct hws_session *session);
 int hws_session_wait_usable(struct hws_session *session);
-void hws_recovery_flush(struct hws_session *session);
+void hws_recovery_settle(struct hws_session *session);
+void hws_session_set_recovery_tmo(struct hws_session *session, s32 seconds);
 void hws_session_fail_io(struct hws_session *session);
 
 /* The command window: window.c */

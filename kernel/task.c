@@ -192,6 +192,8 @@ void hws_request_end(struct hws_task *task, int error)
 	struct hws_conn *conn = task->conn;
 	bool leave = r->leave;
 
+	if (r->unanswered)
+		conn->unanswered--;
 	hws_task_forget(task);
 	hws_send_kick(conn);	/* the next one of its kind may wait */
 	r->error = error;
@@ -220,7 +222,10 @@ static bool abandon(struct hws_task *task, struct hws_conn *conn)
 			 * then, but a successor need not wait for it.
 			 */
 			r->abandoned = true;
+			r->unanswered = true;
 			abandoned = true;
+			if (++conn->unanswered > HWS_UNANSWERED_MAX)
+				hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
 			if (conn->tmf_active == task)
 				conn->tmf_active = NULL;
 			if (conn->ping_active == task)

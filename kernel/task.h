@@ -65,6 +65,7 @@ struct hws_request {
 	u64 began_ns;
 	u64 ended_ns;
 	bool abandoned;		/* nobody waits: the end puts the task */
+	bool unanswered;	/* counted in its connection */
 	bool leave;		/* a logout whose end is the connection's */
 };
 

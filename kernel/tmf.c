@@ -87,7 +87,7 @@ static bool concerns(const struct hws_task *task,
 {
 	struct scsi_lun lun;
 
-	if (task->state != HWS_TASK_ACTIVE ||
+	if (task->state == HWS_TASK_ACTIVE &&
 	    !hws_sn_before(task->cmd_sn, cmd_sn))
 		return false;
 	if (!args->lun)
@@ -103,8 +103,9 @@ static bool concerns(const struct hws_task *task,
  * @cmd_sn: the CmdSN that the request carried
  *
  * Only commands with a CmdSN below the request's own are concluded (section
- * 4.2.3.2): later ones are not affected. The midlayer retries those that it
- * did not give up itself.
+ * 4.2.3.2): later ones are not affected. What was not sent yet goes back too:
+ * the midlayer takes a reset for the end of all that it gave us. It retries
+ * those that it did not give up itself.
  */
 void hws_tmf_conclude(struct hws_session *session,
 		      const struct hws_tmf_args *args, u32 cmd_sn)
@@ -121,9 +122,11 @@ void hws_tmf_conclude(struct hws_session *session,
 		sk = hws_conn_lock_sock(conn);
 		if (!sk)
 			continue;
+		hws_conn_take_submitted(conn);
 		if (READ_ONCE(task->conn) == conn &&
 		    concerns(task, args, cmd_sn))
-			hws_command_end(task, DID_RESET << 16);
+			hws_command_end(task, task->state == HWS_TASK_QUEUED ?
+					DID_REQUEUE << 16 : DID_RESET << 16);
 		hws_conn_unlock_sock(sk);
 	}
 }

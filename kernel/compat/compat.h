@@ -74,18 +74,18 @@ typedef enum scsi_qc_status hws_queue_status_t;
 
 /*
  * Runs a command that reads, sleeping. Returns the SCSI result, or a negative
- * errno; @sshdr has the sense. scsi_execute() became scsi_execute_cmd() in 6.3.
+ * errno; @sshdr has the sense, @resid the bytes of @length that did not come. scsi_execute() became scsi_execute_cmd() in 6.3.
  */
 static inline int hws_compat_scsi_read(struct scsi_device *sdev, const u8 *cdb,
 				       void *buffer, unsigned int length,
 				       struct scsi_sense_hdr *sshdr,
-				       int timeout, int retries)
+				       int *resid, int timeout, int retries)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 	return scsi_execute_req(sdev, cdb, DMA_FROM_DEVICE, buffer, length,
-				sshdr, timeout, retries, NULL);
+				sshdr, timeout, retries, resid);
 #else
-	const struct scsi_exec_args args = { .sshdr = sshdr };
+	const struct scsi_exec_args args = { .sshdr = sshdr, .resid = resid };
 
 	return scsi_execute_cmd(sdev, cdb, REQ_OP_DRV_IN, buffer, length,
 				timeout, retries, &args);

@@ -53,6 +53,7 @@
 #define HWS_CMDS_MAX_MAX	4096
 #define HWS_QUEUE_DEPTH_MAX	1024
 #define HWS_PING_MAX		4096	/* bytes of ping data */
+#define HWS_RECOVERY_TMO_MAX	2147483	/* seconds, 24 days */
 #define HWS_R2T_MAX		64	/* MaxOutstandingR2T that is taken */
 
 /**
@@ -253,7 +254,8 @@ enum hws_attr {
  * @HWS_SESSION_A_QUEUE_DEPTH: u32, commands outstanding at one logical unit, 1
  *	to HWS_QUEUE_DEPTH_MAX, new
  * @HWS_SESSION_A_RECOVERY_TMO: s32, seconds after the loss of the last
- *	connection until I/O fails; 0 at once, negative never; new, set
+ *	connection until I/O fails; 0 at once, negative never, at most
+ *	HWS_RECOVERY_TMO_MAX; new, set. A recovery under way counts anew
  * @HWS_SESSION_A_ABORT_TMO: u32, new, set; for ABORT TASK, 1 to 3600
  * @HWS_SESSION_A_LU_RESET_TMO: u32, new, set; 1 to 3600
  * @HWS_SESSION_A_TGT_RESET_TMO: u32, new, set; 1 to 3600
