@@ -49,7 +49,8 @@ class Initiator:
     def logout_all(self):
         """No session of this initiator is left when this returns."""
         if self.sessions():
-            self.adm("-m", "node", "-U", "all", timeout=180)
+            # iscsiadm also tries sessions that are not its own, and fails at those.
+            self.adm("-m", "node", "-U", "all", timeout=180, check=self.module == "hawser")
         wait_for("no session left", lambda: not self.sessions(), 60)
 
     def sessions(self):
@@ -116,15 +117,23 @@ class OpenIscsi(Initiator):
 
     def start(self):
         run("modprobe", self.module)
+        self.start_daemon()
+
+    def start_daemon(self):
         # It ends with a signal to its whole process group.
         self.daemon = subprocess.Popen(["iscsid", "-f"], stdin=subprocess.DEVNULL, start_new_session=True,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for("iscsid answers", lambda: self.adm("-m", "session", check=False).returncode == 21)
+        # 21: it answers, and there is no session.
+        wait_for("iscsid answers",
+                 lambda: self.adm("-m", "session", "-P", "1", check=False).returncode in (0, 21))
+
+    def stop_daemon(self):
+        self.daemon.terminate()
+        self.daemon.wait(20)
 
     def stop(self):
         self.clean()
-        self.daemon.terminate()
-        self.daemon.wait(20)
+        self.stop_daemon()
         run("modprobe", "-r", self.module)
 
 

@@ -63,6 +63,9 @@ class Lio:
 
     def set(self, target, **keys):
         """Text keys; also the attributes default_erl and default_cmdsn_depth."""
+        # What LIO declares of itself is its MaxXmitDataSegmentLength.
+        if "MaxRecvDataSegmentLength" in keys:
+            keys["MaxXmitDataSegmentLength"] = keys["MaxRecvDataSegmentLength"]
         for key, value in keys.items():
             folder = "attrib" if key.startswith("default_") else "param"
             write(value, self.tpg(target), folder, key)

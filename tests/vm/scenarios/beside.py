@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Hawser and open-iscsi on one machine, under one initiator name."""
+import contextlib
+
 from rig.checks import expect, fio, read, run, wait_for
 from rig.initiators import OpenIscsi
 
@@ -13,11 +15,17 @@ def holds_each_keeps_its_own(rig):
     """Neither adopts, scans or ends the other's sessions, and no ISID is used by both."""
     other = OpenIscsi()
     other.start()
-    try:
-        disk = rig.attach("shared")
+    with contextlib.ExitStack() as stack:
+        stack.callback(other.stop)
+        rig.target.add("shared")
+        rig.target.add_lun("shared", 1)
+        # open-iscsi goes first: it logs in to no target that has a session of anybody's.
         other.discover()
         other.login("shared")
         theirs = other.disk("shared")
+        rig.initiator.discover()
+        rig.initiator.login("shared")
+        disk = rig.initiator.disk("shared")
         expect(disk != theirs, f"both say {disk}")
         names = {read(i.session("shared"), "initiatorname") for i in (rig.initiator, other)}
         expect(len(names) == 1, f"the initiator names differ, so the ISIDs could not clash: {names}")
@@ -28,22 +36,19 @@ def holds_each_keeps_its_own(rig):
         # Each daemon starts again while the other's session lives.
         rig.initiator.stop_daemon()
         rig.initiator.start_daemon()
-        other.daemon.terminate()
-        other.daemon.wait(20)
-        other.start()
+        other.stop_daemon()
+        other.start_daemon()
         both_live(rig, other, disk, theirs)
 
         # Each logs out of all that it has.
-        other.logout_all()
-        expect(rig.initiator.state("shared") == "LOGGED_IN", "open-iscsi's logout ended Hawser's session")
-        fio(disk, size="1M")
-        other.login("shared")
-        theirs = other.disk("shared")
         rig.initiator.logout_all()
         expect(other.state("shared") == "LOGGED_IN", "Hawser's logout ended open-iscsi's session")
         fio(theirs, size="1M")
-    finally:
-        other.stop()
+        rig.initiator.login("shared")
+        disk = rig.initiator.disk("shared")
+        other.logout_all()
+        expect(rig.initiator.state("shared") == "LOGGED_IN", "open-iscsi's logout ended Hawser's session")
+        fio(disk, size="1M")
 
 
 def both_live(rig, other, disk, theirs):
