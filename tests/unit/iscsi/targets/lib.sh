@@ -25,9 +25,9 @@ can_run() {
 	done
 }
 
-# until_it COMMAND...: ten seconds for it to succeed, while the target lives.
+# until_it COMMAND...: half a minute for it to succeed, while the target lives.
 until_it() {
-	for _ in $(seq 100); do
+	for _ in $(seq 300); do
 		"$@" >/dev/null 2>&1 && return
 		kill -0 "$daemon" 2>/dev/null || break
 		sleep 0.1
