@@ -18,7 +18,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from rig import initiators, targets  # noqa: E402
-from rig.checks import Failure, Skip, run  # noqa: E402
+from rig.checks import Failure, Fio, Skip, run  # noqa: E402
 
 
 class Rig:
@@ -60,26 +60,36 @@ def find(words):
                 yield f"{module_name}:{name.removeprefix('holds_')}", scenario
 
 
+def attempt(rig, step):
+    """Runs one step and tells at once what it came to: True, False, or None for skipped."""
+    try:
+        step()
+        return True
+    except Skip as reason:
+        rig.skip(str(reason))
+        return None
+    except Failure as failure:
+        print("".join(traceback.format_tb(failure.__traceback__)[-3:]) + f"  FAILS: {failure}", flush=True)
+    except Exception:  # a bug of the scenario's own is a failure of it, and the others still run
+        print(f"  FAILS: {traceback.format_exc()}", flush=True)
+    return False
+
+
+def clean_up(rig):
+    Fio.kill_all()
+    rig.initiator.clean()
+    rig.target.stop()
+
+
 def run_one(rig, name, scenario):
-    """True when it holds, False when not, None when the target cannot do it."""
+    """True when it holds and leaves nothing, False when not, None when the target cannot do it."""
     print(f"- {name}: {scenario.__doc__.splitlines()[0]}", flush=True)
     started = time.monotonic()
-    verdict, result = "holds", True
-    try:
-        rig.target.start()
-        try:
-            scenario(rig)
-        finally:
-            rig.initiator.clean()
-            rig.target.stop()
-    except Skip as reason:
-        verdict, result = f"SKIPPED: {reason}", None
-        rig.skipped += 1
-    except Failure as failure:
-        verdict, result = f"FAILS: {failure}", False
-        print("".join(traceback.format_tb(failure.__traceback__)[-3:]), end="")
-    except Exception:  # a bug of the scenario's own is a failure of it, and the others still run
-        verdict, result = f"FAILS: {traceback.format_exc()}", False
+    rig.target.start()
+    result = attempt(rig, lambda: scenario(rig))
+    if attempt(rig, lambda: clean_up(rig)) is False:
+        result = False
+    verdict = {True: "holds", False: "does not hold", None: "skipped"}[result]
     print(f"  {verdict} ({time.monotonic() - started:.1f} s)", flush=True)
     return result
 

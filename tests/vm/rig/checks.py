@@ -64,6 +64,8 @@ class Fio:
     """One fio job on one device. The result counts only when fio ended well, met no error,
     and moved bytes in each direction that the job has."""
 
+    started = []
+
     def __init__(self, device, **options):
         self.device = device
         job = {"ioengine": "libaio", "direct": 1, "rw": "randwrite", "bs": "4k", "iodepth": 8,
@@ -82,7 +84,16 @@ class Fio:
     def start(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, stdin=subprocess.DEVNULL)
+        Fio.started.append(self.process)
         return self
+
+    @classmethod
+    def kill_all(cls):
+        """What a scenario that failed left running must not hold up the clean-up."""
+        for process in cls.started:
+            if process.poll() is None:
+                process.kill()
+        cls.started.clear()
 
     def running(self):
         return self.process.poll() is None

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Hawser and open-iscsi on one machine, under one initiator name."""
 import contextlib
+import os
+import shutil
 
 from rig.checks import expect, fio, read, run, wait_for
 from rig.initiators import OpenIscsi
@@ -11,12 +13,21 @@ def isid(initiator, target):
     return read(initiator.session(target), "isid")
 
 
+def use_name_of_open_iscsi(rig):
+    """One name for both, or their ISIDs could not clash."""
+    rig.initiator.stop_daemon()
+    os.makedirs("/etc/hawser", exist_ok=True)
+    shutil.copy("/etc/iscsi/initiatorname.iscsi", "/etc/hawser/initiatorname.hawser")
+    rig.initiator.start_daemon()
+
+
 def holds_each_keeps_its_own(rig):
     """Neither adopts, scans or ends the other's sessions, and no ISID is used by both."""
     other = OpenIscsi()
     other.start()
     with contextlib.ExitStack() as stack:
         stack.callback(other.stop)
+        use_name_of_open_iscsi(rig)
         rig.target.add("shared")
         rig.target.add_lun("shared", 1)
         # open-iscsi goes first: it logs in to no target that has a session of anybody's.
