@@ -130,9 +130,12 @@ asio::awaitable<Status> Exchange::send(Reply reply)
 	constexpr auto token = asio::experimental::as_tuple(asio::use_awaitable);
 	const auto first = co_await (asio::async_write(socket_, asio::buffer(bytes), token) ||
 				     limit.async_wait(token));
-	if (first.index() == 1)
+	const bool late = first.index() == 1;
+	const auto ec = late ? asio::error_code() : std::get<0>(std::get<0>(first));
+	gone_ = late || ec;
+	if (late)
 		co_return fail(Code::daemon_failed, "client takes no replies");
-	if (const auto &ec = std::get<0>(std::get<0>(first)); ec)
+	if (ec)
 		co_return fail(Code::daemon_failed, "client is gone: " + ec.message());
 	co_return Status{};
 }

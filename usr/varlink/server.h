@@ -62,7 +62,8 @@ public:
 	/* @name is the error's full name. */
 	asio::awaitable<Status> error(std::string name, Json parameters);
 
-	bool answered() const { return answered_; }
+	/* Has the last reply been sent, or is there nobody left to answer? */
+	bool answered() const { return answered_ || gone_; }
 
 private:
 	asio::awaitable<Status> send(Reply reply);
@@ -71,6 +72,7 @@ private:
 	Call call_;
 	Peer peer_;
 	bool answered_ = false;
+	bool gone_ = false;
 };
 
 using Handler = std::function<asio::awaitable<void>(Exchange &)>;
