@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/agent.h"
+
+#include "base/coding.h"
+#include "fakes.h"
+#include "folder.h"
+
+using namespace hawser;
+using namespace hawser::daemon;
+using namespace std::chrono_literals;
+
+namespace
+{
+
+struct World {
+	Folder folder;
+	asio::io_context io{1};
+	SilentSink *sink = new SilentSink;
+	Log log{std::unique_ptr<LogSink>(sink), Level::debug};
+	FakeKernel kernel;
+	FakeTarget target{io};
+	SavedSessions saved{folder.path() + "/sessions"};
+	config::Store store{folder.paths()};
+	config::Node node = a_node();
+	int ended = 0;
+	std::optional<SessionAgent::FirstLogin> outcome;
+	std::optional<Status> logged_out;
+
+	World() { set("node.session.scan", "manual"); }
+
+	void set(const char *key, const char *value)
+	{
+		REQUIRE(node.settings.set(key, value, store.secrets()));
+	}
+
+	std::shared_ptr<SessionAgent> make_agent()
+	{
+		SessionAgent::Surroundings around{io,
+						  log,
+						  kernel,
+						  target,
+						  saved,
+						  [this](SessionAgent &) { ended++; },
+						  [](SessionAgent &) {}};
+		auto plan =
+		    make_plan(node, {"default", config::Settings(config::RecordKind::iface)},
+			      an_identity(), Isid::from_random(0x123456, 0), store.secrets());
+		REQUIRE(plan);
+		return std::make_shared<SessionAgent>(around, std::move(*plan));
+	}
+
+	std::shared_ptr<SessionAgent>
+	started(SessionAgent::Persistence persistence = SessionAgent::Persistence::limited)
+	{
+		auto agent = make_agent();
+		agent->start(persistence,
+			     [this](const SessionAgent::FirstLogin &o) { outcome = o; });
+		return agent;
+	}
+
+	/* Lets the event loop work until @condition holds, for @limit at most. */
+	bool until(const std::function<bool()> &condition, std::chrono::milliseconds limit = 5s)
+	{
+		const auto deadline = Clock::now() + limit;
+		while (!condition() && Clock::now() < deadline) {
+			io.restart();
+			io.run_one_for(10ms);
+		}
+		return condition();
+	}
+
+	void idle()
+	{
+		io.restart();
+		while (io.poll() > 0)
+			;
+	}
+
+	/* The connection of session 1 is lost, and the module says so. */
+	void lose(SessionAgent &agent, std::uint16_t time2wait = 0)
+	{
+		kernel.live.at(Sid(1)).state = kernel::SessionState::failed;
+		agent.on_event(
+		    {1, Sid(1), kernel::ConnectionLost{Cid(0), kernel::Loss::closed, time2wait}});
+	}
+
+	std::size_t saved_files() const
+	{
+		if (!std::filesystem::exists(folder.path() + "/sessions"))
+			return 0;
+		return static_cast<std::size_t>(
+		    std::distance(std::filesystem::directory_iterator(folder.path() + "/sessions"),
+				  std::filesystem::directory_iterator()));
+	}
+
+	std::size_t lines_with(std::string_view text) const
+	{
+		return static_cast<std::size_t>(
+		    std::count_if(sink->lines.begin(), sink->lines.end(), [&](const auto &line) {
+			    return line.find(text) != std::string::npos;
+		    }));
+	}
+};
+
+} // namespace
+
+TEST_CASE_METHOD(World, "A login makes a session whose settings are saved under its key")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+
+	REQUIRE(outcome->has_value());
+	CHECK(**outcome == Sid(1));
+	CHECK(agent->state() == SessionAgent::State::logged_in);
+	const std::string key(as_text(kernel.live.at(Sid(1)).identity.owner_key));
+	auto kept = saved.load(key);
+	REQUIRE(kept);
+	REQUIRE(*kept);
+	CHECK((*kept)->node.id == node.id);
+}
+
+TEST_CASE_METHOD(World, "A final refusal ends the login at once and leaves nothing")
+{
+	target.failures.push_back(FakeTarget::failure("wrong secret", false));
+	auto agent = started();
+	REQUIRE(until([&] { return ended == 1; }));
+
+	REQUIRE(outcome);
+	REQUIRE_FALSE(outcome->has_value());
+	CHECK(outcome->error().error.text == "wrong secret");
+	CHECK(target.logins == 1);
+	CHECK(saved_files() == 0);
+}
+
+TEST_CASE_METHOD(World, "A login that may succeed later is tried as often as the record says")
+{
+	set("node.session.initial_login_retry_max", "1");
+	for (int i = 0; i < 5; i++)
+		target.failures.push_back(FakeTarget::failure("busy", true));
+	auto agent = started();
+	REQUIRE(until([&] { return ended == 1; }));
+
+	CHECK(target.logins == 2);
+	CHECK_FALSE(outcome->has_value());
+	CHECK(lines_with("busy") == 1); // the same failure is not told twice
+}
+
+TEST_CASE_METHOD(World, "A session that the module refuses is reported and leaves no file")
+{
+	kernel.refuse_new = EEXIST;
+	auto agent = started();
+	REQUIRE(until([&] { return ended == 1; }));
+
+	CHECK_FALSE(outcome->has_value());
+	CHECK(saved_files() == 0);
+}
+
+TEST_CASE_METHOD(World, "The answer to a login waits until its devices were looked for")
+{
+	set("node.session.scan", "auto");
+	auto agent = started();
+	REQUIRE(until([&] { return agent->sid().has_value(); }));
+	idle();
+	CHECK_FALSE(outcome);
+
+	agent->on_event({1, Sid(1), kernel::ScanEnded{0, 2, 0}});
+	CHECK(until([&] { return outcome.has_value(); }));
+}
+
+TEST_CASE_METHOD(World, "A lost connection is brought back with the same ISID and the live CmdSN")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	const Isid isid = target.last_login.isid;
+
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	CHECK(target.logins == 2);
+	CHECK(target.last_login.isid == isid);
+	CHECK(target.last_login.tsih == Tsih(0));
+	CHECK(target.last_login.cmd_sn == CmdSn(70));
+	REQUIRE(kernel.adopted);
+	CHECK(kernel.adopted->tsih == Tsih(2));
+	CHECK(until([&] { return agent->state() == SessionAgent::State::logged_in; }));
+}
+
+TEST_CASE_METHOD(World, "No login is tried before Time2Wait has passed")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	lose(*agent, 1);
+	const auto lost = Clock::now();
+	REQUIRE(until([&] { return kernel.reservations > 0; }));
+	CHECK(Clock::now() - lost >= 1s);
+}
+
+TEST_CASE_METHOD(World, "A reconnect goes on after failures, final ones too")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	target.failures.push_back(FakeTarget::failure("connection refused", true));
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	CHECK(agent->attempts() == 0);
+
+	target.failures.push_back(FakeTarget::failure("target not found", false));
+	lose(*agent);
+	REQUIRE(until([&] { return agent->attempts() == 1; }));
+	CHECK(agent->state() == SessionAgent::State::reconnecting);
+	CHECK(until([&] { return agent->next_attempt().has_value(); }));
+	CHECK(*agent->next_attempt() - Clock::now() > 25s);
+	CHECK(ended == 0);
+}
+
+TEST_CASE_METHOD(World, "A hand-over that the module refuses is tried again")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	kernel.refuse_adopt = ESTALE;
+	lose(*agent);
+	CHECK(until([&] { return kernel.adoptions == 1; }));
+	CHECK(target.logins == 3);
+}
+
+TEST_CASE_METHOD(World, "The event of a loss that is over costs a question and no login")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	agent->on_event({1, Sid(1), kernel::ConnectionLost{Cid(0), kernel::Loss::closed, 0}});
+	REQUIRE(until([&] { return kernel.reservations == 1; }));
+	idle();
+	CHECK(target.logins == 1);
+	CHECK(agent->state() == SessionAgent::State::logged_in);
+}
+
+TEST_CASE_METHOD(World, "A loss whose event was lost is found in the dump")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	auto &session = kernel.live.at(Sid(1));
+	session.state = kernel::SessionState::failed;
+	session.parameters.time2wait = 0;
+	agent->on_dump(&session);
+	CHECK(until([&] { return kernel.adoptions == 1; }));
+}
+
+TEST_CASE_METHOD(World, "A logout ends when the module has removed the session")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	agent->log_out([this](Status status) { logged_out = status; });
+	idle();
+	CHECK(kernel.live.at(Sid(1)).state == kernel::SessionState::closing);
+	CHECK_FALSE(logged_out);
+
+	kernel.live.clear();
+	agent->on_event({2, Sid(1), kernel::SessionRemoved{}});
+	REQUIRE(until([&] { return ended == 1; }));
+	REQUIRE(logged_out);
+	CHECK(logged_out->has_value());
+	CHECK(saved_files() == 0);
+}
+
+TEST_CASE_METHOD(World, "A removal whose number was given anew does not end the new session")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	agent->on_event({2, Sid(1), kernel::SessionRemoved{}}); // of an older session 1
+	idle();
+	CHECK(ended == 0);
+	CHECK(saved_files() == 1);
+}
+
+TEST_CASE_METHOD(World, "A logout cuts a login short that does not end")
+{
+	target.silent = true;
+	auto agent = started();
+	REQUIRE(until([&] { return target.logins == 1; }));
+	agent->log_out([this](Status status) { logged_out = status; });
+	REQUIRE(until([&] { return ended == 1; }));
+	CHECK(logged_out);
+	CHECK_FALSE(outcome->has_value());
+	CHECK(kernel.live.empty());
+}
+
+TEST_CASE_METHOD(World, "A logout during a reconnect ends the session and the tries")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	target.silent = true;
+	lose(*agent);
+	REQUIRE(until([&] { return target.logins == 2; }));
+	agent->log_out([this](Status status) { logged_out = status; });
+	kernel.live.clear();
+	agent->on_event({2, Sid(1), kernel::SessionRemoved{}});
+	REQUIRE(until([&] { return ended == 1; }));
+	CHECK(kernel.adoptions == 0);
+}
+
+TEST_CASE_METHOD(World, "A session is given up after node.session.reopen_max failed logins")
+{
+	set("node.session.reopen_max", "1");
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	target.failures.push_back(FakeTarget::failure("connection refused", true));
+	lose(*agent);
+	CHECK(until([&] { return kernel.live.at(Sid(1)).state == kernel::SessionState::closing; }));
+	CHECK(lines_with("given up") == 1);
+}
+
+TEST_CASE_METHOD(World, "A session of an earlier daemon is taken over and brought back")
+{
+	auto first = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	const auto info = kernel.live.at(Sid(1));
+	const std::string key(as_text(info.identity.owner_key));
+
+	auto second = make_agent();
+	auto failed = info;
+	failed.state = kernel::SessionState::failed;
+	failed.parameters.time2wait = 0;
+	kernel.live.at(Sid(1)) = failed;
+	second->take_over(failed, key);
+	CHECK(until([&] { return kernel.adoptions == 1; }));
+	CHECK(second->sid() == Sid(1));
+	CHECK(until([&] { return second->state() == SessionAgent::State::logged_in; }));
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A kernel and a target that do what a test says. The fake kernel keeps sessions as
+ * the module does, and its events are given to the listener by the test.
+ */
+#pragma once
+
+#include "daemon/connector.h"
+#include "daemon/signal.h"
+#include "kernel/control.h"
+
+#include <asio/io_context.hpp>
+#include <cerrno>
+#include <deque>
+#include <map>
+#include <string>
+#include <sys/socket.h>
+
+class SilentSink : public hawser::LogSink
+{
+public:
+	void write(hawser::Level, std::string_view text, std::span<const hawser::LogField>) override
+	{
+		lines.emplace_back(text);
+	}
+
+	std::vector<std::string> lines;
+};
+
+class FakeKernel : public hawser::kernel::Control
+{
+public:
+	using Sid = hawser::Sid;
+	using Cid = hawser::Cid;
+	template <class T> using Answer = hawser::kernel::Answer<T>;
+
+	std::map<Sid, hawser::kernel::SessionInfo> live;
+	std::uint32_t next_sid = 1;
+	std::uint64_t cookie = 0;
+	int reservations = 0;
+	int adoptions = 0;
+	int refuse_new = 0;   // errno of the next new_session()
+	int refuse_adopt = 0; // errno of the next adopt()
+	bool module_there = true;
+	std::optional<hawser::kernel::SessionParameters> adopted;
+
+	static tl::unexpected<hawser::kernel::Refusal> refuse(int number)
+	{
+		return tl::unexpected<hawser::kernel::Refusal>(
+		    {number, {hawser::Code::failed, "refused by the test"}});
+	}
+
+	Answer<hawser::kernel::ModuleInfo> info() override
+	{
+		if (!module_there)
+			return tl::unexpected<hawser::kernel::Refusal>(
+			    {0, {hawser::Code::no_module, "not loaded"}});
+		return hawser::kernel::ModuleInfo{HWS_ABI, "test", 1};
+	}
+	Answer<void> prepare_socket(int) override { return {}; }
+	Answer<hawser::kernel::SessionHandle>
+	new_session(const hawser::kernel::NewSession &session,
+		    const hawser::kernel::NewConnection &) override
+	{
+		if (int number = std::exchange(refuse_new, 0))
+			return refuse(number);
+		hawser::kernel::SessionInfo info;
+		info.sid = Sid(next_sid++);
+		info.state = hawser::kernel::SessionState::active;
+		info.identity = session.identity;
+		info.parameters = session.parameters;
+		info.settings = session.settings;
+		live[info.sid] = info;
+		return hawser::kernel::SessionHandle{info.sid, 0};
+	}
+	Answer<hawser::kernel::SessionInfo> session(Sid sid) override
+	{
+		auto it = live.find(sid);
+		if (it == live.end())
+			return refuse(ENOENT);
+		return it->second;
+	}
+	Answer<std::vector<hawser::kernel::SessionInfo>> sessions() override
+	{
+		std::vector<hawser::kernel::SessionInfo> all;
+		for (const auto &[sid, info] : live)
+			all.push_back(info);
+		return all;
+	}
+	Answer<void> delete_session(Sid sid) override
+	{
+		if (!live.contains(sid))
+			return refuse(ENOENT);
+		live[sid].state = hawser::kernel::SessionState::closing;
+		return {};
+	}
+	Answer<hawser::kernel::Reservation> reserve(Sid sid, hawser::kernel::AdoptKind,
+						    Cid) override
+	{
+		reservations++;
+		auto it = live.find(sid);
+		if (it == live.end())
+			return refuse(ENOENT);
+		if (it->second.state == hawser::kernel::SessionState::closing)
+			return refuse(ESHUTDOWN);
+		if (it->second.state == hawser::kernel::SessionState::active)
+			return refuse(EISCONN);
+		return hawser::kernel::Reservation{++cookie, hawser::CmdSn(70), hawser::Tsih(1),
+						   hawser::StatSn(0)};
+	}
+	Answer<void> release(Sid, std::uint64_t) override { return {}; }
+	Answer<void>
+	adopt(Sid sid, std::uint64_t quoted, const hawser::kernel::NewConnection &,
+	      const std::optional<hawser::kernel::SessionParameters> &parameters) override
+	{
+		if (int number = std::exchange(refuse_adopt, 0))
+			return refuse(number);
+		if (quoted != cookie)
+			return refuse(ESTALE);
+		adoptions++;
+		adopted = parameters;
+		live.at(sid).state = hawser::kernel::SessionState::active;
+		return {};
+	}
+	Answer<void> drop(Sid, Cid) override { return {}; }
+	Answer<void> ping(Sid sid, std::optional<Cid>, std::uint32_t id, std::uint32_t) override
+	{
+		if (!live.contains(sid))
+			return refuse(ENOENT);
+		last_ping = id;
+		return {};
+	}
+	Answer<void> scan(Sid sid) override
+	{
+		if (!live.contains(sid))
+			return refuse(ENOENT);
+		return {};
+	}
+	Answer<hawser::kernel::SessionStats> stats(Sid) override { return refuse(ENOENT); }
+	Answer<std::vector<hawser::kernel::SessionStats>> stats() override
+	{
+		return refuse(ENOENT);
+	}
+
+	std::uint32_t last_ping = 0;
+};
+
+class FakeTarget : public hawser::daemon::Connector
+{
+public:
+	explicit FakeTarget(asio::io_context &io) : io_(io) {}
+
+	/* How the next logins end, in order; success when there is none left. */
+	std::deque<hawser::LoginFailure> failures;
+	/* While it is set, logins do not end. */
+	bool silent = false;
+	int logins = 0;
+	hawser::LoginConfig last_login;
+
+	static hawser::LoginFailure failure(const std::string &text, bool retryable)
+	{
+		hawser::LoginFailure f;
+		f.error = {hawser::Code::login_failed, text};
+		f.retryable = retryable;
+		return f;
+	}
+
+	asio::awaitable<Outcome> log_in(const hawser::daemon::Plan &,
+					const hawser::LoginConfig &login) override
+	{
+		logins++;
+		last_login = hawser::LoginConfig(login);
+		hawser::daemon::Signal never(io_.get_executor());
+		while (silent)
+			co_await never.wait_until();
+		if (!failures.empty()) {
+			auto next = std::move(failures.front());
+			failures.pop_front();
+			co_return tl::unexpected(std::move(next));
+		}
+		int ends[2];
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+			throw std::bad_alloc();
+		::close(ends[1]);
+		hawser::LoginResult result;
+		result.target.tsih = hawser::Tsih(static_cast<std::uint16_t>(logins));
+		result.target.tpgt = hawser::Tpgt(1);
+		result.cmd_sn = login.cmd_sn;
+		co_return hawser::LoggedIn{
+		    hawser::StreamSocket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]),
+		    result, hawser::Address(), std::nullopt};
+	}
+
+private:
+	asio::io_context &io_;
+};

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/plan.h"
+
+#include "folder.h"
+
+using namespace hawser;
+using namespace hawser::daemon;
+
+namespace
+{
+
+struct Records {
+	Folder folder;
+	config::Store store{folder.paths()};
+	config::Node node = a_node();
+	config::Iface iface{"default", config::Settings(config::RecordKind::iface)};
+	Isid isid = Isid::from_random(0x123456, 3);
+
+	void set(const char *key, const char *value)
+	{
+		REQUIRE(node.settings.set(key, value, store.secrets()));
+	}
+	Result<Plan> plan() { return make_plan(node, iface, an_identity(), isid, store.secrets()); }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Records, "A plan has what the record says")
+{
+	set("node.session.iscsi.ImmediateData", "No");
+	set("node.session.iscsi.FirstBurstLength", "4096");
+	set("node.conn[0].iscsi.HeaderDigest", "CRC32C,None");
+	set("node.session.timeo.replacement_timeout", "-1");
+	set("node.session.scan", "manual");
+	set("node.conn[0].timeo.noop_out_interval", "7");
+	auto made = plan();
+	REQUIRE(made);
+
+	CHECK(made->portal.host == "192.0.2.1");
+	CHECK(made->login.initiator_name == an_identity().name);
+	CHECK(made->login.target_name == node.id.target);
+	CHECK(made->login.isid == isid);
+	CHECK(made->login.expected_tpgt == Tpgt(1));
+	CHECK_FALSE(made->login.offer.immediate_data);
+	CHECK(made->login.offer.first_burst_length == 4096);
+	CHECK(made->login.offer.header_digest == std::vector{Digest::crc32c, Digest::none});
+	CHECK(made->settings.recovery_tmo == -1);
+	CHECK(made->settings.scan == kernel::ScanMode::manual);
+	CHECK(made->ping_interval == 7);
+}
+
+TEST_CASE_METHOD(Records, "An unknown portal group tag is not expected of the target")
+{
+	node.tpgt = -1;
+	auto made = plan();
+	REQUIRE(made);
+	CHECK_FALSE(made->login.expected_tpgt);
+}
+
+TEST_CASE_METHOD(Records, "Pages are kept still as soon as the record permits a data digest")
+{
+	CHECK_FALSE(plan()->settings.stable_writes);
+	set("node.conn[0].iscsi.DataDigest", "None,CRC32C");
+	CHECK(plan()->settings.stable_writes);
+}
+
+TEST_CASE_METHOD(Records, "More outstanding R2Ts than the module takes are not offered")
+{
+	set("node.session.iscsi.MaxOutstandingR2T", "8");
+	CHECK(plan()->login.offer.max_outstanding_r2t == 8);
+	set("node.session.iscsi.MaxOutstandingR2T", "65535");
+	CHECK(plan()->login.offer.max_outstanding_r2t == HWS_R2T_MAX);
+}
+
+TEST_CASE_METHOD(Records, "The administrator's bound on sent segments holds against the target's")
+{
+	LoginResult result;
+	result.parameters.max_xmit_data_segment_length = 65536;
+	CHECK(connection_of(*plan(), result, 3).max_xmit_data_segment_length == 65536);
+	set("node.conn[0].iscsi.MaxXmitDataSegmentLength", "8192");
+	CHECK(connection_of(*plan(), result, 3).max_xmit_data_segment_length == 8192);
+}
+
+TEST_CASE_METHOD(Records, "The connection keeps the record's portal, whatever name it has")
+{
+	node.id.portal = {"storage.example", 3261};
+	auto made = plan();
+	REQUIRE(made);
+	const auto connection = connection_of(*made, LoginResult(), 3);
+	CHECK(connection.persistent_address == "storage.example");
+	CHECK(connection.persistent_port == 3261);
+}
+
+TEST_CASE_METHOD(Records, "The portal group comes from the target, else from the record")
+{
+	auto made = plan();
+	REQUIRE(made);
+	LoginResult result;
+	CHECK(identity_of(*made, result, "k")->tpgt == Tpgt(1));
+	result.target.tpgt = Tpgt(5);
+	CHECK(identity_of(*made, result, "k")->tpgt == Tpgt(5));
+	made->login.expected_tpgt.reset();
+	result.target.tpgt.reset();
+	auto unknown = identity_of(*made, result, "k");
+	REQUIRE_FALSE(unknown);
+	CHECK(unknown.error().code == Code::login_failed);
+}
+
+TEST_CASE_METHOD(Records, "A MAC address that no device has is refused by the interface's name")
+{
+	REQUIRE(iface.settings.set("iface.hwaddress", "02:00:00:00:00:99", store.secrets()));
+	auto made = plan();
+	REQUIRE_FALSE(made);
+	CHECK_THAT(made.error().text,
+		   Catch::Contains("default") && Catch::Contains("02:00:00:00:00:99"));
+}

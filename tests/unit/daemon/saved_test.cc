@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/coding.h"
+#include "daemon/saved.h"
+
+#include "folder.h"
+
+#include <fstream>
+
+using namespace hawser;
+using namespace hawser::daemon;
+
+namespace
+{
+
+std::vector<std::string> files_in(const std::string &folder)
+{
+	std::vector<std::string> names;
+	for (const auto &entry : std::filesystem::directory_iterator(folder))
+		names.push_back(entry.path().filename());
+	return names;
+}
+
+} // namespace
+
+TEST_CASE("A session's settings come back as they were saved, secrets encrypted")
+{
+	Folder folder;
+	config::Store store(folder.paths());
+	SavedSessions saved(folder.path() + "/sessions");
+	config::Node node = a_node();
+	REQUIRE(node.settings.set("node.session.cmds_max", "64", store.secrets()));
+	REQUIRE(
+	    node.settings.set("node.session.auth.password", "a very good secret", store.secrets()));
+	const std::string key = SavedSessions::make_key();
+	REQUIRE(saved.save({key, node, {"default", config::Settings(config::RecordKind::iface)}}));
+
+	auto loaded = saved.load(key);
+	REQUIRE(loaded);
+	REQUIRE(*loaded);
+	CHECK((*loaded)->node.id == node.id);
+	CHECK((*loaded)->node.settings.number("node.session.cmds_max") == 64);
+	auto secret =
+	    (*loaded)->node.settings.secret("node.session.auth.password", store.secrets());
+	REQUIRE(secret);
+	CHECK(as_text(secret->bytes()) == "a very good secret");
+
+	std::ifstream file(folder.path() + "/sessions/" + key + ".json");
+	const std::string text((std::istreambuf_iterator<char>(file)), {});
+	CHECK(text.find("a very good secret") == std::string::npos);
+}
+
+TEST_CASE("A key that the module gives back wrong reads no file")
+{
+	Folder folder;
+	SavedSessions saved(folder.path() + "/sessions");
+	for (const std::string key :
+	     {"", "../../etc/passwd", "0123456789abcdef0123456789abcde/",
+	      "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcdef"}) {
+		auto loaded = saved.load(key);
+		REQUIRE(loaded);
+		CHECK_FALSE(*loaded);
+	}
+}
+
+TEST_CASE("A damaged file is told about")
+{
+	Folder folder;
+	SavedSessions saved(folder.path() + "/sessions");
+	const std::string key = SavedSessions::make_key();
+	REQUIRE(
+	    saved.save({key, a_node(), {"default", config::Settings(config::RecordKind::iface)}}));
+	const std::string text = GENERATE(as<std::string>{}, "", "{", "[]", "{\"version\":2}",
+					  "{\"version\":1,\"node\":{},\"iface\":\"\"}",
+					  "{\"version\":1,\"node\":\"{}\",\"iface\":\"{}\"}");
+	std::ofstream(folder.path() + "/sessions/" + key + ".json") << text;
+
+	auto loaded = saved.load(key);
+	REQUIRE_FALSE(loaded);
+	CHECK(loaded.error().code == Code::record_failed);
+}
+
+TEST_CASE("Files without a session are removed and the others kept")
+{
+	Folder folder;
+	SavedSessions saved(folder.path() + "/sessions");
+	const config::Iface iface{"default", config::Settings(config::RecordKind::iface)};
+	const std::string kept = SavedSessions::make_key();
+	const std::string left_over = SavedSessions::make_key();
+	REQUIRE(kept != left_over);
+	REQUIRE(saved.save({kept, a_node(), iface}));
+	REQUIRE(saved.save({left_over, a_node(), iface}));
+
+	REQUIRE(saved.keep_only({kept}));
+	CHECK(files_in(folder.path() + "/sessions") == std::vector<std::string>{kept + ".json"});
+	saved.remove(kept);
+	CHECK(files_in(folder.path() + "/sessions").empty());
+}

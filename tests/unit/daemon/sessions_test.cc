@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/sessions.h"
+
+#include "fakes.h"
+#include "folder.h"
+
+#include <asio/co_spawn.hpp>
+#include <set>
+
+using namespace hawser;
+using namespace hawser::daemon;
+using namespace std::chrono_literals;
+
+namespace
+{
+
+struct World {
+	Folder folder;
+	SilentSink *sink = new SilentSink;
+	Log log{std::unique_ptr<LogSink>(sink), Level::debug};
+	FakeKernel kernel;
+	SavedSessions saved{folder.path() + "/sessions"};
+	config::Store store{folder.paths()};
+	asio::io_context io{1};
+	FakeTarget target{io};
+	Sessions sessions{io, log, kernel, target, saved, store};
+
+	/* A record of its own, with the ISIDs that storing gives it. */
+	config::Node stored(config::Node node)
+	{
+		REQUIRE(node.settings.set("node.session.scan", "manual", store.secrets()));
+		REQUIRE(store.add_nodes({node}));
+		auto read = store.node(node.id);
+		REQUIRE(read);
+		return *read;
+	}
+
+	unsigned log_in(const config::Node &node)
+	{
+		unsigned made = 0;
+		auto begun = sessions.log_in(
+		    node, {}, SessionAgent::Persistence::limited,
+		    [&](const SessionAgent::FirstLogin &outcome) { made += outcome.has_value(); });
+		REQUIRE(begun);
+		REQUIRE(until([&] { return made == *begun; }));
+		return made;
+	}
+
+	bool until(const std::function<bool()> &condition, std::chrono::milliseconds limit = 5s)
+	{
+		const auto deadline = Clock::now() + limit;
+		while (!condition() && Clock::now() < deadline) {
+			io.restart();
+			io.run_one_for(10ms);
+		}
+		return condition();
+	}
+};
+
+} // namespace
+
+TEST_CASE_METHOD(World, "A second login to a node is refused while its session is there")
+{
+	const auto node = stored(a_node());
+	log_in(node);
+	auto again = sessions.log_in(node, {}, SessionAgent::Persistence::limited, nullptr);
+	REQUIRE_FALSE(again);
+	CHECK(again.error().code == Code::session_exists);
+	CHECK(target.logins == 1);
+}
+
+TEST_CASE_METHOD(World, "One login makes as many sessions as the record says, each with its ISID")
+{
+	auto node = a_node();
+	REQUIRE(node.settings.set("node.session.nr_sessions", "3", store.secrets()));
+	node = stored(node);
+	CHECK(log_in(node) == 3);
+	std::set<Isid> isids;
+	for (const auto &[sid, info] : kernel.live)
+		isids.insert(info.identity.isid);
+	CHECK(isids.size() == 3);
+}
+
+TEST_CASE_METHOD(World, "A setting that is none is refused before a login is begun")
+{
+	const auto node = stored(a_node());
+	auto begun = sessions.log_in(node, {{"node.session.colour", "red"}},
+				     SessionAgent::Persistence::limited, nullptr);
+	REQUIRE_FALSE(begun);
+	CHECK_THAT(begun.error().text, Catch::Contains("node.session.colour"));
+	CHECK(sessions.all().empty());
+}
+
+TEST_CASE_METHOD(World, "What was set for one login outlives the daemon and not the record")
+{
+	const auto node = stored(a_node());
+	auto begun = sessions.log_in(node, {{"node.session.cmds_max", "64"}},
+				     SessionAgent::Persistence::limited, nullptr);
+	REQUIRE(begun);
+	REQUIRE(until([&] { return kernel.live.size() == 1; }));
+	CHECK(store.node(node.id)->settings.number("node.session.cmds_max") == 128);
+
+	Sessions later(io, log, kernel, target, saved, store);
+	later.take_over();
+	REQUIRE(later.all().size() == 1);
+	CHECK(later.all().front()->plan().node.settings.number("node.session.cmds_max") == 64);
+}
+
+TEST_CASE_METHOD(World, "Sessions are taken over once, by what was saved or by their record")
+{
+	const auto node = stored(a_node());
+	log_in(node);
+	auto &info = kernel.live.at(Sid(1));
+	SECTION("by what was saved") {}
+	SECTION("by the record, when nothing was saved")
+	{
+		std::filesystem::remove_all(folder.path() + "/sessions");
+		kernel::ConnectionInfo connection;
+		connection.persistent_address = "192.0.2.1";
+		connection.persistent_port = 3260;
+		info.connections = {connection};
+	}
+
+	Sessions later(io, log, kernel, target, saved, store);
+	later.take_over();
+	later.take_over();
+	REQUIRE(later.all().size() == 1);
+	CHECK(later.find(Sid(1)));
+	CHECK(later.find(node.id).size() == 1);
+	auto again = later.log_in(node, {}, SessionAgent::Persistence::limited, nullptr);
+	CHECK_FALSE(again);
+}
+
+TEST_CASE_METHOD(World, "A session that nothing is known of is told about and its ISID not used")
+{
+	const auto node = stored(a_node());
+	kernel::SessionInfo stranger;
+	stranger.sid = Sid(9);
+	stranger.state = kernel::SessionState::active;
+	stranger.identity.target_name = node.id.target;
+	stranger.identity.isid = node.isids.front();
+	kernel.live[Sid(9)] = stranger;
+
+	sessions.take_over();
+	sessions.take_over();
+	CHECK(std::count_if(sink->lines.begin(), sink->lines.end(), [](const auto &line) {
+		      return line.find("will not be connected again") != std::string::npos;
+	      }) == 1);
+	CHECK_FALSE(sessions.log_in(node, {}, SessionAgent::Persistence::limited, nullptr));
+	CHECK(target.logins == 0);
+}
+
+TEST_CASE_METHOD(World, "A session that is missing in a dump has ended")
+{
+	log_in(stored(a_node()));
+	kernel.live.clear();
+	sessions.on_resync();
+	CHECK(until([&] { return sessions.all().empty(); }));
+	CHECK_FALSE(sessions.find(Sid(1)));
+}
+
+TEST_CASE_METHOD(World, "With the module all its sessions are gone")
+{
+	log_in(stored(a_node()));
+	kernel.live.clear();
+	sessions.on_module_gone();
+	CHECK(until([&] { return sessions.all().empty(); }));
+}
+
+TEST_CASE_METHOD(World, "A ping ends with its own echo and not with another's")
+{
+	log_in(stored(a_node()));
+	std::optional<Result<kernel::PingEnded>> ended;
+	asio::co_spawn(io, sessions.ping(Sid(1), std::nullopt, 64),
+		       [&](std::exception_ptr, Result<kernel::PingEnded> result) {
+			       ended = std::move(result);
+		       });
+	REQUIRE(until([&] { return kernel.last_ping != 0; }));
+	sessions.on_event({1, Sid(1), kernel::PingEnded{kernel.last_ping + 1, 64, 0, 1}});
+	sessions.on_event({1, Sid(2), kernel::PingEnded{kernel.last_ping, 64, 0, 2}});
+	io.restart();
+	io.poll();
+	CHECK_FALSE(ended);
+
+	sessions.on_event({1, Sid(1), kernel::PingEnded{kernel.last_ping, 64, 0, 3}});
+	REQUIRE(until([&] { return ended.has_value(); }));
+	REQUIRE(*ended);
+	CHECK((*ended)->round_trip_ns == 3);
+}
+
+TEST_CASE_METHOD(World, "A rescan of a session that ends meanwhile says so")
+{
+	log_in(stored(a_node()));
+	std::optional<Result<kernel::ScanEnded>> ended;
+	asio::co_spawn(io, sessions.rescan(Sid(1)),
+		       [&](std::exception_ptr, Result<kernel::ScanEnded> result) {
+			       ended = std::move(result);
+		       });
+	REQUIRE_FALSE(until([&] { return ended.has_value(); }, 50ms));
+	kernel.live.clear();
+	sessions.on_event({1, Sid(1), kernel::SessionRemoved{}});
+	REQUIRE(until([&] { return ended.has_value(); }));
+	REQUIRE_FALSE(*ended);
+	CHECK((*ended).error().code == Code::session_not_found);
+}
