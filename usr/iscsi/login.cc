@@ -85,6 +85,19 @@ Status check(const OperationalOffer &offer)
 	return {};
 }
 
+/*
+ * The target ended a stage: none of the @replies that we have for it may be due any
+ * more (RFC 7143, 11.13.6). One to an unknown key is not, since that may be a declaration.
+ */
+Status check_nothing_open(const std::vector<KeyValue> &replies)
+{
+	for (const auto &reply : replies)
+		if (find_key(reply.key))
+			return violation(str("the target ended a stage of the login with ",
+					     reply.key, " open (RFC 7143, 11.13.6)"));
+	return {};
+}
+
 } // namespace
 
 Status check(const LoginConfig &config)
@@ -379,9 +392,8 @@ Login::Step Login::in_security(bool transit, const Keys &keys)
 		return stop(violation("the target left CHAP without an answer (RFC 7143, 12.1.3)"));
 	}
 	if (transit) {
-		if (!replies.empty())
-			return stop(violation(str("the target ended the security stage with ",
-						  replies.front().key, " open")));
+		if (auto ok = check_nothing_open(replies); !ok)
+			return stop(ok.error());
 		if (chap_ && !chap_->complete())
 			return stop(
 			    fail(Code::authentication_failed,
@@ -409,11 +421,8 @@ Login::Step Login::in_operational(const LoginResponse &response, const Keys &key
 	if (!response.transit)
 		return send(std::move(*replies), true);
 
-	// An unknown key may be a declaration, which needs no reply; any other does.
-	for (const auto &reply : *replies)
-		if (find_key(reply.key))
-			return stop(violation(str("the target ended the login with ", reply.key,
-						  " open (RFC 7143, 11.13.6)")));
+	if (auto ok = check_nothing_open(*replies); !ok)
+		return stop(ok.error());
 	if (auto ok = settle(); !ok)
 		return stop(ok.error());
 	if (response.tsih == Tsih{})

@@ -620,12 +620,13 @@ TEST_CASE("wrong fields in a Login Response end the login with the field named")
 	CHECK(fails_with(chap_config(), hasty, {"set T though the request did not"}));
 }
 
-TEST_CASE("a target may not end the login with a proposal open")
+TEST_CASE("a target may not end a stage with a proposal open")
 {
 	FakeTarget target;
 	target.in_operational = {{"IFMarker", "No"}};
 	CHECK(fails_with(config_for(), target, {"IFMarker", "open"}));
 	FakeTarget declares;
+	declares.in_security.push_back({"X-com.example.model", "1"});
 	declares.in_operational = {{"X-com.example.version", "1"}};
 	CHECK_NOTHROW(success(config_for(), declares));
 }
