@@ -165,6 +165,8 @@ private:
 		// Only now: a login to a target whose session is not known yet would take that
 		// session's place.
 		server_.accept();
+		log_(Level::notice, "hawserd ", HAWSER_VERSION,
+		     " is ready, sessions taken over: ", sessions_.all().size());
 		notify_ready(str(sessions_.all().size(), " sessions taken over"));
 		co_await log_in_automatic(io_, log_, sessions_, store_);
 	}
@@ -172,6 +174,7 @@ private:
 	/* Sessions stay as they are: the module has them. */
 	void stop()
 	{
+		log_(Level::notice, "stopping, sessions stay: ", sessions_.all().size());
 		notify_stopping();
 		server_.close();
 		io_.stop();
