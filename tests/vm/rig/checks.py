@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import subprocess
-import threading
 import time
 
 
@@ -121,22 +120,10 @@ class Fio:
 
     def stop(self, timeout=120):
         """Ends an endless job, which must have met no error; returns its report."""
-        expect(self.running(), "fio ended by itself: " + str(self.process.communicate()))
-        stop_telling = threading.Event()
-
-        def tell():
-            # fio forgets a signal that comes between two of its passes over the data.
-            while self.running() and not stop_telling.is_set():
-                self.process.terminate()
-                stop_telling.wait(1)
-
-        teller = threading.Thread(target=tell, daemon=True)
-        teller.start()
-        try:
-            return self._judge(128, timeout)  # 128: it ended on a signal
-        finally:
-            stop_telling.set()
-            teller.join()
+        if not self.running():
+            raise Failure(f"fio on {self.device} ended by itself: {self.process.communicate()}")
+        self.process.terminate()
+        return self._judge(128, timeout)  # 128: it ended on a signal
 
     def outcome(self, timeout):
         """fio's exit status and the first job of its report (None when it wrote none)."""
