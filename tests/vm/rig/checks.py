@@ -112,6 +112,9 @@ class Fio:
         fields = read("/sys/class/block", os.path.basename(self.device), "stat").split()
         return int(fields[0]) + int(fields[4])
 
+    def reads(self):
+        return int(read("/sys/class/block", os.path.basename(self.device), "stat").split()[0])
+
     @classmethod
     def endless(cls, device, **options):
         """Writes and verifies the same few MiB, at a pace that leaves the processor to others,
@@ -122,6 +125,10 @@ class Fio:
         """Ends an endless job, which must have met no error; returns its report."""
         if not self.running():
             raise Failure(f"fio on {self.device} ended by itself: {self.process.communicate()}")
+        # A pass of writes comes first: the job shows something once it has read some back.
+        if "read" in self.directions:
+            start = self.reads()
+            wait_for("what was written to be read back", lambda: self.reads() > start + 64)
         self.process.terminate()
         return self._judge(128, timeout)  # 128: it ended on a signal
 
