@@ -83,4 +83,3 @@ MODULE_AUTHOR("The Hawser developers");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(HWS_VERSION);
 MODULE_ALIAS("net-pf-16-proto-16-family-hawser");
-MODULE_SOFTDEP("pre: crc32c");

@@ -277,9 +277,14 @@ static void recovery_timed_out(struct iscsi_cls_session *cls)
 	hws_session_recovery_timed_out(session_of(cls));
 }
 
+/*
+ * open-iscsi's iscsiadm reads the class's transports in the order of their names
+ * and reads no further than the first that it does not know. This name sorts after
+ * "tcp", so that its own transport is still found while this module is loaded.
+ */
 struct iscsi_transport hws_transport = {
 	.owner = THIS_MODULE,
-	.name = "hawser",
+	.name = "tcp-hawser",
 	.caps = CAP_RECOVERY_L0 | CAP_HDRDGST | CAP_DATADGST | CAP_MULTI_R2T,
 	.create_session = refuse_create_session,
 	.destroy_session = refuse_destroy_session,

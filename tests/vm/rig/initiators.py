@@ -175,7 +175,7 @@ class Hawser(Initiator):
         run("rmmod", self.module)
         hosts = [h for h in glob.glob("/sys/class/scsi_host/host*/proc_name") if read(h) == "hawser"]
         expect(not hosts, f"hosts are left: {hosts}")
-        expect(not os.path.exists("/sys/class/iscsi_transport/hawser"), "the transport is left")
+        expect(not os.path.exists("/sys/class/iscsi_transport/tcp-hawser"), "the transport is left")
 
 
 KINDS = {"hawser": Hawser, "open-iscsi": OpenIscsi}
