@@ -118,7 +118,7 @@ struct needed {
 #define SESSION_ATTR(x)	{ HWS_SESSION_A_##x, "HWS_SESSION_A_" #x " is missing" }
 #define CONN_ATTR(x)	{ HWS_CONN_A_##x, "HWS_CONN_A_" #x " is missing" }
 
-static const struct needed session_adopt[] = {
+static const struct needed session_adopt_needs[] = {
 	SESSION_ATTR(TSIH),
 	SESSION_ATTR(INITIAL_R2T),
 	SESSION_ATTR(IMMEDIATE_DATA),
@@ -136,7 +136,7 @@ static const struct needed session_adopt[] = {
 	SESSION_ATTR(MAX_CMD_SN),
 };
 
-static const struct needed session_new[] = {
+static const struct needed session_new_needs[] = {
 	SESSION_ATTR(INITIATOR_NAME),
 	SESSION_ATTR(TARGET_NAME),
 	SESSION_ATTR(ISID),
@@ -152,7 +152,7 @@ static const struct needed session_new[] = {
 	SESSION_ATTR(STABLE_WRITES),
 };
 
-static const struct needed conn_adopt[] = {
+static const struct needed conn_adopt_needs[] = {
 	CONN_ATTR(CID),
 	CONN_ATTR(FD),
 	CONN_ATTR(HEADER_DIGEST),
@@ -214,8 +214,8 @@ static int parse_params(const struct nlattr *nest, struct nlattr **tb,
 			struct hws_session_params *p,
 			struct netlink_ext_ack *extack)
 {
-	int ret = check_needed(nest, tb, session_adopt,
-			       ARRAY_SIZE(session_adopt), extack);
+	int ret = check_needed(nest, tb, session_adopt_needs,
+			       ARRAY_SIZE(session_adopt_needs), extack);
 
 	if (ret)
 		return ret;
@@ -270,8 +270,8 @@ int hws_parse_session_new(const struct nlattr *nest,
 			       extack);
 	if (ret)
 		return ret;
-	ret = check_needed(nest, tb, session_new, ARRAY_SIZE(session_new),
-			   extack);
+	ret = check_needed(nest, tb, session_new_needs,
+			   ARRAY_SIZE(session_new_needs), extack);
 	if (ret)
 		return ret;
 	get_string(c->initiator_name, tb[HWS_SESSION_A_INITIATOR_NAME],
@@ -339,8 +339,8 @@ int hws_parse_conn_adopt(const struct nlattr *nest, struct hws_conn_params *p,
 
 	if (ret)
 		return ret;
-	ret = check_needed(nest, tb, conn_adopt, ARRAY_SIZE(conn_adopt),
-			   extack);
+	ret = check_needed(nest, tb, conn_adopt_needs,
+			   ARRAY_SIZE(conn_adopt_needs), extack);
 	if (ret)
 		return ret;
 	p->cid = nla_get_u16(tb[HWS_CONN_A_CID]);

@@ -107,6 +107,7 @@ def main():
     chosen = list(find(args.scenarios))
     if not chosen:
         sys.exit(f"no scenario of that name: {' '.join(args.scenarios)}")
+    print(f"{os.uname().release}: {rig.target.name}, {rig.initiator.name}, {len(chosen)} scenarios", flush=True)
     rig.initiator.start()
     results = [run_one(rig, name, scenario) for name, scenario in chosen]
     try:

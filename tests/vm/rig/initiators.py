@@ -82,12 +82,13 @@ class Initiator:
             return None
 
     def disks(self, target):
-        """{lun: "/dev/sdX"} of the target's session."""
+        """{lun: "/dev/sdX"} of the target's session, the number without its addressing method: LUNs
+        from 256 have the flat one at tgt and the peripheral one, with a bus, at LIO (SAM-5, 4.7)."""
         folder = self.session(target)
         found = {}
         for block in glob.glob(f"{folder}/device/target*/*/block/sd*") if folder else ():
             lun = block.split("/")[-3].rsplit(":", 1)[1]
-            found[int(lun)] = "/dev/" + os.path.basename(block)
+            found[int(lun) & 0x3FFF] = "/dev/" + os.path.basename(block)
         return found
 
     def disk(self, target, lun=1, limit=60):
@@ -172,7 +173,7 @@ class Hawser(Initiator):
         """Ends everything; the module must go, and leave nothing."""
         self.clean()
         self.stop_daemon()
-        run("rmmod", self.module)
+        run("modprobe", "-r", self.module)
         hosts = [h for h in glob.glob("/sys/class/scsi_host/host*/proc_name") if read(h) == "hawser"]
         expect(not hosts, f"hosts are left: {hosts}")
         expect(not os.path.exists("/sys/class/iscsi_transport/tcp-hawser"), "the transport is left")

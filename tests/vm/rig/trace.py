@@ -18,8 +18,12 @@ class CommandTrace:
         write("", TRACING, "kprobe_events")
         for command in COMMANDS:
             for text in (f"p:hwscmd/{command} hawser:{command}", f"r:hwscmd/{command}_ret hawser:{command}"):
-                with open(f"{TRACING}/kprobe_events", "a", encoding="ascii") as f:
-                    f.write(text)
+                # Not open(..., "a"): that seeks to the end, which this file cannot.
+                events = os.open(f"{TRACING}/kprobe_events", os.O_WRONLY | os.O_APPEND)
+                try:
+                    os.write(events, text.encode())
+                finally:
+                    os.close(events)
         write("", TRACING, "trace")
         write(1, TRACING, "events/hwscmd/enable")
         write(1, TRACING, "tracing_on")

@@ -12,7 +12,7 @@ from rig.trace import CommandTrace
 
 KILLS = 100
 # What is waited for in the trace before the seeded delay, and the longest delay in seconds.
-INSTANTS = (("socket_prepare", 0.3), ("conn_reserve", 0.1), ("conn_adopt", 0.002), ("session_new", 0.02),
+INSTANTS = (("socket_prepare", 0.02), ("socket_prepare", 0.02), ("conn_reserve", 0.02), ("conn_adopt", 0.002),
             ("session_new", 0.002), (None, 1.0))
 
 
@@ -62,7 +62,7 @@ def holds_killed(rig):
             expect(load.running(), f"fio ended after kill {number + 1}")
     rig.say(f"killed in the middle of: {dict(caught)}")
     for phase in ("login", "reconnect", "hand-over"):
-        expect(caught[phase], f"no kill fell into a {phase}")
+        expect(caught[phase] >= 5, f"only {caught[phase]} kills fell into a {phase}")
     in_the_middle = KILLS - caught["nothing"]
     expect(in_the_middle >= 20, f"only {in_the_middle} kills fell into a login, a reconnect or a hand-over")
     wait_for("I/O", load.moves, 60)
