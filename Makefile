@@ -6,8 +6,9 @@ BUILD   ?= build
 DESTDIR ?=
 PREFIX  ?= /usr
 TARGET  ?= lio
-# Two virtual machines at a time is what two processors carry.
 JOBS    ?= $(shell nproc)
+# Tests at a time. Some wait for a time-out most of their time, so one more than processors.
+TESTS   ?= $(shell expr $(JOBS) + 1)
 
 running := $(shell uname -r)
 headers := /lib/modules/$(running)/build
@@ -46,14 +47,14 @@ demo: deps userspace
 	scripts/demo $(TARGET)
 
 check: deps userspace
-	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure -LE soak
+	ctest --test-dir $(BUILD) -j $(TESTS) --output-on-failure -LE soak
 
 soak: deps userspace
-	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure -L soak
+	ctest --test-dir $(BUILD) -j $(TESTS) --output-on-failure -L soak
 
 FUZZ_SECONDS ?= 3600
 fuzz: deps userspace
-	HAWSER_FUZZ_SECONDS=$(FUZZ_SECONDS) ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure -L fuzz
+	HAWSER_FUZZ_SECONDS=$(FUZZ_SECONDS) ctest --test-dir $(BUILD) -j $(TESTS) --output-on-failure -L fuzz
 
 bench: deps userspace
 	scripts/bench --bin $(BUILD)

@@ -9,6 +9,7 @@ filter is that one address.
 import collections
 import os
 import re
+import time
 
 from rig.checks import Failure, expect, fio, read, run, wait_for, write
 
@@ -25,8 +26,8 @@ def cycle(rig, must_work):
     done = rig.initiator.login("t", check=must_work, timeout=120)
     if done.returncode == 0:
         try:
-            disk = rig.initiator.disk("t", limit=30)
-            fio(disk, size="1M", bsrange="512-128k", iodepth=8, timeout=120)
+            disk = rig.initiator.disk("t", limit=60 if must_work else 10)
+            fio(disk, size="256k", bsrange="512-128k", iodepth=8, timeout=120)
         except Failure:
             if must_work:
                 raise
@@ -114,9 +115,11 @@ def holds_each_site(rig):
         sites = trace_sites(rig, injector)
         expect(sites or injector != "failslab", f"the trace shows no site of {injector}")
         for address, name in sorted(sites.items()):
+            started = time.monotonic()
             with Injected(injector, address) as injected:
                 cycle(rig, must_work=False)
                 failed = injected.failed()
+            rig.say(f"{injector}: {name}: {time.monotonic() - started:.1f} s")
             outcome[injector, failed] += 1
             if not failed:
                 rig.say(f"{injector}: {name} was not reached again")
