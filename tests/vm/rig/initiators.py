@@ -160,6 +160,10 @@ class Hawser(Initiator):
         with socket.socket(socket.AF_UNIX) as client:
             return client.connect_ex("/run/hawser/io.hawser") == 0
 
+    def adm_answers(self):
+        """True when a daemon answers the CLI, whoever started it."""
+        return self.adm("-m", "session", "-P", "1", check=False).returncode in (0, 21)
+
     def kill_daemon(self):
         self.daemon.send_signal(signal.SIGKILL)
         self.daemon.wait(10)
