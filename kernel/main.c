@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include "compat/compat.h"
+#include "digest.h"
 #include "main.h"
 
 struct workqueue_struct *hws_send_wq;
@@ -47,9 +48,12 @@ static int __init hws_init(void)
 {
 	int ret;
 
-	ret = create_queues();
+	ret = hws_digest_init();
 	if (ret)
 		return ret;
+	ret = create_queues();
+	if (ret)
+		goto digest;
 	ret = hws_transport_register();
 	if (ret)
 		goto destroy;
@@ -62,6 +66,8 @@ unregister:
 	hws_transport_unregister();
 destroy:
 	destroy_queues();
+digest:
+	hws_digest_exit();
 	return ret;
 }
 
@@ -73,6 +79,7 @@ static void __exit hws_exit(void)
 	hws_netlink_unregister();
 	hws_transport_unregister();
 	rcu_barrier();
+	hws_digest_exit();
 }
 
 module_init(hws_init);

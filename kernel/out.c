@@ -10,12 +10,12 @@
  * PDUs without data are collected in hws_out.head; one with data closes it.
  * Everything here runs under the socket lock.
  */
-#include <linux/crc32c.h>
 #include <scsi/scsi_cmnd.h>
 #include <scsi/scsi_device.h>
 
 #include "compat/compat.h"
 #include "connection.h"
+#include "digest.h"
 #include "session.h"
 #include "stats.h"
 #include "task.h"
@@ -40,7 +40,7 @@ static void close_header(struct hws_conn *conn)
 	memcpy(out->head + out->head_len, out->next.bytes, HWS_BHS_LEN);
 	out->head_len += HWS_BHS_LEN;
 	if (conn->params.header_digest) {
-		__le32 digest = cpu_to_le32(~crc32c(~0, out->next.bytes,
+		__le32 digest = cpu_to_le32(~hws_crc32c(~0, out->next.bytes,
 						    HWS_BHS_LEN));
 
 		memcpy(out->head + out->head_len, &digest, sizeof(digest));

@@ -10,12 +10,12 @@
  *
  * Receiving never sends: what it wants sent, it queues, and wakes the worker.
  */
-#include <linux/crc32c.h>
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
 #include "compat/compat.h"
 #include "connection.h"
+#include "digest.h"
 #include "log.h"
 #include "proto/violation.h"
 #include "session.h"
@@ -48,7 +48,7 @@ static bool header_done(struct hws_conn *conn)
 	enum hws_violation v;
 
 	if (in->frame.header_digest) {
-		__le32 digest = cpu_to_le32(~crc32c(~0, in->frame.header.bytes,
+		__le32 digest = cpu_to_le32(~hws_crc32c(~0, in->frame.header.bytes,
 						    HWS_BHS_LEN));
 
 		if (memcmp(&digest, in->frame.digest, sizeof(digest))) {
@@ -74,7 +74,7 @@ static void take_data(struct hws_conn *conn, const u8 *data, u32 length)
 	struct hws_in *in = &conn->in;
 
 	if (in->frame.data_digest)
-		in->crc = crc32c(in->crc, data, length);
+		in->crc = hws_crc32c(in->crc, data, length);
 	if (in->task) {
 		hws_cursor_fill(&in->task->cursor, data, length);
 	} else {
@@ -127,7 +127,7 @@ static bool take_bytes(struct hws_conn *conn, const u8 *data, size_t length)
 			break;
 		case HWS_FRAME_HAS_PAD:
 			if (in->frame.data_digest)
-				in->crc = crc32c(in->crc, data, used);
+				in->crc = hws_crc32c(in->crc, data, used);
 			break;
 		case HWS_FRAME_HAS_PDU:
 			if (!pdu_done(conn))

@@ -15,13 +15,13 @@
  * are acknowledged: a data digest is computed when a page is given to TCP, so
  * with data digests stable writes are set on the device.
  */
-#include <linux/crc32c.h>
 #include <linux/sched/mm.h>
 #include <net/tcp.h>
 #include <scsi/scsi_cmnd.h>
 
 #include "compat/compat.h"
 #include "connection.h"
+#include "digest.h"
 #include "main.h"
 #include "session.h"
 #include "stats.h"
@@ -104,7 +104,7 @@ static u32 digest_run(u32 crc, const struct hws_cursor *from, u32 length)
 			     (u32)(PAGE_SIZE - offset_in_page(at)));
 		u8 *p = kmap_local_page(sg_page(c.sg) + (at >> PAGE_SHIFT));
 
-		crc = crc32c(crc, p + offset_in_page(at), n);
+		crc = hws_crc32c(crc, p + offset_in_page(at), n);
 		kunmap_local(p);
 		hws_cursor_advance(&c, n);
 		length -= n;
@@ -178,7 +178,7 @@ static int send_plain_data(struct hws_conn *conn, struct sock *sk, int flags)
 	if (ret <= 0)
 		return ret;
 	if (out->digest)
-		out->crc = crc32c(out->crc, from, ret);
+		out->crc = hws_crc32c(out->crc, from, ret);
 	if (out->bytes)
 		out->bytes += ret;
 	out->data_left -= ret;
@@ -199,7 +199,7 @@ static void close_data(struct hws_conn *conn)
 	if (out->digest) {
 		__le32 digest;
 
-		digest = cpu_to_le32(~crc32c(out->crc, zeroes, out->pad));
+		digest = cpu_to_le32(~hws_crc32c(out->crc, zeroes, out->pad));
 		memcpy(out->head + out->head_len, &digest, sizeof(digest));
 		out->head_len += sizeof(digest);
 	}
