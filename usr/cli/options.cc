@@ -350,7 +350,9 @@ private:
 	{
 		if (options_.help || options_.version)
 			return {};
-		if (pairs_.name)
+		/* iscsiadm shows whole records whatever name is given. */
+		const bool shows = options_.ops.empty() || options_.has(Op::show);
+		if (pairs_.name && !shows)
 			return refuse(
 			    str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
 		if (pairs_.value)
