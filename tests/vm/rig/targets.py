@@ -25,6 +25,13 @@ def size_bytes(size):
     return int(size[:-1]) * units[size[-1]] if size[-1] in units else int(size)
 
 
+def sparse(path, size):
+    """A file of that size without a block; returns its path."""
+    with open(path, "wb") as f:
+        f.truncate(size_bytes(size))
+    return path
+
+
 class Lio:
     name = "lio"
     config = "/sys/kernel/config/target"
@@ -89,12 +96,12 @@ class Lio:
         if backend == "ramdisk":
             device = self._device("rd_mcp", label, f"rd_pages={size_bytes(size) // 4096}")
         elif backend == "file":
-            path = self._sparse(label, size)
+            path = sparse(f"{STORE}/{label}", size)
             device = self._device("fileio", label, f"fd_dev_name={path},fd_dev_size={size_bytes(size)},"
                                   "fd_buffered_io=1", block_size)
             write(1, device, "attrib/emulate_tpu")
         else:
-            loop = run("losetup", "--find", "--show", self._sparse(label, size)).stdout.strip()
+            loop = run("losetup", "--find", "--show", sparse(f"{STORE}/{label}", size)).stdout.strip()
             path = self._mapper(label, size, loop) if backend == "stalling" else loop
             device = self._device("iblock", label, f"udev_path={path}")
         write(f"hawser{self.serial:08}", device, "wwn/vpd_unit_serial")
@@ -126,11 +133,6 @@ class Lio:
     def store(self, target, lun):
         """The file behind a LUN of backend "file"."""
         return f"{STORE}/{os.path.basename(self.units[target, lun][0])}"
-
-    def _sparse(self, label, size):
-        path = f"{STORE}/{label}"
-        run("truncate", "-s", size_bytes(size), path)
-        return path
 
     def _device(self, plugin, label, control, block_size=512):
         device = f"{self.config}/core/{plugin}_{self.serial}/{label}"
@@ -256,19 +258,15 @@ class Tgt:
         if backend == "block":
             raise Skip("tgt takes a unit's size once, when it is made")
         about = self.targets[target]
-        path = f"{STORE}/{target}-{lun}"
-        run("truncate", "-s", size_bytes(size), path)
+        path = sparse(f"{STORE}/{target}-{lun}", size)
         about["luns"][lun] = (path, {"blocksize": block_size, "thin": backend == "file"})
         self._create_lun(about["tid"], lun, *about["luns"][lun])
 
     def _create_lun(self, tid, lun, path, options):
         self.admin("logicalunit", "new", "--tid", tid, "--lun", lun, "--backing-store", path,
                    "--blocksize", options["blocksize"])
-        serial = f"hawser{tid:04}{lun:04}"
-        params = f"scsi_sn={serial},scsi_id={serial}"
         if options["thin"]:
-            params += ",thin_provisioning=1"
-        self.admin("logicalunit", "update", "--tid", tid, "--lun", lun, "--params", params)
+            self.admin("logicalunit", "update", "--tid", tid, "--lun", lun, "--params", "thin_provisioning=1")
 
     def store(self, target, lun):
         return self.targets[target]["luns"][lun][0]

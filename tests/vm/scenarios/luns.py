@@ -2,7 +2,7 @@
 """Logical units: how many, how large, of which block size, and what changes under load."""
 import os
 
-from rig.checks import Fio, drop_cache, expect, fio, read, run, wait_for
+from rig.checks import Fio, Skip, drop_cache, expect, fio, read, run, wait_for
 
 
 def holds_many(rig):
@@ -80,3 +80,40 @@ def holds_change_under_load(rig):
     Fio(doomed, size="1M", rw="randread", verify=None, do_verify=None, verify_fatal=None).start().fail(60)
     wait_for("I/O on LUN 1", load.moves)
     load.stop()
+
+
+def holds_special_writes(rig):
+    """WRITE SAME fills, COMPARE AND WRITE swaps what is as expected and refuses what is not."""
+    disk = rig.attach(backend="file")
+    node = "/sys/class/block/" + os.path.basename(disk)
+    pattern, other = b"\xa5" * 512, b"\x5a" * 512
+    with open("/tmp/pattern", "wb") as f:
+        f.write(pattern)
+    with open("/tmp/swap", "wb") as f:  # what is expected, and what is to be there afterwards
+        f.write(pattern + other)
+    done = run("sg_write_same", "--16", "--in=/tmp/pattern", "--xferlen=512", "--lba=8", "--num=16", disk, check=False)
+    if "not supported" in done.stderr or "Illegal request" in done.stderr:
+        raise Skip(f"{rig.target.name}: WRITE SAME: {done.stderr.strip()}")
+    expect(done.returncode == 0, f"WRITE SAME: {done.stderr}")
+    drop_cache()
+    expect(blocks(disk, 8, 16) == pattern * 16, "WRITE SAME wrote something else")
+    expect(blocks(disk, 24, 1) == bytes(512), "WRITE SAME wrote further than it was told")
+    swap = ["sg_compare_and_write", "--in=/tmp/swap", "--lba=9", "--num=1", "--xferlen=1024", disk]
+    done = run(*swap, check=False)
+    if "not supported" in done.stderr or "Illegal request" in done.stderr:
+        raise Skip(f"{rig.target.name}: COMPARE AND WRITE: {done.stderr.strip()}")
+    expect(done.returncode == 0, f"COMPARE AND WRITE: {done.stderr}")
+    drop_cache()
+    expect(blocks(disk, 9, 1) == other, "COMPARE AND WRITE did not swap")
+    # Now something else is there: MISCOMPARE, which sg3-utils tells with 14.
+    again = run(*swap, check=False)
+    expect(again.returncode == 14, f"a miscompare ended with {again.returncode}: {again.stderr}")
+    drop_cache()
+    expect(blocks(disk, 9, 1) == other, "a miscompare wrote")
+    expect(os.path.exists(node), "the disk went")
+
+
+def blocks(disk, first, count):
+    with open(disk, "rb", buffering=0) as f:
+        f.seek(first * 512)
+        return f.read(count * 512)
