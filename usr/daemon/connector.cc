@@ -11,7 +11,7 @@ asio::awaitable<Connector::Outcome> TcpConnector::log_in(const Plan &plan, const
 	options.before_connect = [this, &plan](int fd) -> Status {
 		if (auto prepared = control_.prepare_socket(fd); !prepared)
 			return tl::unexpected(prepared.error().error);
-		return plan.binding.apply(fd);
+		return plan.prepare(fd);
 	};
 	LoginTimeouts timeouts;
 	timeouts.response = plan.login_timeout;

@@ -140,6 +140,21 @@ Status Binding::apply(int fd) const
 	return {};
 }
 
+/*
+ * A window that TCP makes larger only as it sees need makes a target send in small pieces,
+ * and each costs: the whole window is there from the start, as open-iscsi has it. Without
+ * CAP_NET_ADMIN the kernel keeps it below net.core.rmem_max.
+ */
+Status Plan::prepare(int fd) const
+{
+	const int bytes = static_cast<int>(receive_buffer);
+	if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) < 0)
+		return fail(Code::connect_failed, str("node.conn[0].tcp.window_size of ", bytes,
+						      ": ", std::strerror(errno)));
+	return binding.apply(fd);
+}
+
 Result<Binding> binding_of(const config::Iface &iface)
 {
 	Binding binding;
@@ -198,6 +213,7 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 	    as<std::uint32_t>(s.number("node.conn[0].iscsi.MaxXmitDataSegmentLength"));
 	plan.ping_interval = as<std::uint32_t>(s.number("node.conn[0].timeo.noop_out_interval"));
 	plan.ping_timeout = as<std::uint32_t>(s.number("node.conn[0].timeo.noop_out_timeout"));
+	plan.receive_buffer = as<std::uint32_t>(s.number("node.conn[0].tcp.window_size"));
 	plan.login_timeout = Seconds(s.number("node.conn[0].timeo.login_timeout"));
 	plan.initial_login_retries = as<unsigned>(s.number("node.session.initial_login_retry_max"));
 	plan.reopen_max = as<unsigned>(s.number("node.session.reopen_max"));

@@ -43,8 +43,12 @@ struct Plan {
 	std::uint32_t ping_interval = 0;
 	std::uint32_t ping_timeout = 0;
 	Seconds login_timeout{15};
+	std::uint32_t receive_buffer = 0; // bytes that the TCP window comes from; 0: TCP decides
 	unsigned initial_login_retries = 8;
 	unsigned reopen_max = 0; // failed logins in a row; 0: any number
+
+	/* What a socket needs before it is connected: its binding and its receive buffer. */
+	Status prepare(int fd) const;
 
 	std::string name() const; // "iqn... at 192.0.2.1:3260 through default"
 };

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/plan.h"
 
+#include "base/fd.h"
 #include "folder.h"
+
+#include <sys/socket.h>
 
 using namespace hawser;
 using namespace hawser::daemon;
@@ -47,6 +50,26 @@ TEST_CASE_METHOD(Records, "A plan has what the record says")
 	CHECK(made->settings.recovery_tmo == -1);
 	CHECK(made->settings.scan == kernel::ScanMode::manual);
 	CHECK(made->ping_interval == 7);
+}
+
+TEST_CASE_METHOD(
+    Records,
+    "A socket has the record's receive buffer before it is connected, and TCP's own with 0")
+{
+	const auto buffer_after = [this](const char *window_size) {
+		set("node.conn[0].tcp.window_size", window_size);
+		const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+		REQUIRE(socket);
+		REQUIRE(plan()->prepare(socket.get()));
+		int bytes = 0;
+		socklen_t size = sizeof bytes;
+		REQUIRE(getsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &bytes, &size) == 0);
+		return bytes;
+	};
+	const int own = buffer_after("0");
+	/* The kernel doubles what it is told, for its own needs (socket(7)). */
+	CHECK(buffer_after("40000") == 80000);
+	CHECK(own != 80000);
 }
 
 TEST_CASE_METHOD(Records, "An unknown portal group tag is not expected of the target")
