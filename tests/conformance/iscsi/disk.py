@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A disk of a few SCSI commands (SPC-4, SBC-3), its blocks in a sparse table."""
+from dataclasses import dataclass, field
+
+GOOD, CHECK_CONDITION = 0x00, 0x02
+ILLEGAL_REQUEST, UNIT_ATTENTION = 0x05, 0x06
+INVALID_OPCODE, LBA_OUT_OF_RANGE, INVALID_FIELD, NO_LUN = (0x20, 0), (0x21, 0), (0x24, 0), (0x25, 0)
+POWER_ON = (0x29, 0)
+
+TEST_UNIT_READY, REQUEST_SENSE, INQUIRY, MODE_SENSE_6, START_STOP = 0x00, 0x03, 0x12, 0x1A, 0x1B
+READ_CAPACITY_10, READ_10, WRITE_10, VERIFY_10, SYNCHRONIZE_CACHE_10 = 0x25, 0x28, 0x2A, 0x2F, 0x35
+MODE_SENSE_10, READ_16, WRITE_16, SYNCHRONIZE_CACHE_16, SERVICE_ACTION_IN_16 = 0x5A, 0x88, 0x8A, 0x91, 0x9E
+REPORT_LUNS = 0xA0
+READ_CAPACITY_16 = 0x10  # a service action
+
+
+def sense(key: int, code: tuple[int, int]) -> bytes:
+    """Fixed format sense data."""
+    return bytes([0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, code[0], code[1], 0, 0, 0, 0])
+
+
+@dataclass
+class Answer:
+    """What a command comes to: data for the initiator, or sense data with CHECK CONDITION."""
+
+    data: bytes = b""
+    status: int = GOOD
+    sense: bytes = b""
+
+
+def refused(code: tuple[int, int], key: int = ILLEGAL_REQUEST) -> Answer:
+    return Answer(status=CHECK_CONDITION, sense=sense(key, code))
+
+
+@dataclass
+class Disk:
+    """block_size in bytes; blocks counts them. One that was not written reads as zeros."""
+
+    block_size: int = 512
+    blocks: int = 131072
+    serial: str = "HAWSER0001"
+    stored: dict[int, bytes] = field(default_factory=dict)
+
+    def transfer(self, cdb: bytes) -> tuple[int, int] | None:
+        """The first block and the number of them that a READ or WRITE names."""
+        if cdb[0] in (READ_10, WRITE_10, VERIFY_10):
+            return int.from_bytes(cdb[2:6], "big"), int.from_bytes(cdb[7:9], "big")
+        if cdb[0] in (READ_16, WRITE_16):
+            return int.from_bytes(cdb[2:10], "big"), int.from_bytes(cdb[10:14], "big")
+        return None
+
+    def wanted(self, cdb: bytes) -> int:
+        """Bytes of data that the command takes from the initiator."""
+        where = self.transfer(cdb)
+        return where[1] * self.block_size if where and cdb[0] in (WRITE_10, WRITE_16) else 0
+
+    def execute(self, cdb: bytes, data: bytes, luns: list[int]) -> Answer:
+        """data is what the initiator sent; luns are those of the target, for REPORT LUNS."""
+        operation = cdb[0]
+        if operation in (TEST_UNIT_READY, START_STOP, SYNCHRONIZE_CACHE_10, SYNCHRONIZE_CACHE_16, VERIFY_10):
+            return Answer()
+        if operation == REQUEST_SENSE:
+            return Answer(sense(0, (0, 0))[:cdb[4]])
+        if operation == INQUIRY:
+            return self.inquiry(cdb)
+        if operation == REPORT_LUNS:
+            return Answer(report_luns(luns)[:int.from_bytes(cdb[6:10], "big")])
+        if operation == READ_CAPACITY_10:
+            last = min(self.blocks - 1, 0xFFFFFFFF)
+            return Answer(last.to_bytes(4, "big") + self.block_size.to_bytes(4, "big"))
+        if operation == SERVICE_ACTION_IN_16 and cdb[1] & 0x1F == READ_CAPACITY_16:
+            whole = (self.blocks - 1).to_bytes(8, "big") + self.block_size.to_bytes(4, "big") + bytes(20)
+            return Answer(whole[:int.from_bytes(cdb[10:14], "big")])
+        if operation == MODE_SENSE_6:
+            return Answer(self.mode_sense(cdb[2], long=False)[:cdb[4]])
+        if operation == MODE_SENSE_10:
+            return Answer(self.mode_sense(cdb[2], long=True)[:int.from_bytes(cdb[7:9], "big")])
+        where = self.transfer(cdb)
+        if where is None:
+            return refused(INVALID_OPCODE)
+        first, count = where
+        if first + count > self.blocks:
+            return refused(LBA_OUT_OF_RANGE)
+        if operation in (WRITE_10, WRITE_16):
+            self.write(first, data)
+            return Answer()
+        return Answer(self.read(first, count))
+
+    def read(self, first: int, count: int) -> bytes:
+        empty = bytes(self.block_size)
+        return b"".join(self.stored.get(block, empty) for block in range(first, first + count))
+
+    def write(self, first: int, data: bytes) -> None:
+        size = self.block_size
+        for at in range(0, len(data) - len(data) % size, size):
+            self.stored[first + at // size] = data[at:at + size]
+
+    def inquiry(self, cdb: bytes) -> Answer:
+        length = int.from_bytes(cdb[3:5], "big")
+        if not cdb[1] & 1:
+            if cdb[2]:
+                return refused(INVALID_FIELD)
+            standard = bytes([0, 0, 6, 2, 31, 0, 0, 2]) + b"HAWSER  " + b"SCRIPTED DISK   " + b"0001"
+            return Answer(standard[:length])
+        serial = self.serial.encode()
+        pages = {
+            0x00: bytes([0x00, 0x80, 0x83]),
+            0x80: serial,
+            0x83: bytes([2, 1, 0, len(serial) + 8]) + b"HAWSER  " + serial,
+        }
+        page = pages.get(cdb[2])
+        if page is None:
+            return refused(INVALID_FIELD)
+        return Answer((bytes([0, cdb[2]]) + len(page).to_bytes(2, "big") + page)[:length])
+
+    def mode_sense(self, page: int, long: bool) -> bytes:
+        """The caching page, write cache off, when it is asked for."""
+        pages = bytes([0x08, 18]) + bytes(18) if page & 0x3F in (0x08, 0x3F) else b""
+        if long:
+            return (len(pages) + 6).to_bytes(2, "big") + bytes(6) + pages
+        return bytes([len(pages) + 3, 0, 0, 0]) + pages
+
+
+def report_luns(luns: list[int]) -> bytes:
+    entries = b"".join(lun_field(lun).to_bytes(8, "big") for lun in luns)
+    return len(entries).to_bytes(4, "big") + bytes(4) + entries
+
+
+def lun_field(lun: int) -> int:
+    """A LUN as PDUs carry it: peripheral addressing below 256, flat above (SAM-5, 4.7)."""
+    return (lun if lun < 256 else lun | 0x4000) << 48
+
+
+def lun_number(value: int) -> int:
+    """The other way round."""
+    return value >> 48 & 0x3FFF

@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A target that speaks from a script.
+
+Left alone, a Target is a sane iSCSI target: it logs initiators in (login.py), answers every
+request of the full feature phase (full_feature.py) and has disks (disk.py). A script changes
+that at the level it needs:
+
+- a member of target.policy: what is negotiated, declared, withheld;
+- target.on(ScsiCommand, action, lun=1): the action gets the PDUs that match, instead of the
+  default behaviour, which it may still call: `await connection.default(pdu)`;
+- target.script = coroutine function: it gets each new connection and says everything itself,
+  with `await connection.expect(LoginRequest, csg=0)` and `await connection.send(...)`.
+
+Every PDU either way is in target.log. Whatever the initiator does that no script may change
+the meaning of (a reserved bit, padding, a number out of order) is a violation, and a test
+fails on it when the target is closed.
+"""
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any, Awaitable, Callable, TypeVar
+
+from iscsi.disk import Disk
+from iscsi.full_feature import FullFeature, Task
+from iscsi.keys import KEYS
+from iscsi.login import LoginPhase, LoginPolicy
+from iscsi.pdu import (RESERVED_TAG, DataIn, Digests, FromTarget, LoginRequest, NopIn, Pdu, R2t, UnknownPdu,
+                       read_pdu)
+
+NAME = "iqn.2026-11.io.hawser.test:target"
+PduT = TypeVar("PduT", bound=Pdu)
+Action = Callable[["Connection", Any], Awaitable[None]]
+
+
+def serial_before(a: int, b: int) -> bool:
+    """RFC 1982 with 32 bits."""
+    return a != b and (b - a) & 0xFFFFFFFF < 1 << 31
+
+
+def fits(pdu: Pdu, wanted: dict[str, Any]) -> bool:
+    """Whether each field has its value, or satisfies its predicate."""
+    return all(value(getattr(pdu, name)) if callable(value) else getattr(pdu, name) == value
+               for name, value in wanted.items())
+
+
+class Session:
+    """An I_T nexus: what its connections share."""
+
+    def __init__(self, target: "Target", initiator: str, isid: int, tsih: int):
+        self.target = target
+        self.initiator = initiator
+        self.isid = isid
+        self.tsih = tsih
+        self.discovery = False
+        self.keys = {name: key.default for name, key in KEYS.items()}  # as negotiated
+        self.exp_cmd_sn = 0
+        self.window = 64
+        self.closed_window = False
+        self.connections: dict[int, "Connection"] = {}
+        self.tasks: dict[int, Task] = {}
+        self.early: dict[int, tuple["Connection", Pdu]] = {}  # commands that wait for an earlier CmdSN
+        self.next_ttt = 1
+
+    @property
+    def max_cmd_sn(self) -> int:
+        return (self.exp_cmd_sn - 1 + (0 if self.closed_window else self.window)) & 0xFFFFFFFF
+
+    def yes(self, key: str) -> bool:
+        return self.keys[key] == "Yes"
+
+    def number(self, key: str) -> int:
+        return int(self.keys[key])
+
+    def new_ttt(self) -> int:
+        self.next_ttt += 1
+        return self.next_ttt
+
+
+class Connection:
+    """One TCP connection, from accept to close."""
+
+    def __init__(self, target: "Target", reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        self.target = target
+        self.reader = reader
+        self.writer = writer
+        self.index = len(target.connections)
+        self.session: Session | None = None
+        self.cid = 0
+        self.login = LoginPhase(self)
+        self.full_feature: FullFeature | None = None
+        self.digests = Digests()
+        self.max_send = 8192  # the initiator's MaxRecvDataSegmentLength
+        self.max_receive = 8192  # what this target declared
+        self.stat_sn = target.first_stat_sn
+        self.acknowledged: int | None = None  # the last ExpStatSN
+        self.statuses: dict[int, Pdu] = {}  # sent with a StatSN and not acknowledged yet
+        self.chunk: int | None = None  # bytes given to TCP at a time; None: all that there are
+        self.closed = asyncio.Event()
+
+    # What the script calls.
+
+    async def receive(self) -> Pdu:
+        """The initiator's next PDU, whatever it is; EOFError when it closed."""
+        try:
+            pdu = await read_pdu(self.reader, self.digests)
+        except (asyncio.IncompleteReadError, ConnectionError) as end:
+            raise EOFError("the initiator closed the connection") from end
+        self.target.note(self, pdu)
+        self.check_received(pdu)
+        return pdu
+
+    async def expect(self, kind: type[PduT], **fields: Any) -> PduT:
+        """The initiator's next PDU, which is of this kind and has these values."""
+        pdu = await self.receive()
+        assert isinstance(pdu, kind), f"expected {kind.__name__}, got {pdu!r}"
+        assert fits(pdu, fields), f"expected {fields}, got {pdu!r}"
+        return pdu
+
+    async def expect_close(self) -> None:
+        """The initiator closes, and sends nothing before."""
+        try:
+            pdu = await self.receive()
+        except EOFError:
+            return
+        raise AssertionError(f"expected the end of the connection, got {pdu!r}")
+
+    async def send(self, *pdus: Pdu) -> None:
+        """Sends PDUs in one piece; numbers that the script did not give are filled in."""
+        out = b""
+        for pdu in pdus:
+            self.number(pdu)
+            self.target.note(self, pdu)
+            out += pdu.pack(self.digests)
+        await self.send_raw(out)
+
+    async def send_raw(self, data: bytes) -> None:
+        size = self.chunk or len(data)
+        with contextlib.suppress(ConnectionError):
+            for at in range(0, len(data), size):
+                self.writer.write(data[at:at + size])
+                await self.writer.drain()
+
+    async def default(self, pdu: Pdu) -> None:
+        """What a sane target does about pdu."""
+        if self.full_feature:
+            await self.full_feature.take(pdu)
+        else:
+            await self.login.take(pdu)
+
+    async def serve(self) -> None:
+        """Answers until either side closes; a script that has said its part may end with it."""
+        with contextlib.suppress(EOFError):
+            while not self.closed.is_set():
+                await self.handle(await self.receive())
+
+    def close(self) -> None:
+        self.closed.set()
+        self.writer.close()
+
+    def abort(self) -> None:
+        """Closes with a reset."""
+        self.closed.set()
+        self.writer.transport.abort()
+
+    # The machinery.
+
+    async def handle(self, pdu: Pdu) -> None:
+        """Gives pdu to the rule that wants it, or to the default behaviour."""
+        action = self.target.rule_for(pdu)
+        await (action(self, pdu) if action else self.default(pdu))
+
+    def number(self, pdu: Pdu) -> None:
+        """StatSN, ExpCmdSN and MaxCmdSN, by the kind of the PDU (RFC 7143, 4.2.2.2)."""
+        if not isinstance(pdu, FromTarget):
+            return
+        given = set(pdu.given)
+        exp_cmd_sn = self.session.exp_cmd_sn if self.session else self.login.exp_cmd_sn
+        max_cmd_sn = self.session.max_cmd_sn if self.session else exp_cmd_sn
+        if "exp_cmd_sn" not in given:
+            pdu.exp_cmd_sn = exp_cmd_sn
+        if "max_cmd_sn" not in given:
+            pdu.max_cmd_sn = max_cmd_sn
+        takes_number = not (isinstance(pdu, R2t) or isinstance(pdu, NopIn) and pdu.itt == RESERVED_TAG
+                            or isinstance(pdu, DataIn) and not pdu.has_status)
+        if "stat_sn" not in given and not (isinstance(pdu, DataIn) and not pdu.has_status):
+            pdu.stat_sn = self.stat_sn
+            if takes_number:
+                self.statuses[self.stat_sn] = pdu
+                self.stat_sn = self.stat_sn + 1 & 0xFFFFFFFF
+        pdu.given = given
+
+    def check_received(self, pdu: Pdu) -> None:
+        """What holds of every PDU that an initiator sends."""
+        complain = self.target.complain
+        if pdu.reserved_bits():
+            complain(f"reserved bits in bytes {pdu.reserved_bits()} of {pdu!r} (RFC 7143, 11)")
+        if any(pdu.padding):
+            complain(f"padding {pdu.padding.hex()} in {pdu!r} (RFC 7143, 11.1)")
+        if isinstance(pdu, (FromTarget, UnknownPdu)):
+            complain(f"no PDU of an initiator: {pdu!r}")
+            return
+        limit = self.max_receive if self.full_feature else 8192
+        if len(pdu.data) > limit:
+            complain(f"{len(pdu.data)} bytes of data where {limit} are taken: {pdu!r} (RFC 7143, 13.12)")
+        if isinstance(pdu, LoginRequest) and not self.full_feature:
+            return  # login.py knows which numbers hold there
+        if serial_before(self.stat_sn, pdu.exp_stat_sn):
+            complain(f"ExpStatSN {pdu.exp_stat_sn:#x} acknowledges what was not sent, {self.stat_sn:#x}: {pdu!r}")
+        if self.acknowledged is not None and serial_before(pdu.exp_stat_sn, self.acknowledged):
+            complain(f"ExpStatSN went back from {self.acknowledged:#x}: {pdu!r} (RFC 7143, 4.2.2.2)")
+        self.acknowledged = pdu.exp_stat_sn
+        for stat_sn in [sn for sn in self.statuses if serial_before(sn, pdu.exp_stat_sn)]:
+            del self.statuses[stat_sn]
+
+
+@dataclass
+class Rule:
+    kind: type[Pdu]
+    fields: dict[str, Any]
+    action: Action
+    times: int | None  # None: for good
+
+
+@dataclass
+class Logged:
+    connection: int
+    pdu: Pdu
+
+    def __str__(self) -> str:
+        arrow = "T->I" if isinstance(self.pdu, FromTarget) else "I->T"
+        return f"{self.connection} {arrow} {self.pdu!r}"
+
+
+@dataclass
+class Portal:
+    """What SendTargets says of a target besides its name."""
+
+    name: str
+    addresses: list[str] = field(default_factory=list)  # TargetAddress values; none: the one in use
+
+
+class Target:
+    """Listens on a port of its own on loopback. Use it as `async with Target() as target`."""
+
+    def __init__(self, name: str = NAME, host: str = "127.0.0.1", port: int = 0):
+        self.name = name
+        self.host = host
+        self.port = port
+        self.policy = LoginPolicy()
+        self.first_stat_sn = 0xFFFFFFFE  # wraps in every login
+        self.script: Callable[[Connection], Awaitable[None]] | None = None
+        self.disks: dict[int, Disk] = {0: Disk()}
+        self.portals: list[Portal] | None = None  # for SendTargets; None: this target at this address
+        self.collapse = True  # good status goes with the last Data-In
+        self.order_sequences: Callable[[list[list[DataIn]]], list[list[DataIn]]] = list
+        self.order_pdus: Callable[[list[DataIn]], list[DataIn]] = list  # within a sequence
+        self.connections: list[Connection] = []
+        self.sessions: dict[int, Session] = {}  # by TSIH
+        self.next_tsih = 1
+        self.log: list[Logged] = []
+        self.violations: list[str] = []
+        self.lenient = False  # true: violations are noted and do not fail the test
+        self.rules: list[Rule] = []
+        self.errors: list[BaseException] = []
+        self.server: asyncio.Server | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.accepted = asyncio.Condition()
+
+    async def __aenter__(self) -> "Target":
+        await self.listen()
+        return self
+
+    async def __aexit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        await self.stop()
+        if error is None:
+            self.judge()
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    async def listen(self) -> None:
+        self.server = await asyncio.start_server(self.accept, self.host, self.port, limit=1 << 20)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """No connection and no listener is left when it returns."""
+        if self.server:
+            self.server.close()
+        for connection in self.connections:
+            connection.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def judge(self) -> None:
+        """Raises what went wrong in a script, or what the initiator did wrong."""
+        if self.errors:
+            raise self.errors[0]
+        if self.violations and not self.lenient:
+            raise AssertionError("the initiator broke the protocol: " + "; ".join(self.violations))
+
+    # What the script calls.
+
+    def on(self, kind: type[Pdu], action: Action, times: int | None = None, **fields: Any) -> None:
+        """From now on action gets such PDUs, times times; the newest rule that fits wins."""
+        self.rules.insert(0, Rule(kind, fields, action, times))
+
+    def received(self, kind: type[PduT], **fields: Any) -> list[PduT]:
+        """What initiators have sent of this kind with these values, oldest first."""
+        return [entry.pdu for entry in self.log if isinstance(entry.pdu, kind) and fits(entry.pdu, fields)]
+
+    async def connection(self, index: int = 0) -> Connection:
+        """The connection of that number, waiting until there is one."""
+        async with self.accepted:
+            await self.accepted.wait_for(lambda: len(self.connections) > index)
+        return self.connections[index]
+
+    def new_session(self, initiator: str, isid: int) -> Session:
+        session = Session(self, initiator, isid, self.next_tsih)
+        self.sessions[session.tsih] = session
+        self.next_tsih = self.next_tsih % 0xFFFF + 1
+        return session
+
+    def end_session(self, session: Session) -> None:
+        """Its tasks are gone and its connections are closed."""
+        self.sessions.pop(session.tsih, None)
+        session.tasks.clear()
+        for connection in session.connections.values():
+            connection.close()
+
+    # The machinery.
+
+    def rule_for(self, pdu: Pdu) -> Action | None:
+        for rule in self.rules:
+            if isinstance(pdu, rule.kind) and fits(pdu, rule.fields):
+                if rule.times is not None:
+                    rule.times -= 1
+                    if rule.times == 0:
+                        self.rules.remove(rule)
+                return rule.action
+        return None
+
+    def note(self, connection: Connection, pdu: Pdu) -> None:
+        self.log.append(Logged(connection.index, pdu))
+
+    def complain(self, text: str) -> None:
+        self.violations.append(text)
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(self, reader, writer)
+        task = asyncio.current_task()
+        assert task
+        self.tasks.add(task)
+        async with self.accepted:
+            self.connections.append(connection)
+            self.accepted.notify_all()
+        try:
+            await (self.script(connection) if self.script else connection.serve())
+        except (EOFError, asyncio.CancelledError):
+            pass  # the initiator left, or the test is over
+        except Exception as error:  # a script's assert: the test's to raise
+            self.errors.append(error)
+        finally:
+            connection.close()
+            if connection.full_feature:
+                connection.full_feature.connection_lost()

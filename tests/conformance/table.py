@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Documentation/conformance.rst, made from the tests."""
+import string
+from types import ModuleType
+
+from harness import Test, tests_of
+
+HEAD = """.. SPDX-License-Identifier: GPL-2.0-or-later
+.. Made by tests/conformance/run.py --table; do not edit.
+
+===========
+Conformance
+===========
+
+Sentences of the RFCs, each with a test in ``tests/conformance`` in which a target that
+speaks from a script says what it takes, and Hawser's part of the conversation is checked PDU
+by PDU. Whatever else a test is about, every PDU that Hawser sends in it is checked for
+reserved bits, padding, sequence numbers, and keys in a wrong stage or said twice.
+
+A word in *italics* stands for each of several values; the last column counts them. How to run
+one is in testing.rst.
+"""
+
+
+def shown(template: str) -> str:
+    """The template with its members as words in italics."""
+    parts = string.Formatter().parse(template)
+    return "".join(text.replace("*", "\\*") + (f"*{name.split('.')[0]}*" if name else "")
+                   for text, name, _, _ in parts)
+
+
+def sections(test: Test) -> str:
+    """All sections that the cases are of, each RFC named once."""
+    seen: dict[str, list[str]] = {}
+    for case in test.cases:
+        for part in case.section.split("; "):
+            source, _, section = part.partition(", ")
+            if section not in seen.setdefault(source, []):
+                seen[source].append(section)
+    return "; ".join(f"{source}, {', '.join(found)}" if any(found) else source for source, found in seen.items())
+
+
+def table(modules: list[ModuleType]) -> str:
+    lines = [HEAD]
+    for module in modules:
+        title = (module.__doc__ or "").splitlines()[0].rstrip(".")
+        lines += [title, "=" * len(title), "", ".. list-table::", "   :header-rows: 1",
+                  "   :widths: 10 20 60 10", "", "   * - test", "     - section", "     - sentence", "     - cases"]
+        short = module.__name__.rsplit(".", 1)[-1]
+        for number, test in enumerate(tests_of(module), 1):
+            lines += [f"   * - {short} {number}", f"     - {sections(test)}", f"     - {shown(test.sentence)}",
+                      f"     - {len(test.cases)}"]
+        lines.append("")
+    return "\n".join(lines)
