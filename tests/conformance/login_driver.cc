@@ -177,7 +177,8 @@ LoginConfig config_of(const json &request)
 	}
 	if (request.contains("chap"))
 		set_chap(config.chap, request["chap"]);
-	for (const auto &[key, value] : request.value("offer", json::object()).items()) {
+	const json offer = request.value("offer", json::object());
+	for (const auto &[key, value] : offer.items()) {
 		const auto row = offer_keys.find(key);
 		if (row == offer_keys.end())
 			throw BadRequest("no such key to offer: " + key);

@@ -249,7 +249,6 @@ class LoginPhase:
             await self.send(reply, request)
 
     async def send(self, response: LoginResponse, request: LoginRequest) -> None:
-        assert self.first
         response.itt, response.isid = request.itt, request.isid
         if "tsih" not in response.given:
             response.tsih = request.tsih

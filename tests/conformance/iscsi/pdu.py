@@ -185,7 +185,7 @@ class Pdu:
                  for name, value in self
                  if name != "opcode" and value and value != b"\0" * 16 and value != self.fields[name].default]
         if self.data:
-            shown.append(f"data={self.data[:200]!r}")
+            shown.append(f"data={self.data[:120]!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 

@@ -134,7 +134,7 @@ class Connection:
         await self.send_raw(out)
 
     async def send_raw(self, data: bytes) -> None:
-        size = self.chunk or len(data)
+        size = self.chunk or max(len(data), 1)
         with contextlib.suppress(ConnectionError):
             for at in range(0, len(data), size):
                 self.writer.write(data[at:at + size])

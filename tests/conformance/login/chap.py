@@ -21,7 +21,8 @@ def one_way(t, auth=("CHAP",), **chap):
 
 def mutual(t, **chap):
     """The same, and the target has to prove itself."""
-    return one_way(t, target_user=t.policy.chap.own_name, target_secret=t.policy.chap.own_secret.hex(), **chap)
+    proof = {"target_user": t.policy.chap.own_name, "target_secret": t.policy.chap.own_secret.hex()}
+    return one_way(t, **{**proof, **chap})
 
 
 @shows("RFC 7143, 12.1.3", each=[{"algorithm": name} for name in NAMES])
@@ -86,7 +87,8 @@ async def user_name_default(t):
     assert t.policy.chap.name == "iqn.2026-11.io.hawser.test:initiator"
 
 
-@shows("RFC 7143, 12.1.3", each=[{"name": name} for name in ("a", "user@example.com", "\u00fc\u00f6 \u4e2d", "n" * 223)])
+@shows("RFC 7143, 12.1.3", each=[{"name": name} for name in (
+    "a", "user@example.com", "\u00fc\u00f6 \u4e2d", "n" * 223)])
 async def user_names(t, name):
     """The CHAP name is any text, {name}."""
     await t.login_holds(**one_way(t, user=name))
@@ -117,7 +119,8 @@ async def identifiers(t, identifier):
     await t.login_holds(**one_way(t))
 
 
-@shows("RFC 1994, 4.1; RFC 7143, 12.1.3", each=[{"identifier": value} for value in ("256", "-1", "", "x", "0x100", "1,2")])
+@shows("RFC 1994, 4.1; RFC 7143, 12.1.3", each=[{"identifier": value} for value in (
+    "256", "-1", "", "x", "0x100", "1,2")])
 async def bad_identifier(t, identifier):
     """CHAP_I={identifier} is no byte: the login ends and tells the key."""
     t.policy.chap.identifier = identifier
@@ -239,7 +242,7 @@ async def security_cut_short(t, case):
     async def script(connection):
         chap = Chap()
         request = await connection.expect(LoginRequest)
-        await connection.login.send(LoginResponse(text.encode([("AuthMethod", "CHAP")])), remember(connection, request))
+        await connection.login.send(LoginResponse(text.encode([("AuthMethod", "CHAP")])), request)
         request = await connection.expect(LoginRequest)
         keys = dict(text.decode(request.data))
         if case == "after the challenge":
@@ -251,14 +254,10 @@ async def security_cut_short(t, case):
     await t.login_fails(**mutual(t))
 
 
-def remember(connection, request):
-    connection.login.first = request
-    return request
-
-
 @shows("RFC 7143, 12.1.3", each=[{"case": case} for case in ("one-way", "mutual")])
 async def wrong_secret(t, case):
-    """A target that does not take the initiator's response refuses the login, and that is told with its status ({case})."""
+    """A target that does not take the initiator's response refuses the login, and that is told with its status
+    ({case})."""
     request = one_way(t, secret="77" * 16) if case == "one-way" else mutual(t, secret="77" * 16)
     failure = await t.login_fails(**request)
     assert (failure.code, failure.status) == (AUTHENTICATION_FAILED, (2, 1)), failure
@@ -267,7 +266,8 @@ async def wrong_secret(t, case):
 
 @shows("RFC 7143, 12.1.3")
 async def wrong_proof(t):
-    """A target whose own response is wrong is not logged in to, and the text says whose secret is not the configured one."""
+    """A target whose own response is wrong is not logged in to, and the text says whose secret is not the configured
+    one."""
     request = mutual(t)
     t.policy.chap.own_secret = b"another-secret-of-it"
     failure = await t.login_fails(**request)
@@ -284,7 +284,8 @@ async def proof_of_wrong_size(t, size):
 
 @shows("RFC 7143, 12.1.3")
 async def wrong_target_name(t):
-    """A target that proves itself under another name than the configured one is not logged in to; both names are told."""
+    """A target that proves itself under another name than the configured one is not logged in to; both names are
+    told."""
     request = mutual(t)
     t.policy.chap.own_name = "somebody-else"
     failure = await t.login_fails(**request)
@@ -328,16 +329,17 @@ async def own_challenge_back(t):
                 await connection.handle(await connection.receive())
             request = await connection.expect(LoginRequest)
             stolen.set_result(binary(dict(text.decode(request.data))["CHAP_C"]))
-            await connection.expect_close()
+            await connection.closed.wait()
             return
         t.policy.chap.challenge = await stolen
         await connection.serve()
     t.target.script = rogue
-    first = asyncio.create_task(t.login(**mutual(t), response_timeout=2))
+    first = asyncio.create_task(t.login(**mutual(t)))
     await stolen
     failure = await t.login_fails(**mutual(t), isid="800011220002")
     assert failure.code == AUTHENTICATION_FAILED
     failure.names("challenge")
+    t.target.connections[0].close()
     await first
 
 
@@ -372,7 +374,8 @@ async def replayed_proof(t):
 
 @shows("RFC 7143, 9.2.1")
 async def replayed_challenge(t):
-    """A target that sends the same challenge and identifier in two logins gets the same answer only from the same secret."""
+    """A target that sends the same challenge and identifier in two logins gets the same answer only from the same
+    secret."""
     t.policy.chap.challenge, t.policy.chap.identifier = b"the-same-challenge", 9
     await t.login_holds(**one_way(t))
     failure = await t.login_fails(**one_way(t, secret="99" * 16))

@@ -95,7 +95,8 @@ async def bad_name(t, name):
 
 @shows("RFC 7143, 4.2.7", each=[{"name": name} for name in (
     "iqn.1993-11.com.disk-vendor:diskarrays.sn.45678", "eui.020000023B040506", "naa.52004567BA64678D",
-    "naa.62004567BA64678D0123456789ABCDEF", "iqn.2026-11.com.example:" + "x" * 199, "iqn.2026-11.com.example:\u00fc\u4e2d")])
+    "naa.62004567BA64678D0123456789ABCDEF", "iqn.2026-11.com.example:" + "x" * 199,
+    "iqn.2026-11.com.example:\u00fc\u4e2d")])
 async def good_name(t, name):
     """A target of a legal name, {name}, is found under it."""
     t.target.portals = [Portal(name, ["10.0.0.1:3260,1"])]
@@ -149,8 +150,8 @@ async def address_before_name(t):
 
 @shows("RFC 7143, 6.1; RFC 7143, 11.11", each=[{"size": size} for size in (512, 513, 1000, 4096)])
 async def reply_in_pieces(t, size):
-    """A reply over several Text Responses, cut at any byte ({size} in each), is put together; each piece is fetched with
-    an empty request that has the target's transfer tag."""
+    """A reply over several Text Responses, cut at any byte ({size} in each), is put together; each piece is
+    fetched with an empty request that has the target's transfer tag."""
     t.target.portals = [Portal(f"{BASE}.{n}", [f"10.0.{n}.{m}:3260,{m}" for m in range(4)]) for n in range(60)]
     found = await t.discovery_holds(offer={"MaxRecvDataSegmentLength": str(size)})
     assert names(found) == [f"{BASE}.{n}" for n in range(60)]
@@ -165,8 +166,8 @@ async def reply_in_pieces(t, size):
 @shows("RFC 7143, 11.11.4")
 async def tag_and_lun_returned(t):
     """Transfer tag and LUN of a Text Response that is not the last come back in the next request."""
-    t.target.script = answering(TextResponse(text.encode([("TargetName", f"{BASE}.1")]), more=1, ttt=0x1234, lun=7 << 48),
-                                reply([("TargetAddress", "10.0.0.1:3260,1")]))
+    part = TextResponse(text.encode([("TargetName", f"{BASE}.1")]), more=1, ttt=0x1234, lun=7 << 48)
+    t.target.script = answering(part, reply([("TargetAddress", "10.0.0.1:3260,1")]))
     await t.discovery_holds()
     second = t.target.received(TextRequest)[1]
     assert (second.ttt, second.lun) == (0x1234, 7 << 48), second
@@ -336,7 +337,7 @@ async def ten_thousand(t):
 @shows("RFC 7143, C", own_driver=True)
 async def endless_reply(t):
     """A reply without end is cut off before it eats the memory."""
-    chunk = text.encode([("X-com.example.key", "v" * 200)] * 30)
+    chunk = text.encode([("X-com.example.key", "v" * 200)] * 1000)
     t.target.on(TextRequest, lambda connection, request: connection.send(
         TextResponse(chunk, itt=request.itt, ttt=1, more=1)))
     (await t.discovery_fails()).names("bytes of text")

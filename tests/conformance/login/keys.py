@@ -151,13 +151,14 @@ async def hexadecimal_answer(t, key, value):
         [(key.low, key.low + 1), (key.low, key.high), (key.high - 1, key.high)] if key.function == "min" else
         [(key.high, key.high - 1), (key.high, key.low), (key.low + 1, key.low)])])
 async def answer_beyond_offer(t, key, ours, answer, section):
-    """{key}={answer} in answer to {ours} is no result of the key's function: the login ends and tells key and value."""
+    """{key}={answer} in answer to {ours} is no result of the key's function: the login ends and tells key and
+    value."""
     t.policy.answers[key] = answer
     (await t.login_fails(offer=offer(KEYS[key], ours))).names(key, answer, ours)
 
 
-NO_NUMBERS = ("", "-1", "+1", "1.5", "one", "0x", "0xg", "1,2", "1~2", " 1", "1 ", "0b1", "Yes", "18446744073709551616",
-              "99999999999999999999999")
+NO_NUMBERS = ("", "-1", "+1", "1.5", "one", "0x", "0xg", "1,2", "1~2", " 1", "1 ", "0b1", "Yes",
+              "18446744073709551616", "99999999999999999999999")
 
 
 @shows("RFC 7143, 6.1; RFC 7143, 6.2.2", each=[
@@ -256,7 +257,8 @@ async def rejected_default(t, key):
 @shows("RFC 7143, 6.2", each=[{"key": "MaxBurstLength", "ours": "65536"}, {"key": "FirstBurstLength", "ours": "4096"},
                               {"key": "DefaultTime2Wait", "ours": "30"}, {"key": "DefaultTime2Retain", "ours": "0"}])
 async def rejected_without_recourse(t, key, ours):
-    """{key}=Reject leaves a default in force that cannot answer the offer of {ours}: the login ends and tells the key."""
+    """{key}=Reject leaves a default in force that cannot answer the offer of {ours}: the login ends and tells the
+    key."""
     t.policy.answers[key] = "Reject"
     (await t.login_fails(offer=offer(KEYS[key], ours))).names(key)
 
@@ -272,7 +274,8 @@ async def first_burst_irrelevant(t):
 @shows("RFC 7143, 13.14", each=[{"r2t": r2t, "immediate": immediate} for r2t, immediate in (
     ("No", "No"), ("No", "Yes"), ("Yes", "Yes"))])
 async def first_burst_not_irrelevant(t, r2t, immediate):
-    """FirstBurstLength=Irrelevant with InitialR2T={r2t} and ImmediateData={immediate}, where it does matter, ends the login."""
+    """FirstBurstLength=Irrelevant with InitialR2T={r2t} and ImmediateData={immediate}, where it does matter, ends the
+    login."""
     t.policy.answers["FirstBurstLength"] = "Irrelevant"
     (await t.login_fails(offer={"InitialR2T": r2t, "ImmediateData": immediate})).names("FirstBurstLength")
 
@@ -344,7 +347,8 @@ async def task_reporting_proposed(t, proposal):
 
 @shows("RFC 7143, 6.2.1; RFC 7143, 13.23")
 async def nothing_in_common(t):
-    """A proposal of which the initiator supports nothing, TaskReporting=FastAbort, is answered with Reject or ends the login."""
+    """A proposal of which the initiator supports nothing, TaskReporting=FastAbort, is answered with Reject or ends
+    the login."""
     t.policy.propose = [("TaskReporting", "FastAbort")]
     outcome = await t.login()
     if isinstance(outcome, Failure):
@@ -386,7 +390,8 @@ async def first_burst_offer_within_burst(t):
 @shows("RFC 7143, 13.19", each=[{"level": level, "order": order, "r2ts": r2ts} for level in (0, 1, 2)
                                 for order in ("Yes", "No") for r2ts in (1, 4)])
 async def outstanding_r2t_rule(t, level, order, r2ts):
-    """ErrorRecoveryLevel={level}, DataSequenceInOrder={order} and MaxOutstandingR2T={r2ts} are agreed on only if 13.19 lets them be."""
+    """ErrorRecoveryLevel={level}, DataSequenceInOrder={order} and MaxOutstandingR2T={r2ts} are agreed on only if
+    13.19 lets them be."""
     wanted = {"ErrorRecoveryLevel": str(level), "DataSequenceInOrder": order, "MaxOutstandingR2T": str(r2ts)}
     t.policy.support.update(wanted)
     if level and order == "Yes" and r2ts > 1:

@@ -112,7 +112,8 @@ async def several_addresses(t):
 
 @shows("RFC 7143, 11.13.5", each=KINDS)
 async def moved_to_reached(t, kind, status):
-    """A {kind} redirection that names an address which cannot be reached first moves the target to none but the one in use."""
+    """A {kind} redirection that names an address which cannot be reached first moves the target to none but the one
+    in use."""
     there = await t.another_target()
     gone = await t.another_target()
     await gone.stop()
@@ -171,7 +172,8 @@ async def chain(t, hops, holds):
 @shows("RFC 7143, 11.13.5", each=[{"first": a, "second": b} for a, b in (("temporary", "permanent"),
                                                                          ("permanent", "temporary"))])
 async def mixed_chain(t, first, second):
-    """A {first} redirection and then a {second} one: what moves for good is only what every step before moved for good."""
+    """A {first} redirection and then a {second} one: what moves for good is only what every step before moved for
+    good."""
     middle, there = await t.another_target(), await t.another_target()
     kinds = {"temporary": TEMPORARY, "permanent": PERMANENT}
     point(t.target, kinds[first], middle.address)

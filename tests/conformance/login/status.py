@@ -32,7 +32,8 @@ STATUSES = (
 @shows("RFC 7143, 11.13.5", each=[
     {"class_": c, "detail": d, "words": w, "code": code, "again": again} for c, d, w, code, again in STATUSES])
 async def refusal(t, class_, detail, words, code, again):
-    """A refusal of class {class_}, detail {detail}, is told as "{words}" with both numbers, and whether to try again."""
+    """A refusal of class {class_}, detail {detail}, is told as "{words}" with both numbers, and whether to try
+    again."""
     t.policy.status = (class_, detail)
     failure = await t.login_fails()
     failure.names(words, f"class {class_}", f"detail {detail}")

@@ -67,14 +67,14 @@ async def more_for_ever(t):
         while True:
             request = await connection.receive()
             await connection.login.send(LoginResponse(more=1, csg=request.csg), request)
-            connection.login.first = connection.login.first or request
     t.target.script = script
     (await t.login_fails(max_exchanges=16)).names("16")
 
 
 @shows("RFC 7143, 6.2; RFC 7143, 11.12.2")
 async def long_request(t):
-    """An initiator with more to say than one request holds says it in several, all but the last with C and without T."""
+    """An initiator with more to say than one request holds says it in several, all but the last with C and without
+    T."""
     t.policy.propose = [(f"X-com.example.a-rather-long-name-of-a-key.{n:03}", "1") for n in range(150)]
     await t.login_holds(max_exchanges=MANY, max_text_length=1 << 20)
     parts = t.target.received(LoginRequest, more=1)
@@ -135,7 +135,8 @@ async def malformed(t, case, data):
     assert (await t.login_fails()).code == 19
 
 
-@shows("RFC 7143, 6.1", each=[{"key": key} for key in ("X", "X" * 63, "Zz.-+@_9", "X-com.example.bar.foo.do_something")])
+@shows("RFC 7143, 6.1", each=[{"key": key} for key in (
+    "X", "X" * 63, "Zz.-+@_9", "X-com.example.bar.foo.do_something")])
 async def unknown_key(t, key):
     """A key that nobody defined ({key}) is answered with NotUnderstood and is not in the way."""
     t.policy.propose = [(key, "3")]
@@ -195,7 +196,8 @@ async def too_long_value(t, size):
 @shows("RFC 7143, 6.2", each=[{"word": word, "key": key} for word in ("Reject", "Irrelevant", "NotUnderstood")
                               for key in ("TaskReporting", "X-com.example.key", "iSCSIProtocolLevel")])
 async def reserved_as_proposal(t, word, key):
-    """{word} is no value that may be proposed: {key}={word} for a key that the initiator did not send ends the login."""
+    """{word} is no value that may be proposed: {key}={word} for a key that the initiator did not send ends the
+    login."""
     t.policy.propose = [(key, word)]
     (await t.login_fails()).names(key, word)
 
@@ -295,7 +297,8 @@ async def addresses_declared(t, count):
 
 @shows("RFC 7143, 6.2", each=[{"key": key} for key in ("InitiatorName", "TargetName", "SessionType")])
 async def declaration_not_understood(t, key):
-    """{key}=NotUnderstood is a protocol error, since every target understands {key} (SessionType=Normal alone is let by)."""
+    """{key}=NotUnderstood is a protocol error, since every target understands {key} (SessionType=Normal alone is let
+    by)."""
     t.policy.declare.append((key, "NotUnderstood"))
     outcome = await t.login()
     if key == "SessionType":
