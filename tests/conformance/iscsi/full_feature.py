@@ -41,14 +41,10 @@ class Task:
     wanted: int = 0  # bytes of data-out
     data: bytearray = field(default_factory=bytearray)
     bursts: dict[int, Burst] = field(default_factory=dict)  # by TTT, the unsolicited one by RESERVED_TAG
-    asked: int = 0  # bytes of data-out that are here or were asked for
+    to_ask: list[tuple[int, int]] = field(default_factory=list)  # offset and length of what is to be asked for
     r2ts: list[R2t] = field(default_factory=list)  # sent, by R2TSN
     data_ins: list[DataIn] = field(default_factory=list)  # sent, by DataSN
     response: ScsiResponse | None = None
-
-    @property
-    def arrived(self) -> int:
-        return self.asked - sum(burst.length - burst.received for burst in self.bursts.values())
 
 
 class FullFeature:
@@ -178,11 +174,13 @@ class FullFeature:
         task.data = bytearray(task.wanted)
         self.check_unsolicited(pdu)
         task.data[:len(pdu.data)] = pdu.data[:task.wanted]
-        task.asked = min(len(pdu.data), task.wanted)
+        unasked = len(pdu.data)
         if pdu.write and not pdu.final:
-            first = min(self.session.number("FirstBurstLength"), pdu.expected_length)
-            task.bursts[RESERVED_TAG] = Burst(len(pdu.data), first - len(pdu.data))
-            task.asked = first
+            unasked = min(self.session.number("FirstBurstLength"), pdu.expected_length)
+            task.bursts[RESERVED_TAG] = Burst(len(pdu.data), unasked - len(pdu.data))
+        burst = self.session.number("MaxBurstLength")
+        task.to_ask = self.target.order_r2ts([(offset, min(burst, task.wanted - offset))
+                                              for offset in range(unasked, task.wanted, burst)])
         await self.go_on(task)
 
     def check_unsolicited(self, pdu: ScsiCommand) -> None:
@@ -199,12 +197,10 @@ class FullFeature:
         """Asks for data that is missing, or runs the command when all is here."""
         connection = task.connection
         assert connection
-        while task.asked < task.wanted and len([tag for tag in task.bursts if tag != RESERVED_TAG]) \
-                < self.session.number("MaxOutstandingR2T") and RESERVED_TAG not in task.bursts:
-            length = min(self.session.number("MaxBurstLength"), task.wanted - task.asked)
-            await self.ask(task, task.asked, length)
-            task.asked += length
-        if not task.bursts and task.asked >= task.wanted:
+        while task.to_ask and RESERVED_TAG not in task.bursts \
+                and len(task.bursts) < self.session.number("MaxOutstandingR2T"):
+            await self.ask(task, *task.to_ask.pop(0))
+        if not task.bursts and not task.to_ask:
             answer = task.disk.execute(task.command.cdb, bytes(task.data), sorted(self.target.disks))
             await self.finish(task, answer)
 
@@ -352,8 +348,8 @@ class FullFeature:
         end = pdu.beg_run + pdu.run_length if pdu.run_length else None
         task = self.session.tasks.get(pdu.itt)
         if pdu.type == SnackRequest.STATUS:
-            for stat_sn, sent in sorted(self.connection.statuses.items()):
-                if stat_sn >= pdu.beg_run and (end is None or stat_sn < end):
+            for stat_sn, sent in list(self.connection.statuses.items()):  # in the order of sending
+                if stat_sn - pdu.beg_run & 0xFFFFFFFF < (pdu.run_length or 1 << 31):
                     await self.connection.send_raw(sent.pack(self.connection.digests))
         elif pdu.type == SnackRequest.DATA_ACK:
             pass  # nothing is kept any shorter for it

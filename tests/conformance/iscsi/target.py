@@ -54,8 +54,7 @@ class Session:
         self.discovery = False
         self.keys = {name: key.default for name, key in KEYS.items()}  # as negotiated
         self.exp_cmd_sn = 0
-        self.window = 64
-        self.closed_window = False
+        self.window = target.window
         self.connections: dict[int, "Connection"] = {}
         self.tasks: dict[int, Task] = {}
         self.early: dict[int, tuple["Connection", Pdu]] = {}  # commands that wait for an earlier CmdSN
@@ -63,7 +62,7 @@ class Session:
 
     @property
     def max_cmd_sn(self) -> int:
-        return (self.exp_cmd_sn - 1 + (0 if self.closed_window else self.window)) & 0xFFFFFFFF
+        return self.exp_cmd_sn - 1 + self.window & 0xFFFFFFFF
 
     def yes(self, key: str) -> bool:
         return self.keys[key] == "Yes"
@@ -251,9 +250,11 @@ class Target:
         self.script: Callable[[Connection], Awaitable[None]] | None = None
         self.disks: dict[int, Disk] = {0: Disk()}
         self.portals: list[Portal] | None = None  # for SendTargets; None: this target at this address
+        self.window = 64  # commands that a session may have under way; 0 closes the window
         self.collapse = True  # good status goes with the last Data-In
         self.order_sequences: Callable[[list[list[DataIn]]], list[list[DataIn]]] = list
         self.order_pdus: Callable[[list[DataIn]], list[DataIn]] = list  # within a sequence
+        self.order_r2ts: Callable[[list[tuple[int, int]]], list[tuple[int, int]]] = list  # offset and length of each
         self.connections: list[Connection] = []
         self.sessions: dict[int, Session] = {}  # by TSIH
         self.next_tsih = 1
