@@ -56,9 +56,9 @@ def shows(section: str, each: Iterable[dict[str, Any]] = ({},), own_driver: bool
         assert sentence, f"{function.__name__} has no sentence"
         cases = []
         for values in each:
-            words = "/".join(str(value) for name, value in values.items() if name != "section" and
-                         not isinstance(value, (bytes, tuple)))
-            cases.append(Case(function.__name__ + (f"[{words}]" if words else ""), section.format(**values),
+            words = "/".join(str(value) for name, value in values.items()
+                             if name != "section" and not isinstance(value, (bytes, tuple)))
+            cases.append(Case(function.__name__ + (f"[{words}]" if values else ""), section.format(**values),
                               sentence.format(**values), function, values, own_driver))
         assert cases, f"{function.__name__} has no case"
         assert len({case.name for case in cases}) == len(cases), f"{function.__name__}: two cases of one name"
@@ -191,6 +191,13 @@ class Bench:
 
     async def ask(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         return await self.driver.ask(**{"operation": operation, "address": self.target.address, **PATIENCE, **request})
+
+    async def nobody_came(self) -> None:
+        """No connection was made: the first that the listener has is one that is made now."""
+        reader, writer = await asyncio.open_connection(self.target.host, self.target.port)
+        first = await self.target.connection(0)
+        assert first.writer.get_extra_info("peername") == writer.get_extra_info("sockname"), "a connection was made"
+        writer.close()
 
     async def login(self, **request: Any) -> Success | Failure:
         """Logs in; the members are those of a request to login_driver.cc."""
