@@ -24,9 +24,16 @@ one is in testing.rst.
 
 def shown(template: str) -> str:
     """The template with its members as words in italics."""
-    parts = string.Formatter().parse(template)
-    return "".join(text.replace("*", "\\*") + (f"*{name.split('.')[0]}*" if name else "")
-                   for text, name, _, _ in parts)
+    out = ""
+    for text, name, _, _ in string.Formatter().parse(template):
+        text = text.replace("*", "\\*")
+        # What touches inline markup is kept apart from it by an escaped space, which shows as nothing.
+        if out.endswith("*") and text[:1] not in (" ", ",", ".", ":", ")", "'", '"', ""):
+            out += "\\ "
+        out += text
+        if name:
+            out += ("\\ " if out[-1:] not in (" ", "(", '"', "'", "") else "") + f"*{name.strip('_')}*"
+    return out
 
 
 def sections(test: Test) -> str:
