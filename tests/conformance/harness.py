@@ -21,9 +21,9 @@ from typing import Any, Awaitable, Callable, Iterable
 
 from iscsi.target import Target
 
-TIMEOUT = 300.0  # seconds for one test; a hang of either side ends it
+TIMEOUT = 600.0  # seconds for one test; a hang of either side ends it
 # Seconds that Hawser waits, unless a test is about that: as long as a busy machine may need.
-PATIENCE = {"response_timeout": 120, "total_timeout": 240}
+PATIENCE = {"response_timeout": 500, "total_timeout": 500}
 
 
 @dataclass

@@ -44,7 +44,7 @@ class Pdus(unittest.IsolatedAsyncioTestCase):
             for digests in (Digests(), Digests(True, False), Digests(False, True), Digests(True, True)):
                 values = {name: chance.randbytes(field.width // 8) if isinstance(field, BytesField)
                           else chance.getrandbits(field.width) for name, field in kind.fields.items()
-                          if name not in ("opcode", "ahs_length", "data_length", "retry")}
+                          if name not in ("opcode", "ahs_length", "data_length")}
                 ahs = [Ahs(1, chance.randbytes(5)), Ahs(2, bytes(5))][:chance.randrange(3)]
                 pdu = kind(chance.randbytes(chance.randrange(9)), ahs, **values)
                 wire = pdu.pack(digests)
@@ -200,7 +200,8 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
                                                exp_stat_sn=sent[-1].stat_sn))
         status = await self.initiator.expect(DataIn, has_status=1)
         self.assertEqual(status.stat_sn, sent[-1].stat_sn)
-        await self.initiator.send(SnackRequest(type=SnackRequest.R_DATA, itt=itt, ttt=0x55))
+        await self.initiator.send(SnackRequest(type=SnackRequest.R_DATA, itt=itt, ttt=0x55,
+                                               exp_stat_sn=sent[-1].stat_sn))
         anew = [await self.initiator.expect(DataIn) for _ in range(8)]
         self.assertEqual(b"".join(pdu.data for pdu in anew), PATTERN[:4096])
         await self.initiator.expect(ScsiResponse, snack_tag=0x55)

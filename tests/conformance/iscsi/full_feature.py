@@ -17,7 +17,7 @@ from iscsi.pdu import (RESERVED_TAG, DataIn, DataOut, LogoutRequest, LogoutRespo
 if TYPE_CHECKING:
     from iscsi.target import Connection, Session
 
-PROTOCOL_ERROR, NOT_SUPPORTED, INVALID_FIELD, SNACK_REJECTED = 0x04, 0x05, 0x09, 0x03
+SNACK_REJECTED, PROTOCOL_ERROR = 0x03, 0x04  # reasons of a Reject
 
 
 @dataclass

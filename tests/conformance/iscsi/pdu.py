@@ -104,7 +104,6 @@ class Pdu:
     fields: ClassVar[dict[str, Field]] = {}
     defined: ClassVar[int] = 0  # a mask of the header's bits that are not reserved
 
-    retry = Field(0, 1, bit=0)  # reserved; RFC 3720's drafts had a retry bit here
     immediate = Field(0, 1, bit=1)
     opcode = Field(0, 6, bit=2)
     ahs_length = Field(4, 8)
@@ -116,7 +115,7 @@ class Pdu:
                       for name, member in vars(base).items() if isinstance(member, Field)}
         cls.defined = 0
         for field in cls.fields.values():
-            if field.name != "retry" and not (field.name == "immediate" and cls.FROM_TARGET):
+            if not (field.name == "immediate" and cls.FROM_TARGET):
                 cls.defined |= field.mask << field.shift
         if cls.OPCODE is not None:
             Pdu.by_opcode[cls.OPCODE] = cls

@@ -24,8 +24,8 @@ from iscsi.disk import Disk
 from iscsi.full_feature import FullFeature, Task
 from iscsi.keys import KEYS
 from iscsi.login import LoginPhase, LoginPolicy
-from iscsi.pdu import (RESERVED_TAG, DataIn, Digests, FromTarget, LoginRequest, NopIn, Pdu, R2t, UnknownPdu,
-                       read_pdu)
+from iscsi.pdu import (RESERVED_TAG, DataIn, Digests, FromTarget, LoginRequest, NopIn, Pdu, R2t, ScsiResponse,
+                       UnknownPdu, read_pdu)
 
 NAME = "iqn.2026-11.io.hawser.test:target"
 PduT = TypeVar("PduT", bound=Pdu)
@@ -209,7 +209,9 @@ class Connection:
             complain(f"ExpStatSN went back from {self.acknowledged:#x}: {pdu!r} (RFC 7143, 4.2.2.2)")
         self.acknowledged = pdu.exp_stat_sn
         for stat_sn in [sn for sn in self.statuses if serial_before(sn, pdu.exp_stat_sn)]:
-            del self.statuses[stat_sn]
+            done = self.statuses.pop(stat_sn)
+            if self.session and isinstance(done, (DataIn, ScsiResponse)):
+                self.session.tasks.pop(done.itt, None)  # its status has arrived: nothing is sent again for it
 
 
 @dataclass

@@ -194,7 +194,7 @@ async def refused_there(t):
 
 @shows("RFC 7143, 11.13.5", each=[{"detail": detail} for detail in (0, 3, 255)])
 async def unknown_redirection(t, detail):
-    """A redirection of a kind that does not exist (detail {detail}) is not followed blindly for good."""
+    """A redirection of a kind that does not exist (detail {detail}) does not move the target for good."""
     there = await t.another_target()
     point(t.target, (1, detail), there.address)
     outcome = await t.login()
