@@ -95,6 +95,7 @@ class Pdus(unittest.IsolatedAsyncioTestCase):
 
 class Sessions(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
+        asyncio.get_running_loop().set_debug(False)  # it tells of each pause that a busy machine makes
         self.target = Target()
         await self.target.listen()
         self.initiator = Initiator(self.target)

@@ -22,7 +22,7 @@ from typing import Any, Awaitable, Callable, TypeVar
 
 from iscsi.disk import Disk
 from iscsi.full_feature import FullFeature, Task
-from iscsi.keys import KEYS
+from iscsi.keys import KEYS, number
 from iscsi.login import LoginPhase, LoginPolicy
 from iscsi.pdu import (RESERVED_TAG, DataIn, Digests, FromTarget, LoginRequest, NopIn, Pdu, R2t, ScsiResponse,
                        UnknownPdu, read_pdu)
@@ -68,7 +68,7 @@ class Session:
         return self.keys[key] == "Yes"
 
     def number(self, key: str) -> int:
-        return int(self.keys[key])
+        return number(self.keys[key])
 
     def new_ttt(self) -> int:
         self.next_ttt += 1
@@ -365,7 +365,6 @@ class Target:
             pass  # the initiator left, or the test is over
         except Exception as error:  # a script's assert: the test's to raise
             self.errors.append(error)
-        finally:
-            connection.close()
-            if connection.full_feature:
-                connection.full_feature.connection_lost()
+        connection.close()
+        if connection.full_feature:
+            connection.full_feature.connection_lost()
