@@ -98,7 +98,13 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
         asyncio.get_running_loop().set_debug(False)  # it tells of each pause that a busy machine makes
         self.target = Target()
         await self.target.listen()
-        self.initiator = Initiator(self.target)
+        self.initiator = self.initiator_of(self.target)
+
+    def initiator_of(self, target):
+        """An initiator whose connection ends with the test."""
+        initiator = Initiator(target)
+        self.addAsyncCleanup(initiator.close)
+        return initiator
 
     async def asyncTearDown(self):
         await self.target.stop()
@@ -107,7 +113,7 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
         """Data goes over R2Ts and comes back, in all lengths, with each digest."""
         for header in ("None", "CRC32C"):
             for data in ("None", "CRC32C"):
-                initiator = Initiator(self.target)
+                initiator = self.initiator_of(self.target)
                 await initiator.login(HeaderDigest=header, DataDigest=data, MaxBurstLength="4096",
                                       MaxRecvDataSegmentLength="1024")
                 for blocks in (1, 2, 7, 8, 9, 40):
@@ -172,7 +178,7 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
 
     async def test_order_over_connections(self):
         """Commands are run in the order of CmdSN, whichever connection brings them."""
-        other = Initiator(self.target)
+        other = self.initiator_of(self.target)
         await self.initiator.login(MaxConnections="2", InitialR2T="No", ImmediateData="Yes")
         await other.login(cid=1, tsih=self.initiator.tsih)
         second = other.command(write_10(0, 1), write=1, expected_length=512, itt=200, cmd_sn=2)
@@ -209,7 +215,7 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
 
     async def test_reassign(self):
         """A task whose connection is lost goes on where it is reassigned to: the rest of a read, the R2Ts of a write."""
-        other = Initiator(self.target)
+        other = self.initiator_of(self.target)
         await self.initiator.login(**LEVEL_2, InitialR2T="Yes", MaxRecvDataSegmentLength="1024")
         await other.login(cid=1, tsih=self.initiator.tsih)
         other.max_send = self.initiator.max_send
@@ -254,6 +260,28 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
         self.assertEqual([pdu.itt for pdu in taken], [1])
         self.assertEqual(len(self.target.received(NopOut)), 2)
 
+    async def test_script_commands(self):
+        """A command that a rule has answered counts; one that a raw rule has lost leaves a gap until it is sent again."""
+        await self.initiator.login()
+
+        async def busy(connection, pdu):
+            await connection.send(ScsiResponse(itt=pdu.itt, status=ScsiResponse.BUSY))
+
+        async def lose(connection, pdu):
+            pass
+        self.target.on(ScsiCommand, busy, times=1)
+        await self.initiator.send(self.initiator.command(bytes(6)))
+        await self.initiator.expect(ScsiResponse, itt=1, status=ScsiResponse.BUSY, exp_cmd_sn=2)
+        self.target.on(ScsiCommand, lose, times=1, raw=True)
+        lost = self.initiator.command(bytes(6))
+        await self.initiator.send(lost)
+        await self.initiator.send(self.initiator.command(bytes(6)))
+        await self.initiator.send(NopOut(itt=99, immediate=1))
+        await self.initiator.expect(NopIn, itt=99, exp_cmd_sn=2)
+        await self.initiator.send(lost)
+        await self.initiator.expect(ScsiResponse, itt=2, status=0)
+        await self.initiator.expect(ScsiResponse, itt=3, status=0, exp_cmd_sn=4)
+
     async def test_script_asserts(self):
         """What fails in a script fails the test, and the initiator sees the connection end."""
         async def script(connection):
@@ -276,7 +304,7 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
             target = Target()
             target.first_stat_sn = 1
             async with target:
-                initiator = Initiator(target)
+                initiator = self.initiator_of(target)
                 await initiator.login()
                 pdu = NopOut(b"x", itt=1, immediate=1)
                 change(pdu)
@@ -293,7 +321,7 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
         for words, fields in wrong.items():
             target = Target()
             async with target:
-                initiator = Initiator(target)
+                initiator = self.initiator_of(target)
                 await initiator.login(InitialR2T="Yes")
                 await initiator.send(initiator.command(write_10(0, 4), write=1, expected_length=2048))
                 r2t = await initiator.expect(R2t)

@@ -71,7 +71,7 @@ class FullFeature:
         if not isinstance(pdu, Numbered) or pdu.immediate:
             if isinstance(pdu, Numbered) and pdu.cmd_sn != self.session.exp_cmd_sn and not self.session.early:
                 self.check_immediate(pdu)
-            await self.serve(pdu)
+            await self.connection.serve_one(pdu)
             return
         distance = pdu.cmd_sn - self.session.exp_cmd_sn & 0xFFFFFFFF
         if distance > (self.session.max_cmd_sn - self.session.exp_cmd_sn & 0xFFFFFFFF):
@@ -83,7 +83,7 @@ class FullFeature:
             connection, ready = self.session.early.pop(self.session.exp_cmd_sn)
             self.session.exp_cmd_sn = self.session.exp_cmd_sn + 1 & 0xFFFFFFFF
             if connection.full_feature:
-                await connection.full_feature.serve(ready)
+                await connection.serve_one(ready)
 
     def check_immediate(self, pdu: Numbered) -> None:
         """An immediate request has the CmdSN of the next command that is not (4.2.2.1)."""
@@ -91,7 +91,8 @@ class FullFeature:
             self.target.complain(f"CmdSN {pdu.cmd_sn:#x} of an immediate request, where {self.session.exp_cmd_sn:#x} "
                                  f"is next: {pdu!r} (RFC 7143, 4.2.2.1)")
 
-    async def serve(self, pdu: Pdu) -> None:
+    async def default(self, pdu: Pdu) -> None:
+        """What a sane target does about a request whose turn it is."""
         handler = self.handlers.get(type(pdu))
         if self.session.discovery and not isinstance(pdu, (TextRequest, LogoutRequest, NopOut)):
             handler = None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A plain initiator, to try the scripted target itself: it says what it is told to."""
 import asyncio
+import contextlib
 from typing import Any, TypeVar
 
 from iscsi import text
@@ -24,6 +25,7 @@ class Initiator:
         self.digests = Digests()
         self.max_send = 8192
         self.keys: dict[str, str] = {}
+        self.writer: asyncio.StreamWriter | None = None
 
     async def connect(self) -> None:
         self.reader, self.writer = await asyncio.open_connection(self.target.host, self.target.port)
@@ -47,6 +49,7 @@ class Initiator:
             pdu.cmd_sn = self.cmd_sn
             if not pdu.immediate:
                 self.cmd_sn = self.cmd_sn + 1 & 0xFFFFFFFF
+        assert self.writer
         self.writer.write(pdu.pack(self.digests))
         await self.writer.drain()
 
@@ -91,6 +94,13 @@ class Initiator:
                 return pdu
             assert isinstance(pdu, R2t), pdu
             await self.answer(pdu, data)
+
+    async def close(self) -> None:
+        if not self.writer:
+            return
+        self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
 
     async def logout(self) -> None:
         self.itt += 1

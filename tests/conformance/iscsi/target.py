@@ -6,8 +6,10 @@ request of the full feature phase (full_feature.py) and has disks (disk.py). A s
 that at the level it needs:
 
 - a member of target.policy: what is negotiated, declared, withheld;
-- target.on(ScsiCommand, action, lun=1): the action gets the PDUs that match, instead of the
-  default behaviour, which it may still call: `await connection.default(pdu)`;
+- target.on(ScsiCommand, action, lun=1): the action gets the PDUs that match, when their CmdSN's
+  turn has come, instead of the default behaviour, which it may still call: `await
+  connection.default(pdu)`. With raw=True it gets them as they arrive, and their CmdSN does not
+  count unless it calls `await connection.take(pdu)`;
 - target.script = coroutine function: it gets each new connection and says everything itself,
   with `await connection.expect(LoginRequest, csg=0)` and `await connection.send(...)`.
 
@@ -142,9 +144,16 @@ class Connection:
     async def default(self, pdu: Pdu) -> None:
         """What a sane target does about pdu."""
         if self.full_feature:
-            await self.full_feature.take(pdu)
+            await self.full_feature.default(pdu)
         else:
             await self.login.take(pdu)
+
+    async def take(self, pdu: Pdu) -> None:
+        """Has pdu served in the order of CmdSN, by the rule that wants it or by the default behaviour."""
+        if self.full_feature:
+            await self.full_feature.take(pdu)
+        else:
+            await self.serve_one(pdu)
 
     async def serve(self) -> None:
         """Answers until either side closes; a script that has said its part may end with it."""
@@ -164,8 +173,13 @@ class Connection:
     # The machinery.
 
     async def handle(self, pdu: Pdu) -> None:
+        """What becomes of a PDU that arrives."""
+        action = self.target.rule_for(pdu, raw=True)
+        await (action(self, pdu) if action else self.take(pdu))
+
+    async def serve_one(self, pdu: Pdu) -> None:
         """Gives pdu to the rule that wants it, or to the default behaviour."""
-        action = self.target.rule_for(pdu)
+        action = self.target.rule_for(pdu, raw=False)
         await (action(self, pdu) if action else self.default(pdu))
 
     def number(self, pdu: Pdu) -> None:
@@ -220,6 +234,7 @@ class Rule:
     fields: dict[str, Any]
     action: Action
     times: int | None  # None: for good
+    raw: bool
 
 
 @dataclass
@@ -306,9 +321,9 @@ class Target:
 
     # What the script calls.
 
-    def on(self, kind: type[Pdu], action: Action, times: int | None = None, **fields: Any) -> None:
+    def on(self, kind: type[Pdu], action: Action, times: int | None = None, raw: bool = False, **fields: Any) -> None:
         """From now on action gets such PDUs, times times; the newest rule that fits wins."""
-        self.rules.insert(0, Rule(kind, fields, action, times))
+        self.rules.insert(0, Rule(kind, fields, action, times, raw))
 
     def received(self, kind: type[PduT], **fields: Any) -> list[PduT]:
         """What initiators have sent of this kind with these values, oldest first."""
@@ -335,9 +350,9 @@ class Target:
 
     # The machinery.
 
-    def rule_for(self, pdu: Pdu) -> Action | None:
+    def rule_for(self, pdu: Pdu, raw: bool) -> Action | None:
         for rule in self.rules:
-            if isinstance(pdu, rule.kind) and fits(pdu, rule.fields):
+            if rule.raw == raw and isinstance(pdu, rule.kind) and fits(pdu, rule.fields):
                 if rule.times is not None:
                     rule.times -= 1
                     if rule.times == 0:
