@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The full feature phase against a target that speaks from a script (tests/conformance)."""
+import contextlib
+import random
+
+from rig.checks import expect, fio, run, wait_for
+from rig.scripted import Scripted
+
+from iscsi.disk import READ_10, WRITE_10
+from iscsi.pdu import (Ahs, AsyncMessage, DataIn, LogoutResponse, NopIn, R2t, Reject, ScsiCommand, ScsiResponse,
+                       TaskManagementResponse, UnknownPdu)
+
+NAME = "target"
+BLOCK = 4096  # bytes of one request below
+
+
+@contextlib.contextmanager
+def attached(rig, records=(), **support):
+    """A session with the scripted target, its keys as in support; gives Scripted and the disk."""
+    with Scripted() as scripted:
+        scripted.target.policy.support.update(support)
+        rig.initiator.discover()
+        for key, value in dict(records).items():
+            rig.initiator.set_key(NAME, key, value)
+        rig.initiator.login(NAME)
+        try:
+            yield scripted, rig.initiator.disk(NAME, lun=0)
+        finally:
+            rig.initiator.logout(NAME, check=False)
+
+
+def at_block(operation, block):
+    """A predicate for the CDB of a READ(10) or WRITE(10) of that request."""
+    first = (block * BLOCK // 512).to_bytes(4, "big")
+    return lambda cdb: cdb[0] == operation and cdb[2:6] == first
+
+
+def read_block(disk, block, check=True):
+    return run("dd", f"if={disk}", "of=/out/block", f"bs={BLOCK}", "count=1", f"skip={block}", "iflag=direct",
+               check=check, timeout=180)
+
+
+def write_block(disk, block, check=True):
+    return run("dd", "if=/out/block", f"of={disk}", f"bs={BLOCK}", "count=1", f"seek={block}", "oflag=direct",
+               check=check, timeout=180)
+
+
+def holds_out_of_order(rig):
+    """Data-In PDUs, Data-In sequences and R2Ts in any order make the same data (RFC 7143, 13.18 and 13.19)."""
+    for pdus in ("Yes", "No"):
+        for sequences in ("Yes", "No"):
+            records = {"node.session.iscsi.DataPDUInOrder": pdus, "node.session.iscsi.DataSequenceInOrder": sequences,
+                       "node.session.iscsi.InitialR2T": "Yes", "node.session.iscsi.MaxOutstandingR2T": 4,
+                       "node.session.iscsi.MaxBurstLength": 16384, "node.session.iscsi.FirstBurstLength": 4096,
+                       "node.conn[0].iscsi.MaxRecvDataSegmentLength": 4096}
+            keys = {"DataPDUInOrder": pdus, "DataSequenceInOrder": sequences, "MaxRecvDataSegmentLength": "4096"}
+            with attached(rig, records, **keys) as (scripted, disk):
+                target = scripted.target
+                session = next(s for s in target.sessions.values() if not s.discovery)
+                agreed = (session.keys["DataPDUInOrder"], session.keys["DataSequenceInOrder"])
+                expect(agreed == (pdus, sequences), f"agreed on {agreed}")
+                chance = random.Random(rig.seed)
+
+                def shuffled(parts):
+                    return chance.sample(parts, len(parts))
+                if pdus == "No":
+                    target.order_pdus = shuffled
+                if sequences == "No":
+                    target.order_sequences = target.order_r2ts = shuffled
+                fio(disk, size="1M", bs="64k", iodepth=2, timeout=600)
+                offsets = [pdu.buffer_offset for pdu in sent(target, DataIn)]
+                turned = any(b < a for a, b in zip(offsets, offsets[1:]) if b)
+                expect(turned or (pdus, sequences) == ("Yes", "Yes"), "everything came in order after all")
+            rig.say(f"DataPDUInOrder={pdus} DataSequenceInOrder={sequences}")
+
+
+def sent(target, kind):
+    """What the target sent of this kind."""
+    return [entry.pdu for entry in target.log if isinstance(entry.pdu, kind)]
+
+
+# One wrong answer each, to a READ or a WRITE of one request. The text is that of the log.
+
+def data_in(pdu, data=bytes(BLOCK), **fields):
+    return DataIn(data, **{"itt": pdu.itt, "final": 1, "has_status": 1, **fields})
+
+
+def r2t(pdu, **fields):
+    return R2t(**{"itt": pdu.itt, "lun": pdu.lun, "ttt": 0x77, "desired_length": BLOCK, **fields})
+
+
+def response(pdu, **fields):
+    return ScsiResponse(**{"itt": pdu.itt, **fields})
+
+
+READS = {
+    "an opcode that no target sends in full feature phase": lambda c, p: [UnknownPdu(opcode=0x2A, itt=p.itt)],
+    "a data segment over our MaxRecvDataSegmentLength": lambda c, p: [data_in(p, bytes(8192))],
+    "an additional header segment that no target sends": lambda c, p: [data_in(p, ahs=[Ahs(1, bytes(5))])],
+    "the F bit clear where it must be set": lambda c, p: [response(p, final=0)],
+    "an Initiator Task Tag that no task has": lambda c, p: [response(p, itt=p.itt ^ 0x40000000)],
+    "a PDU that does not fit the task of its tag": lambda c, p: [LogoutResponse(itt=p.itt)],
+    "a StatSN that is not the next one": lambda c, p: [data_in(p, stat_sn=c.stat_sn + 1 & 0xFFFFFFFF)],
+    "a DataSN that is not the next one": lambda c, p: [data_in(p, data_sn=1)],
+    "Data-In with status that is not the last": lambda c, p: [data_in(p, final=0)],
+    "Data-In beyond the expected data length": lambda c, p: [data_in(p, buffer_offset=512)],
+    "Data-In out of order, overlapping or repeated": lambda c, p: [
+        data_in(p, bytes(2048), has_status=0, final=0), data_in(p, bytes(2048), data_sn=1, buffer_offset=1024)],
+    "Data-In with the status of an error": lambda c, p: [data_in(p, status=2)],
+    "good status, but data is missing": lambda c, p: [data_in(p, bytes(2048))],
+    "a residual count that does not fit the data": lambda c, p: [data_in(p, underflow=1, residual=512)],
+    "residual flags that exclude each other": lambda c, p: [data_in(p, overflow=1, underflow=1)],
+    "a SenseLength beyond the data segment": lambda c, p: [response(p, status=2, data=b"\x00\x40" + bytes(18))],
+    "R2T for a command that does not write": lambda c, p: [r2t(p)],
+    "R2T with the reserved Target Transfer Tag": lambda c, p: [r2t(p, ttt=0xFFFFFFFF)],
+    "a data segment in a PDU that has none": lambda c, p: [TaskManagementResponse(b"data", itt=p.itt)],
+    "an Asynchronous Message with an illegal field": lambda c, p: [AsyncMessage(itt=p.itt)],
+    "a Reject without the header that it rejects": lambda c, p: [Reject(reason=4)],
+    "NOP-In that answers and asks at once": lambda c, p: [NopIn(itt=p.itt, ttt=5)],
+}
+WRITES = {
+    "Data-In for a command that does not read": lambda c, p: [data_in(p)],
+    "good status, but data was never asked for": lambda c, p: [response(p)],
+    "an R2TSN that is not the next one": lambda c, p: [r2t(p, r2t_sn=1)],
+    "R2T for data outside the command's": lambda c, p: [r2t(p, buffer_offset=512)],
+    "R2T for no data, or for more than MaxBurstLength": lambda c, p: [r2t(p, desired_length=0)],
+    "R2T out of order, overlapping or repeated": lambda c, p: [
+        r2t(p, desired_length=2048), r2t(p, ttt=0x78, r2t_sn=1, desired_length=2048, buffer_offset=1024)],
+    "more R2Ts outstanding than MaxOutstandingR2T": lambda c, p: [
+        r2t(p, ttt=0x77 + n, r2t_sn=n, desired_length=512, buffer_offset=512 * n) for n in range(5)],
+}
+
+
+def holds_violations(rig):
+    """Whatever a target does wrong is told by its rule, costs it the connection at most, and never a byte of data."""
+    records = {"node.session.iscsi.InitialR2T": "Yes", "node.session.iscsi.ImmediateData": "No",
+               "node.session.iscsi.MaxOutstandingR2T": 4, "node.conn[0].iscsi.MaxRecvDataSegmentLength": 4096}
+    with attached(rig, records, DefaultTime2Wait="0") as (scripted, disk):
+        scripted.target.lenient = True  # after a lie, the other side's numbers mean nothing
+        pattern = bytes(n % 251 for n in range(BLOCK))
+        wrong = [(READ_10, *row) for row in READS.items()] + [(WRITE_10, *row) for row in WRITES.items()]
+        for block, (operation, text, lie) in enumerate(wrong, 16):
+            one_violation(rig, scripted, disk, block, pattern, operation, text, lie)
+
+
+def one_violation(rig, scripted, disk, block, pattern, operation, text, lie):
+    target = scripted.target
+    told = violations(text)
+    target.disks[0].write(block * BLOCK // 512, pattern if operation == READ_10 else bytes(BLOCK))
+    with open("/out/block", "wb") as f:
+        f.write(pattern)
+
+    async def answer(connection, pdu):
+        await connection.send(*lie(connection, pdu))
+    target.on(ScsiCommand, answer, times=1, cdb=at_block(operation, block))
+    (read_block if operation == READ_10 else write_block)(disk, block)
+    expect(violations(text) == told + 1, f"not told once: {text}")
+    if operation == READ_10:
+        with open("/out/block", "rb") as f:
+            expect(f.read() == pattern, f"wrong data after: {text}")
+    expect(target.disks[0].read(block * BLOCK // 512, BLOCK // 512) == pattern, f"wrong data on the disk after: {text}")
+    wait_for("the session is back", lambda: rig.initiator.state(NAME) == "LOGGED_IN")
+    rig.say(text)
+
+
+def violations(text):
+    """How often the log tells this one."""
+    return run("dmesg").stdout.count(f"the target broke the protocol: {text} ")
+
+
+def holds_window(rig):
+    """No command is sent outside of the target's window, however narrow (UNH-IOL full feature phase 3.1 to 3.3)."""
+    for window in (1, 2, 7):
+        with Scripted() as scripted:
+            scripted.target.window = window
+            rig.initiator.discover()
+            rig.initiator.login(NAME)
+            fio(rig.initiator.disk(NAME, lun=0), size="512k", bs="4k", iodepth=16, timeout=600)
+            rig.initiator.logout(NAME)
+        rig.say(f"window of {window}")
