@@ -9,7 +9,6 @@ from iscsi.pdu import (RESERVED_TAG, AsyncMessage, Digests, LoginRequest, Logout
 from iscsi.target import Portal
 
 ORDER = 70
-PROTOCOL_ERROR = 1
 BASE = "iqn.2026-11.io.hawser.test:disk"
 
 
