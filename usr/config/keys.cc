@@ -411,7 +411,8 @@ constexpr RecordKey rows[] = {
      .type = number,
      .initial = "524288",
      .max = s32_max,
-     .text = "bytes of a socket's receive buffer; 0: TCP sizes it itself"},
+     .text =
+	 "bytes of a socket's receive buffer, at most net.core.rmem_max; 0: TCP sizes it itself"},
     {.kind = node,
      .name = "node.conn[0].tcp.type_of_service",
      .type = number,

@@ -141,15 +141,14 @@ Status Binding::apply(int fd) const
 }
 
 /*
- * A window that TCP makes larger only as it sees need makes a target send in small pieces,
- * and each costs: the whole window is there from the start, as open-iscsi has it. Without
- * CAP_NET_ADMIN the kernel keeps it below net.core.rmem_max.
+ * The window that TCP grows by itself has no bound that a target meets, so it sends whatever
+ * it has at once, in small pieces, and each costs. With open-iscsi's buffer, which like there
+ * is kept below net.core.rmem_max, what waits for the window is sent together.
  */
 Status Plan::prepare(int fd) const
 {
 	const int bytes = static_cast<int>(receive_buffer);
-	if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) < 0)
+	if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) < 0)
 		return fail(Code::connect_failed, str("node.conn[0].tcp.window_size of ", bytes,
 						      ": ", std::strerror(errno)));
 	return binding.apply(fd);
