@@ -92,10 +92,17 @@ class Initiator:
         return found
 
     def disk(self, target, lun=1, limit=60):
-        """The disk's node, once it is there and its capacity is known."""
+        """The disk's node, once it is there, its capacity is known, and it can be opened."""
         def ready():
             path = self.disks(target).get(lun)
-            return path and os.path.exists(path) and read("/sys/class/block", path[5:], "size") != "0" and path
+            if not path or not os.path.exists(path) or read("/sys/class/block", path[5:], "size") == "0":
+                return None
+            try:
+                # sd sets the capacity before the disk goes live: in between, ENXIO.
+                os.close(os.open(path, os.O_RDONLY))
+            except OSError:
+                return None
+            return path
         return wait_for(f"disk of {target} LUN {lun}", ready, limit)
 
     def rescan(self, target):
