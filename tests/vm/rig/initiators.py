@@ -14,6 +14,15 @@ PORTAL = "127.0.0.1:3260"
 CLASS = "/sys/class/iscsi_session"
 
 
+def opens(path):
+    """sd makes a disk's node, and sets its capacity, before the disk is live: until then, ENXIO."""
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+        return True
+    except OSError:
+        return False
+
+
 class Initiator:
     """program: the CLI; module: the kernel module, also the transport's name in sysfs."""
 
@@ -95,14 +104,7 @@ class Initiator:
         """The disk's node, once it is there, its capacity is known, and it can be opened."""
         def ready():
             path = self.disks(target).get(lun)
-            if not path or not os.path.exists(path) or read("/sys/class/block", path[5:], "size") == "0":
-                return None
-            try:
-                # sd sets the capacity before the disk goes live: in between, ENXIO.
-                os.close(os.open(path, os.O_RDONLY))
-            except OSError:
-                return None
-            return path
+            return path and opens(path) and read("/sys/class/block", path[5:], "size") != "0" and path
         return wait_for(f"disk of {target} LUN {lun}", ready, limit)
 
     def rescan(self, target):

@@ -3,6 +3,7 @@
 import os
 
 from rig.checks import Fio, Skip, drop_cache, expect, fio, read, run, wait_for
+from rig.initiators import opens
 
 
 def holds_many(rig):
@@ -13,7 +14,7 @@ def holds_many(rig):
         disks = rig.initiator.disks("t")
         expect(sorted(disks) == list(range(1, units + 1)), f"LUNs are {sorted(disks)}")
         for lun, disk in disks.items():
-            wait_for(f"node {disk}", lambda: os.path.exists(disk), 30)
+            wait_for(f"node {disk}", lambda path=disk: opens(path), 30)
             with open(disk, "r+b", buffering=0) as f:
                 f.write(lun.to_bytes(512, "big"))
                 os.fsync(f.fileno())
