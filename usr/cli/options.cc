@@ -351,8 +351,7 @@ private:
 		if (options_.help || options_.version)
 			return {};
 		/* iscsiadm shows whole records whatever name is given. */
-		const bool shows = options_.ops.empty() || options_.has(Op::show);
-		if (pairs_.name && !shows)
+		if (pairs_.name && !options_.has(Op::show))
 			return refuse(
 			    str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
 		if (pairs_.value)

@@ -77,6 +77,7 @@ TEST_CASE("names and values come in pairs, in either order, values as they are")
 	CHECK(options->settings[2] == std::pair<std::string, std::string>{"c", ""});
 	CHECK(bad("-m node -o update -n a").text.find("\"a\" has no value") != std::string::npos);
 	CHECK(good("-m node -o show -n node.startup").has(cli::Op::show));
+	CHECK(bad("-m node -l -n a").code == Code::invalid_argument);
 	CHECK(bad("-m node -o update -n a -n b -v 1").code == Code::invalid_argument);
 	CHECK(bad("-m node -o update -v a").code == Code::invalid_argument);
 }
