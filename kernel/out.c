@@ -41,7 +41,7 @@ static void close_header(struct hws_conn *conn)
 	out->head_len += HWS_BHS_LEN;
 	if (conn->params.header_digest) {
 		__le32 digest = cpu_to_le32(~hws_crc32c(~0, out->next.bytes,
-						    HWS_BHS_LEN));
+							HWS_BHS_LEN));
 
 		memcpy(out->head + out->head_len, &digest, sizeof(digest));
 		out->head_len += HWS_DIGEST_LEN;

@@ -48,8 +48,8 @@ static bool header_done(struct hws_conn *conn)
 	enum hws_violation v;
 
 	if (in->frame.header_digest) {
-		__le32 digest = cpu_to_le32(~hws_crc32c(~0, in->frame.header.bytes,
-						    HWS_BHS_LEN));
+		const u8 *bytes = in->frame.header.bytes;
+		__le32 digest = cpu_to_le32(~hws_crc32c(~0, bytes, HWS_BHS_LEN));
 
 		if (memcmp(&digest, in->frame.digest, sizeof(digest))) {
 			HWS_COUNT_CONN(conn, DIGEST_ERRORS, 1);
