@@ -75,7 +75,8 @@ void try_ini(std::string_view text)
 	const IniFile file = parse_ini(text);
 	for (const auto &entry : file.entries) {
 		REQUIRE_FUZZ(!entry.key.empty() && entry.line > 0);
-		for (auto kind : {RecordKind::node, RecordKind::iface, RecordKind::discovery})
+		for (auto kind : {RecordKind::node, RecordKind::iface, RecordKind::send_targets,
+				  RecordKind::isns})
 			if (const auto *key = find_key(kind, entry.key))
 				if (auto checked = check_value(*key, entry.value)) {
 					auto again = check_value(*key, checked->value);

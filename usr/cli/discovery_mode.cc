@@ -3,9 +3,8 @@
 #include "base/str.h"
 #include "cli/actions.h"
 #include "cli/modes.h"
-#include "iscsi/names.h"
 
-#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace hawser::cli
@@ -42,20 +41,47 @@ std::vector<config::DiscoveryRecord> list_records(Context &context)
 	return std::move(records->items);
 }
 
-bool was_found(const config::DiscoveryRecord &record, const config::Node &node)
+/* The way in which iscsiadm's tree names a mechanism. */
+std::string_view section_title(config::SourceType type)
 {
-	return std::any_of(record.found.begin(), record.found.end(), [&](const auto &item) {
-		return item.portal == node.id.portal && same_name(item.target, node.id.target);
-	});
+	switch (type) {
+	case config::SourceType::send_targets:
+		return "SENDTARGETS";
+	case config::SourceType::isns:
+		return "iSNS";
+	case config::SourceType::slp:
+		return "SLP";
+	case config::SourceType::fixed:
+		return "STATIC";
+	case config::SourceType::fw:
+		return "FIRMWARE";
+	}
+	return "";
 }
 
-void print_section(std::ostream &out, std::string_view title,
+/* The records that one mechanism named, below each portal or server that was asked. */
+void print_section(std::ostream &out, config::SourceType type,
+		   const std::vector<config::DiscoveryRecord> &records,
 		   const std::vector<config::Node> &nodes)
 {
-	out << title << ":\n";
-	if (nodes.empty())
+	std::map<config::PortalId, std::vector<config::Node>> asked;
+	for (const auto &record : records)
+		if (record.source().type == type)
+			asked.try_emplace(record.portal);
+	for (const auto &node : nodes)
+		for (const auto &instance : node.instances)
+			if (instance.source.type == type)
+				asked[instance.source.portal].push_back(node);
+	if (asked.empty() && type == config::SourceType::slp)
+		return; // iscsiadm has no such section
+	out << section_title(type) << ":\n";
+	if (asked.empty())
 		out << "No targets found.\n";
-	print_node_tree(out, nodes);
+	for (const auto &[portal, found] : asked) {
+		if (!portal.host.empty())
+			out << "DiscoveryAddress: " << portal.host << ',' << portal.port << '\n';
+		print_node_tree(out, found);
+	}
 }
 
 void print_tree(Context &context, const std::vector<config::DiscoveryRecord> &records)
@@ -64,21 +90,9 @@ void print_tree(Context &context, const std::vector<config::DiscoveryRecord> &re
 	if (!listing)
 		return context.tell(listing.error());
 	context.tell(listing->problems);
-	context.out << "SENDTARGETS:\n";
-	if (records.empty())
-		context.out << "No targets found.\n";
-	for (const auto &record : records) {
-		auto nodes = listing->items;
-		std::erase_if(nodes, [&](const auto &node) { return !was_found(record, node); });
-		context.out << "DiscoveryAddress: " << record.portal.host << ','
-			    << record.portal.port << '\n';
-		print_node_tree(context.out, nodes);
-	}
-	auto fixed = listing->items;
-	std::erase_if(fixed, [](const auto &node) { return node.source.type != "static"; });
-	print_section(context.out, "iSNS", {});
-	print_section(context.out, "STATIC", fixed);
-	print_section(context.out, "FIRMWARE", {});
+	using enum config::SourceType;
+	for (const auto type : {send_targets, isns, slp, fixed, fw})
+		print_section(context.out, type, records, listing->items);
 }
 
 void list_discovery(Context &context, const Options &options)
@@ -99,8 +113,8 @@ void list_discovery(Context &context, const Options &options)
 	if (records.empty() && context.exit_status() == 0)
 		return context.tell(nothing_found("No discovery records found"));
 	for (const auto &record : records)
-		context.out << record.portal.host << ':' << record.portal.port
-			    << " via sendtargets\n";
+		context.out << record.portal.host << ':' << record.portal.port << " via "
+			    << config::discovery_type(record.kind()) << '\n';
 }
 
 /* What the answer was, as if it had been stored. */
@@ -220,7 +234,8 @@ void update_record(Context &context, const Options &options)
 {
 	if (options.settings.empty())
 		return context.tell({Code::invalid_argument, "update requires name and value"});
-	auto record = context.store.discovery_record(options.portal->id);
+	auto record =
+	    context.store.discovery_record(config::RecordKind::send_targets, options.portal->id);
 	if (!record)
 		return context.tell(record.error().code == Code::nothing_found
 					? not_found(options.portal->id)
@@ -245,7 +260,9 @@ void work_on_record(Context &context, const Options &options)
 	case Op::update:
 		return update_record(context, options);
 	case Op::remove:
-		if (auto removed = context.store.remove_discovery_record(portal); !removed)
+		if (auto removed = context.store.remove_discovery_record(
+			config::RecordKind::send_targets, portal);
+		    !removed)
 			context.tell(removed.error().code == Code::nothing_found ? not_found(portal)
 										 : removed.error());
 		return;
@@ -254,7 +271,7 @@ void work_on_record(Context &context, const Options &options)
 	case Op::show:
 		break;
 	}
-	auto record = context.store.discovery_record(portal);
+	auto record = context.store.discovery_record(config::RecordKind::send_targets, portal);
 	if (!record)
 		return context.tell(record.error().code == Code::nothing_found ? not_found(portal)
 									       : record.error());

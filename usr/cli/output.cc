@@ -74,7 +74,7 @@ void print_record(std::ostream &out, const config::Iface &iface)
 
 void print_record(std::ostream &out, const config::DiscoveryRecord &record)
 {
-	print_keys(out, RecordKind::discovery, record);
+	print_keys(out, record.kind(), record);
 }
 
 void print_iface_line(std::ostream &out, const config::Iface &iface)
@@ -125,11 +125,11 @@ nlohmann::ordered_json to_json(const config::DiscoveryRecord &record)
 				 {"address", item.portal.host},
 				 {"port", item.portal.port},
 				 {"tpgt", item.tpgt}});
-	return {{"type", "sendtargets"},
+	return {{"type", config::discovery_type(record.kind())},
 		{"address", record.portal.host},
 		{"port", record.portal.port},
 		{"found", std::move(found)},
-		{"values", values_of(RecordKind::discovery, record)}};
+		{"values", values_of(record.kind(), record)}};
 }
 
 void print_json(std::ostream &out, const nlohmann::ordered_json &json)

@@ -23,7 +23,7 @@ Conf parse_conf(std::string_view text, std::string_view name, SecretBox &box)
 		if (entry.key.starts_with("iscsid."))
 			continue;
 		bool known = false;
-		for (Settings *settings : {&conf.node, &conf.discovery}) {
+		for (Settings *settings : {&conf.node, &conf.discovery, &conf.isns}) {
 			const RecordKey *key = find_key(settings->kind(), entry.key);
 			if (!key || key->kind != settings->kind())
 				continue;

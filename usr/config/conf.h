@@ -18,7 +18,8 @@ namespace hawser::config
 
 struct Conf {
 	Settings node{RecordKind::node};
-	Settings discovery{RecordKind::discovery};
+	Settings discovery{RecordKind::send_targets};
+	Settings isns{RecordKind::isns};
 	std::vector<std::string> warnings; // one line each, naming file and line
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rows of keys.h: a discovery record. */
+/* Rows of keys.h: the record of a SendTargets portal. */
 #include "config/key_rows.h"
 
 namespace hawser::config
@@ -10,7 +10,7 @@ namespace
 
 using enum ValueType;
 
-constexpr auto discovery = RecordKind::discovery;
+constexpr auto discovery = RecordKind::send_targets;
 
 constexpr std::string_view startups = "manual automatic onboot";
 

@@ -157,7 +157,7 @@ private:
 					     const std::string &path)
 	{
 		const std::string where = str(path, " line ", entry.line);
-		for (Settings *settings : {&conf.node, &conf.discovery}) {
+		for (Settings *settings : {&conf.node, &conf.discovery, &conf.isns}) {
 			const RecordKey *key = find_key(settings->kind(), entry.key);
 			if (!key || key->kind != settings->kind() || key->fixed)
 				continue;
@@ -298,11 +298,12 @@ private:
 		node.tpgt = tpgt && *tpgt <= 65535 ? static_cast<int>(*tpgt) : -1;
 		if (value("node.discovery_type") == "send_targets")
 			if (auto from = parse_host(value("node.discovery_address")))
-				node.source = {
-				    "send_targets",
-				    {from->host, static_cast<std::uint16_t>(
-						     parse_number(value("node.discovery_port"))
-							 .value_or(default_port))}};
+				node.instances = {
+				    {{SourceType::send_targets,
+				      {from->host, static_cast<std::uint16_t>(
+						       parse_number(value("node.discovery_port"))
+							   .value_or(default_port))}},
+				     node.tpgt}};
 		if (auto taken = take_values(node.settings, file, path); !taken)
 			return tl::unexpected(taken.error());
 		return node;
@@ -327,7 +328,7 @@ private:
 				continue;
 			}
 			DiscoveryRecord record{{host->host, static_cast<std::uint16_t>(port)}};
-			if (store_.discovery_record(record.portal)) {
+			if (store_.discovery_record(record.kind(), record.portal)) {
 				skipped(path, str("there is a discovery record of ",
 						  to_string(record.portal), " already"));
 				continue;
@@ -335,7 +336,7 @@ private:
 			if (auto taken = take_values(record.settings, *file, path); !taken)
 				return taken;
 			for (const auto &node : found_)
-				if (node.source.portal == record.portal)
+				if (node.instance(record.source()))
 					record.found.push_back(
 					    {node.id.target, node.id.portal, node.tpgt});
 			if (auto put = store_.put_discovery_record(record); !put)

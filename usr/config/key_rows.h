@@ -22,5 +22,6 @@ std::span<const RecordKey> node_identity_rows();
 std::span<const RecordKey> iface_rows();
 std::span<const RecordKey> node_session_rows();
 std::span<const RecordKey> discovery_rows();
+std::span<const RecordKey> isns_rows();
 
 } // namespace hawser::config

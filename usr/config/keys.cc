@@ -22,8 +22,8 @@ constexpr std::int64_t minimum_secret_bytes = 12; // RFC 7143, 9.2.1: 96 bits
 std::vector<RecordKey> join_rows()
 {
 	std::vector<RecordKey> rows;
-	for (auto part :
-	     {node_identity_rows(), iface_rows(), node_session_rows(), discovery_rows()})
+	for (auto part : {node_identity_rows(), iface_rows(), node_session_rows(), discovery_rows(),
+			  isns_rows()})
 		rows.insert(rows.end(), part.begin(), part.end());
 	return rows;
 }

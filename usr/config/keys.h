@@ -22,7 +22,7 @@
 namespace hawser::config
 {
 
-enum class RecordKind { node, iface, discovery };
+enum class RecordKind { node, iface, send_targets, isns };
 
 enum class ValueType {
 	text,	// up to max bytes of UTF-8 without control characters

@@ -16,8 +16,24 @@ namespace
 
 using Json = nlohmann::json;
 
-constexpr int format = 1;
+constexpr int format = 2; // since a node has several sources; 1 is read as well
 constexpr std::string_view hidden = "********";
+
+/* By SourceType. */
+constexpr std::string_view source_types[] = {"fw", "send_targets", "isns", "slp", "static"};
+
+std::optional<SourceType> source_type(std::string_view word)
+{
+	const auto found = std::find(std::begin(source_types), std::end(source_types), word);
+	if (found == std::end(source_types))
+		return std::nullopt;
+	return static_cast<SourceType>(found - std::begin(source_types));
+}
+
+bool by_priority(const Instance &a, const Instance &b)
+{
+	return a.source < b.source;
+}
 
 tl::unexpected<Error> damaged(std::string text)
 {
@@ -111,7 +127,15 @@ public:
 	}
 	const std::string &problem() const { return problem_; }
 
-private:
+	/* False when it is not there. */
+	bool flag(const char *name)
+	{
+		const Json *field = find(name);
+		if (field && !field->is_boolean())
+			note(str(quoted(name), " is neither true nor false"));
+		return field && field->is_boolean() && field->get<bool>();
+	}
+
 	const Json *find(const char *name) const
 	{
 		if (!json_.is_object())
@@ -120,6 +144,7 @@ private:
 		return found == json_.end() ? nullptr : &*found;
 	}
 
+private:
 	const Json &json_;
 	std::string problem_;
 };
@@ -130,7 +155,7 @@ Result<Json> parse_file(std::string_view text)
 	if (json.is_discarded())
 		return damaged("it is not JSON");
 	Reader reader(json);
-	reader.number("format", format, format);
+	reader.number("format", 1, format);
 	if (!reader.problem().empty())
 		return damaged(reader.problem());
 	return json;
@@ -147,33 +172,64 @@ Json node_to_json(const Node &node)
 	Json isids = Json::array();
 	for (const auto &isid : node.isids)
 		isids.push_back(to_string(isid));
-	return {
+	Json sources = Json::array();
+	for (const auto &instance : node.instances)
+		sources.push_back({{"type", to_string(instance.source.type)},
+				   {"host", instance.source.portal.host},
+				   {"port", instance.source.portal.port},
+				   {"tpgt", instance.tpgt}});
+	Json json = {
 	    {"host", node.id.portal.host},
 	    {"port", node.id.portal.port},
 	    {"tpgt", node.tpgt},
 	    {"iface", node.id.iface},
-	    {"discovery",
-	     {{"type", node.source.type},
-	      {"host", node.source.portal.host},
-	      {"port", node.source.portal.port}}},
+	    {"sources", std::move(sources)},
 	    {"isids", std::move(isids)},
 	    {"values", node.settings.to_json()},
 	};
+	if (node.vanished)
+		json["vanished"] = true;
+	return json;
 }
 
-Source read_source(Reader &outer, const Json &json)
+Source read_source(Reader &reader)
 {
-	Reader reader(json);
-	Source source{
-	    reader.text("type"),
-	    {reader.text("host"), static_cast<std::uint16_t>(reader.number("port", 0, 65535))}};
-	const RecordKey &types = *find_key(RecordKind::node, "node.discovery_type");
-	if (reader.problem().empty())
-		if (auto checked = check_value(types, source.type); !checked)
-			reader.note(checked.error().text);
-	if (!reader.problem().empty())
-		outer.note(str("\"discovery\": ", reader.problem()));
+	Source source;
+	const std::string type = reader.text("type");
+	const auto known = source_type(type);
+	source.type = known.value_or(SourceType::fixed);
+	source.portal = {reader.text("host"),
+			 static_cast<std::uint16_t>(reader.number("port", 0, 65535))};
+	if (!known)
+		reader.note(str("the type ", hawser::quoted(type), " is none of ",
+				"fw, send_targets, isns, slp and static"));
 	return source;
+}
+
+/* Format 1 has one source, "discovery", and its portal group tag beside it. */
+std::vector<Instance> read_instances(Reader &outer, int tpgt)
+{
+	std::vector<Instance> instances;
+	if (const Json *only = outer.find("discovery")) {
+		Reader reader(*only);
+		instances.push_back({read_source(reader), tpgt});
+		if (!reader.problem().empty())
+			outer.note(str("\"discovery\": ", reader.problem()));
+		return instances;
+	}
+	for (const auto &item : outer.list("sources")) {
+		Reader reader(item);
+		const Source source = read_source(reader);
+		instances.push_back({source, static_cast<int>(reader.number("tpgt", -1, 65535))});
+		if (!reader.problem().empty())
+			outer.note(str("\"sources\": ", reader.problem()));
+	}
+	if (instances.empty())
+		outer.note("\"sources\": it has none");
+	std::sort(instances.begin(), instances.end(), by_priority);
+	const auto same = [](const Instance &a, const Instance &b) { return a.source == b.source; };
+	instances.erase(std::unique(instances.begin(), instances.end(), same), instances.end());
+	return instances;
 }
 
 Result<Node> node_from_json(const std::string &target, const Json &json)
@@ -186,8 +242,8 @@ Result<Node> node_from_json(const std::string &target, const Json &json)
 	node.id.iface = reader.text("iface");
 	if (auto checked = check_iface_name(node.id.iface); !checked)
 		reader.note(checked.error().text);
-	node.source = read_source(
-	    reader, json.is_object() && json.contains("discovery") ? json["discovery"] : Json());
+	node.instances = read_instances(reader, node.tpgt);
+	node.vanished = reader.flag("vanished");
 	for (const auto &item : reader.list("isids")) {
 		auto isid = Isid::parse(item.is_string() ? item.get<std::string>() : "");
 		if (isid)
@@ -214,6 +270,63 @@ std::string shown_setting(const Settings &settings, const RecordKey &key)
 }
 
 } // namespace
+
+std::string_view to_string(SourceType type)
+{
+	return source_types[static_cast<std::size_t>(type)];
+}
+
+const Instance *Node::instance(const Source &source) const
+{
+	for (const auto &known : instances)
+		if (known.source == source)
+			return &known;
+	return nullptr;
+}
+
+void Node::sight(const Source &source, int portal_group_tag)
+{
+	if (vanished)
+		instances.clear(); // what remained was only the memory of it
+	vanished = false;
+	if (instances.size() == 1)
+		instances.front().tpgt = tpgt; // as it may have been given by hand
+	std::erase_if(instances, [&](const Instance &known) { return known.source == source; });
+	const Instance seen{source, portal_group_tag};
+	instances.insert(std::upper_bound(instances.begin(), instances.end(), seen, by_priority),
+			 seen);
+	choose_tpgt();
+}
+
+bool Node::lose(const Source &source)
+{
+	if (source.type == SourceType::fixed || !instance(source))
+		return true;
+	if (instances.size() == 1)
+		return false;
+	std::erase_if(instances, [&](const Instance &known) { return known.source == source; });
+	choose_tpgt();
+	return true;
+}
+
+/* What the chosen instance says, or the next one that says something. */
+void Node::choose_tpgt()
+{
+	tpgt = -1;
+	for (const auto &instance : instances)
+		if (tpgt < 0)
+			tpgt = instance.tpgt;
+}
+
+Source DiscoveryRecord::source() const
+{
+	return {kind() == RecordKind::isns ? SourceType::isns : SourceType::send_targets, portal};
+}
+
+std::string_view discovery_type(RecordKind kind)
+{
+	return kind == RecordKind::isns ? "isns" : "sendtargets";
+}
 
 std::string to_string(const PortalId &portal)
 {
@@ -249,11 +362,11 @@ std::string shown_value(const Node &node, const Iface &iface, const RecordKey &k
 	if (key.name == "node.tpgt")
 		return str(node.tpgt);
 	if (key.name == "node.discovery_address")
-		return node.source.portal.host;
+		return node.source().portal.host;
 	if (key.name == "node.discovery_port")
-		return str(node.source.portal.port);
+		return str(node.source().portal.port);
 	if (key.name == "node.discovery_type")
-		return node.source.type;
+		return std::string(to_string(node.source().type));
 	if (key.name == "node.conn[0].address")
 		return node.id.portal.host;
 	if (key.name == "node.conn[0].port")
@@ -270,9 +383,9 @@ std::string shown_value(const Iface &iface, const RecordKey &key)
 
 std::string shown_value(const DiscoveryRecord &record, const RecordKey &key)
 {
-	if (key.name == "discovery.sendtargets.address")
+	if (key.name == "discovery.sendtargets.address" || key.name == "discovery.isns.address")
 		return record.portal.host;
-	if (key.name == "discovery.sendtargets.port")
+	if (key.name == "discovery.sendtargets.port" || key.name == "discovery.isns.port")
 		return str(record.portal.port);
 	return shown_setting(record.settings, key);
 }
@@ -343,7 +456,7 @@ std::string discovery_to_text(const DiscoveryRecord &record)
 				 {"port", item.portal.port},
 				 {"tpgt", item.tpgt}});
 	return to_text({{"format", format},
-			{"type", "sendtargets"},
+			{"type", discovery_type(record.kind())},
 			{"host", record.portal.host},
 			{"port", record.portal.port},
 			{"values", record.settings.to_json()},
@@ -356,9 +469,12 @@ Result<DiscoveryRecord> discovery_from_text(std::string_view text)
 	if (!json)
 		return tl::unexpected(json.error());
 	Reader reader(*json);
-	DiscoveryRecord record{reader.portal(), reader.settings(RecordKind::discovery), {}};
-	if (const auto type = reader.text("type"); type != "sendtargets")
-		reader.note(str("its type ", hawser::quoted(type), " is not sendtargets"));
+	const std::string type = reader.text("type");
+	const auto kind = type == "isns" ? RecordKind::isns : RecordKind::send_targets;
+	if (type != discovery_type(kind))
+		reader.note(
+		    str("its type ", hawser::quoted(type), " is neither sendtargets nor isns"));
+	DiscoveryRecord record{reader.portal(), reader.settings(kind), {}};
 	for (const auto &item : reader.list("found")) {
 		Reader entry(item);
 		record.found.push_back({entry.target("target"), entry.portal(),

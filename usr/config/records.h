@@ -2,8 +2,11 @@
 /*
  * What a record is. A node record is one way to a target: its name, a portal and
  * an interface; a target's file holds all of its ways. An interface record says
- * where connections are bound to. A discovery record is a portal that is asked
- * for targets, with what it answered last.
+ * where connections are bound to. A discovery record is a portal or a server that
+ * is asked for targets, with what it answered last.
+ *
+ * A node record has an instance of each source that named it: of each mechanism and,
+ * within one, of each portal or server.
  */
 #pragma once
 
@@ -44,18 +47,36 @@ struct NodeId {
 
 std::string to_string(const NodeId &id); // "iqn... at 192.0.2.1:3260 through default"
 
-/* How a target became known: the values of node.discovery_type. */
-struct Source {
-	std::string type = "static"; // or send_targets
-	PortalId portal{"", 0};	     // that named it; empty when static
+/* The mechanisms by which targets become known, the one that is preferred first. */
+enum class SourceType { fw, send_targets, isns, slp, fixed };
 
-	friend bool operator==(const Source &, const Source &) = default;
+/* As node.discovery_type spells them: "fw", "send_targets", "isns", "slp", "static". */
+std::string_view to_string(SourceType type);
+
+/* Who named a target: a mechanism, and the portal or server that was asked. */
+struct Source {
+	SourceType type = SourceType::fixed;
+	PortalId portal{"", 0}; // empty where there is none to name (static, fw)
+
+	friend auto operator<=>(const Source &, const Source &) = default;
+};
+
+/* What one source says of a way to a target. */
+struct Instance {
+	Source source;
+	int tpgt = -1; // portal group tag, -1 while unknown
 };
 
 struct Node {
 	NodeId id;
 	int tpgt = -1; // portal group tag, -1 while unknown
-	Source source;
+	/* By priority, the chosen one first; never empty. */
+	std::vector<Instance> instances = {Instance{}};
+	/*
+	 * The last source names it no more, and a session kept it. Its instance is the
+	 * one that it had last.
+	 */
+	bool vanished = false;
 	Settings settings{RecordKind::node};
 	/*
 	 * One a session, at least as many as node.session.nr_sessions asks for. No two
@@ -64,6 +85,20 @@ struct Node {
 	 * the record is stored, and kept from then on.
 	 */
 	std::vector<Isid> isids;
+
+	const Source &source() const { return instances.front().source; }
+	const Instance *instance(const Source &source) const;
+	/* @source has named it: its instance is added, or has this portal group tag now. */
+	void sight(const Source &source, int portal_group_tag);
+	/*
+	 * @source names it no more. False when that was the last instance: it stays,
+	 * and the record is to be removed or marked as vanished. Static ones are
+	 * never lost.
+	 */
+	bool lose(const Source &source);
+
+private:
+	void choose_tpgt();
 };
 
 struct Iface {
@@ -79,11 +114,19 @@ struct FoundPortal {
 	friend auto operator<=>(const FoundPortal &, const FoundPortal &) = default;
 };
 
+/* A SendTargets portal or an iSNS server; the kind of its settings says which. */
 struct DiscoveryRecord {
 	PortalId portal;
-	Settings settings{RecordKind::discovery};
+	Settings settings{RecordKind::send_targets};
 	std::vector<FoundPortal> found = {}; // by the last discovery here
+
+	RecordKind kind() const { return settings.kind(); }
+	/* What the instances that were found here name as their source. */
+	Source source() const;
 };
+
+/* As discovery.type spells them: "sendtargets" and "isns". */
+std::string_view discovery_type(RecordKind kind);
 
 /*
  * The value that a record shows for a key, "" when it has none. Of a secret:

@@ -20,8 +20,10 @@ std::string_view kind_name(RecordKind kind)
 		return "node";
 	case RecordKind::iface:
 		return "interface";
-	case RecordKind::discovery:
-		return "discovery";
+	case RecordKind::send_targets:
+		return "SendTargets";
+	case RecordKind::isns:
+		return "iSNS";
 	}
 	return "";
 }

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <openssl/evp.h>
-#include <set>
 #include <unistd.h>
 
 namespace hawser::config
@@ -18,7 +17,6 @@ namespace hawser::config
 namespace
 {
 
-constexpr std::string_view suffix = ".json";
 /* Room for the suffix, ".damaged" and its number below NAME_MAX. */
 constexpr std::size_t max_stem = 230;
 
@@ -34,23 +32,6 @@ std::string digest_of(std::string_view text)
 	unsigned length = 0;
 	EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
 	return hex_encode(std::span(digest).first(length));
-}
-
-Result<std::string> target_file(std::string_view target)
-{
-	auto prepared = prepare_name(target);
-	if (!prepared)
-		return prepared;
-	if (!is_file_name(*prepared))
-		return fail(Code::invalid_argument,
-			    str("target name ", quoted(target), " cannot be the name of a record"));
-	return str(*prepared, suffix);
-}
-
-std::string discovery_file(const PortalId &portal)
-{
-	const std::string stem = str(portal.host, ",", portal.port);
-	return str(is_file_name(stem) ? stem : digest_of(stem), suffix);
 }
 
 /* "x.json.damaged", numbered when an earlier one is still there. */
@@ -78,14 +59,6 @@ template <class T> void sort_by_id(std::vector<T> &items)
 	std::sort(items.begin(), items.end(), [](const T &a, const T &b) { return a.id < b.id; });
 }
 
-Node *find_node(std::vector<Node> &nodes, const NodeId &id)
-{
-	for (auto &node : nodes)
-		if (node.id.portal == id.portal && node.id.iface == id.iface)
-			return &node;
-	return nullptr;
-}
-
 } // namespace
 
 bool NodeFilter::matches(const Node &node) const
@@ -96,6 +69,33 @@ bool NodeFilter::matches(const Node &node) const
 }
 
 Store::Store(Paths paths) : paths_(std::move(paths)), secrets_(paths_.config_dir, "secret.key") {}
+
+Result<std::string> Store::target_file(std::string_view target)
+{
+	auto prepared = prepare_name(target);
+	if (!prepared)
+		return prepared;
+	if (!is_file_name(*prepared))
+		return fail(Code::invalid_argument,
+			    str("target name ", quoted(target), " cannot be the name of a record"));
+	return str(*prepared, suffix);
+}
+
+/* A host has no comma, so that the kinds never meet. */
+std::string Store::discovery_file(RecordKind kind, const PortalId &portal)
+{
+	const std::string stem =
+	    str(kind == RecordKind::isns ? "isns," : "", portal.host, ",", portal.port);
+	return str(is_file_name(stem) ? stem : digest_of(stem), suffix);
+}
+
+Node *Store::find_node(std::vector<Node> &nodes, const NodeId &id)
+{
+	for (auto &node : nodes)
+		if (node.id.portal == id.portal && node.id.iface == id.iface)
+			return &node;
+	return nullptr;
+}
 
 Result<Identity> Store::identity()
 {
@@ -326,6 +326,47 @@ Result<Listing<NodeId>> Store::remove_nodes(const NodeFilter &filter, const Writ
 	return listing;
 }
 
+Result<Node> Store::move_node(const NodeId &from, const PortalId &to)
+{
+	auto held = lock();
+	if (!held)
+		return tl::unexpected(held.error());
+	auto file = target_file(from.target);
+	if (!file)
+		return tl::unexpected(file.error());
+	std::vector<Error> problems;
+	auto nodes = load_target(*file, problems, &*held);
+	if (!nodes)
+		return tl::unexpected(nodes.error());
+	Node *const old = find_node(*nodes, from);
+	if (!old && !problems.empty())
+		return tl::unexpected(problems.front());
+	if (!old)
+		return fail(Code::nothing_found, str("there is no record of ", to_string(from)));
+	if (old->id.portal == to)
+		return *old;
+
+	Node moved = std::move(*old);
+	nodes->erase(nodes->begin() + (old - nodes->data()));
+	moved.id.portal = to;
+	if (Node *there = find_node(*nodes, moved.id)) {
+		for (const auto &instance : moved.instances)
+			if (!there->instance(instance.source))
+				there->sight(instance.source, instance.tpgt);
+		there->isids.insert(there->isids.end(), moved.isids.begin(), moved.isids.end());
+	} else {
+		nodes->push_back(moved);
+	}
+	auto batch = FileBatch::open(paths_.nodes());
+	if (!batch)
+		return tl::unexpected(batch.error());
+	if (auto staged = stage_target(*batch, *file, *nodes, *held); !staged)
+		return tl::unexpected(staged.error());
+	if (auto done = batch->commit(); !done)
+		return tl::unexpected(done.error());
+	return *find_node(*nodes, moved.id);
+}
+
 Result<Listing<Iface>> Store::ifaces()
 {
 	auto files = list_folder(paths_.ifaces(), suffix);
@@ -416,10 +457,10 @@ Result<Listing<DiscoveryRecord>> Store::discovery_records()
 	return listing;
 }
 
-Result<DiscoveryRecord> Store::discovery_record(const PortalId &portal)
+Result<DiscoveryRecord> Store::discovery_record(RecordKind kind, const PortalId &portal)
 {
 	std::vector<Error> problems;
-	auto record = load<DiscoveryRecord>(paths_.discovery(), discovery_file(portal),
+	auto record = load<DiscoveryRecord>(paths_.discovery(), discovery_file(kind, portal),
 					    discovery_from_text, problems, nullptr);
 	if (!record)
 		return tl::unexpected(record.error());
@@ -436,13 +477,13 @@ Status Store::put_discovery_record(const DiscoveryRecord &record)
 	auto held = lock();
 	if (!held)
 		return tl::unexpected(held.error());
-	return write_file(paths_.discovery(), discovery_file(record.portal),
+	return write_file(paths_.discovery(), discovery_file(record.kind(), record.portal),
 			  discovery_to_text(record));
 }
 
-Status Store::remove_discovery_record(const PortalId &portal)
+Status Store::remove_discovery_record(RecordKind kind, const PortalId &portal)
 {
-	if (auto found = discovery_record(portal); !found)
+	if (auto found = discovery_record(kind, portal); !found)
 		return tl::unexpected(found.error());
 	auto held = lock();
 	if (!held)
@@ -450,95 +491,8 @@ Status Store::remove_discovery_record(const PortalId &portal)
 	auto batch = FileBatch::open(paths_.discovery());
 	if (!batch)
 		return tl::unexpected(batch.error());
-	batch->remove(discovery_file(portal));
+	batch->remove(discovery_file(kind, portal));
 	return batch->commit();
-}
-
-Result<DiscoveryOutcome>
-Store::store_discovery(const PortalId &portal, const std::vector<FoundPortal> &found,
-		       const std::vector<std::string> &ifaces, const DiscoveryChanges &changes,
-		       const Settings &defaults, std::optional<DiscoveryRecord> record)
-{
-	auto held = lock();
-	if (!held)
-		return tl::unexpected(held.error());
-	DiscoveryOutcome outcome;
-	const Source source{"send_targets", portal};
-
-	/* The portals of each target's file in this answer. */
-	std::map<std::string, std::vector<FoundPortal>> answer;
-	for (const auto &item : found) {
-		auto file = target_file(item.target);
-		if (!file)
-			return tl::unexpected(file.error());
-		answer[*file].push_back(item);
-	}
-	std::set<std::string> touched;
-	for (const auto &[file, items] : answer)
-		touched.insert(file);
-	if (changes.remove) {
-		auto files = list_folder(paths_.nodes(), suffix);
-		if (!files)
-			return tl::unexpected(files.error());
-		touched.insert(files->begin(), files->end());
-	}
-	auto batch = FileBatch::open(paths_.nodes());
-	if (!batch)
-		return tl::unexpected(batch.error());
-	for (const auto &file : touched) {
-		auto nodes = load_target(file, outcome.problems, &*held);
-		if (!nodes)
-			return tl::unexpected(nodes.error());
-		const auto &items = answer[file];
-		bool changed = false;
-		if (changes.remove)
-			std::erase_if(*nodes, [&](const Node &node) {
-				const bool named =
-				    std::any_of(items.begin(), items.end(), [&](const auto &item) {
-					    return item.portal == node.id.portal;
-				    });
-				const bool stale = node.source == source && !named;
-				if (stale)
-					outcome.removed.push_back(node.id);
-				changed = changed || stale;
-				return stale;
-			});
-		for (const auto &item : items) {
-			for (const auto &iface : ifaces) {
-				Node fresh{{item.target, item.portal, iface},
-					   item.tpgt,
-					   source,
-					   defaults,
-					   {}};
-				Node *known = find_node(*nodes, fresh.id);
-				if (known && changes.update) {
-					known->tpgt = item.tpgt;
-					known->source = source;
-					known->settings.merge(defaults);
-					outcome.updated.push_back(known->id);
-					changed = true;
-				} else if (!known && changes.add) {
-					outcome.added.push_back(fresh.id);
-					nodes->push_back(std::move(fresh));
-					changed = true;
-				}
-			}
-		}
-		if (changed)
-			if (auto staged = stage_target(*batch, file, *nodes, *held); !staged)
-				return tl::unexpected(staged.error());
-	}
-	if (auto done = batch->commit(); !done)
-		return tl::unexpected(done.error());
-	if (record) {
-		record->portal = portal;
-		record->found = found;
-		auto written = write_file(paths_.discovery(), discovery_file(portal),
-					  discovery_to_text(*record));
-		if (!written)
-			return tl::unexpected(written.error());
-	}
-	return outcome;
 }
 
 } // namespace hawser::config

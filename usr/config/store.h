@@ -5,6 +5,7 @@
  *	nodes/<target>.json             every way to one target
  *	ifaces/<name>.json              an interface; "default" needs no file
  *	discovery/<host>,<port>.json    a SendTargets portal and what it answered
+ *	discovery/isns,<host>,<port>.json   an iSNS server, likewise
  *	initiator.json                  what was drawn once for this machine
  *	lock                            held by whoever writes
  *
@@ -50,11 +51,26 @@ struct NodeFilter {
 struct DiscoveryChanges {
 	bool add = true;    // portals without a record get one from hawserd.conf
 	bool update = true; // known ones take over what hawserd.conf sets
-	bool remove = true; // those that this portal named before and does not now
+	bool remove = true; // those that this source named before and does not now
+
+	bool any() const { return add || update || remove; }
+};
+
+/* What a source has answered. */
+struct Discovery {
+	Source source;
+	std::vector<FoundPortal> found;
+	std::vector<std::string> ifaces = {std::string(default_iface)}; // to make records for
+	DiscoveryChanges changes = {};
+	/* Stored with the answer when given: the source's own record. */
+	std::optional<DiscoveryRecord> record = {};
+	/* Whether a session uses the record, which then only vanishes; without it, none does. */
+	std::function<bool(const NodeId &)> in_use = {};
 };
 
 struct DiscoveryOutcome {
 	std::vector<NodeId> added, updated, removed;
+	std::vector<NodeId> vanished; // named no more, kept because they are in use
 	std::vector<Error> problems;
 };
 
@@ -83,6 +99,13 @@ public:
 					   const std::function<Status(Node &)> &change);
 	/* items: what was removed. */
 	Result<Listing<NodeId>> remove_nodes(const NodeFilter &filter);
+	/*
+	 * Puts a record under another portal of its target (the target has moved, RFC
+	 * 7143 section 11.13.5) with its settings, sources and ISIDs. A record that is
+	 * there already keeps what it has set and takes over sources and ISIDs. The
+	 * result is the record under @to. Code::nothing_found when there is no @from.
+	 */
+	Result<Node> move_node(const NodeId &from, const PortalId &to);
 
 	/* "default" first, then by name. */
 	Result<Listing<Iface>> ifaces();
@@ -92,25 +115,26 @@ public:
 	Result<Listing<NodeId>> remove_iface(const std::string &name);
 
 	Result<Listing<DiscoveryRecord>> discovery_records();
-	Result<DiscoveryRecord> discovery_record(const PortalId &portal);
+	/* @kind: send_targets or isns. Code::nothing_found when there is none. */
+	Result<DiscoveryRecord> discovery_record(RecordKind kind, const PortalId &portal);
 	Status put_discovery_record(const DiscoveryRecord &record);
 	/* What was found there stays. */
-	Status remove_discovery_record(const PortalId &portal);
+	Status remove_discovery_record(RecordKind kind, const PortalId &portal);
 
-	/*
-	 * Stores what @portal answered as one batch. @defaults: hawserd.conf's node
-	 * settings. @ifaces: the interfaces to make records for. @record: stored
-	 * with the answer when given.
-	 */
-	Result<DiscoveryOutcome>
-	store_discovery(const PortalId &portal, const std::vector<FoundPortal> &found,
-			const std::vector<std::string> &ifaces, const DiscoveryChanges &changes,
-			const Settings &defaults, std::optional<DiscoveryRecord> record);
+	/* Stores an answer as one batch. */
+	Result<DiscoveryOutcome> store_discovery(Discovery discovery);
 
 	Result<Identity> identity();
 
 private:
+	static constexpr std::string_view suffix = ".json";
+
 	template <class T> using Parse = Result<T> (*)(std::string_view);
+
+	static Result<std::string> target_file(std::string_view target);
+	static std::string discovery_file(RecordKind kind, const PortalId &portal);
+	/* By portal and interface among the records of one target. */
+	static Node *find_node(std::vector<Node> &nodes, const NodeId &id);
 
 	Result<WriteLock> lock() { return WriteLock::take(paths_.state_dir, paths_.lock()); }
 	/* A file's contents parsed; a file that is not there or damaged is nothing. */
@@ -121,6 +145,7 @@ private:
 	Result<std::vector<Node>> load_target(const std::string &file, std::vector<Error> &problems,
 					      const WriteLock *lock);
 	Result<std::vector<std::string>> target_files(const NodeFilter &filter) const;
+	/* What one target's records become by a discovery; @items are its portals. */
 	Status stage_target(FileBatch &batch, const std::string &file, std::vector<Node> &nodes,
 			    const WriteLock &lock);
 	Result<Listing<NodeId>> remove_nodes(const NodeFilter &filter, const WriteLock &lock);

@@ -26,7 +26,7 @@ Result<config::DiscoveryRecord> record_of(const varlink::DiscoverCall &call,
 	config::DiscoveryRecord record;
 	record.portal = {call.address, call.port};
 	record.settings.merge(conf.discovery);
-	auto stored = store.discovery_record(record.portal);
+	auto stored = store.discovery_record(record.kind(), record.portal);
 	if (stored)
 		record.settings.merge(stored->settings);
 	else if (stored.error().code != Code::nothing_found)
@@ -86,28 +86,18 @@ std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply)
 
 /* Stores the reply as far as the call asks for it. */
 Status keep(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
-	    const DiscoveryReply &reply, const config::Conf &conf, config::Store &store,
-	    const Log &log)
+	    const DiscoveryReply &reply, config::Store &store, const Log &log)
 {
-	config::DiscoveryChanges changes;
-	changes.add = wants(call, "new");
-	changes.update = wants(call, "update");
-	changes.remove = wants(call, "delete");
 	if (call.changes.empty() && !call.keep_portal)
 		return {};
 
-	auto ifaces = call.ifaces;
-	if (ifaces.empty())
-		ifaces.emplace_back(config::default_iface);
-	const auto found = portals_of(reply);
-	std::optional<config::DiscoveryRecord> kept;
-	const config::PortalId portal = record.portal;
-	if (call.keep_portal) {
-		record.found = found;
-		kept = std::move(record);
-	}
-	auto stored =
-	    store.store_discovery(portal, found, ifaces, changes, conf.node, std::move(kept));
+	config::Discovery discovery{.source = record.source(), .found = portals_of(reply)};
+	if (!call.ifaces.empty())
+		discovery.ifaces = call.ifaces;
+	discovery.changes = {wants(call, "new"), wants(call, "update"), wants(call, "delete")};
+	if (call.keep_portal)
+		discovery.record = std::move(record);
+	auto stored = store.store_discovery(std::move(discovery));
 	if (!stored)
 		return tl::unexpected(stored.error());
 	for (const Error &problem : stored->problems)
@@ -190,7 +180,7 @@ send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &bo
 	for (const std::string &skipped : found->reply.skipped)
 		log(Level::warning, "discovery at ", call.address, " port ", call.port, ": ",
 		    skipped);
-	if (auto kept = keep(call, std::move(*record), found->reply, *conf, store, log); !kept)
+	if (auto kept = keep(call, std::move(*record), found->reply, store, log); !kept)
 		co_return failed(kept.error());
 	co_return reply_of(found->reply);
 }

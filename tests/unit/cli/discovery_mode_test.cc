@@ -143,9 +143,10 @@ TEST_CASE_METHOD(Bench, "discovery records are made, shown, updated and deleted"
 TEST_CASE_METHOD(Bench, "the tree of discovery has a section for each way that targets are found")
 {
 	good("-m node -o new -T " + t2 + " -p 192.0.2.7,1");
-	REQUIRE(store.store_discovery({"192.0.2.9", 3260}, {{t1, {"192.0.2.1", 3260}, 1}},
-				      {"default"}, {}, config::Settings(config::RecordKind::node),
-				      config::DiscoveryRecord{{"192.0.2.9", 3260}}));
+	const config::DiscoveryRecord record{{"192.0.2.9", 3260}};
+	REQUIRE(store.store_discovery({.source = record.source(),
+				       .found = {{t1, {"192.0.2.1", 3260}, 1}},
+				       .record = record}));
 	CHECK(good("-m discoverydb -P 1") == "SENDTARGETS:\n"
 					     "DiscoveryAddress: 192.0.2.9,3260\n"
 					     "Target: " +

@@ -92,7 +92,7 @@ TEST_CASE("initial values are those that iscsid.conf documents")
 		INFO(name);
 		CHECK(key(name).initial == value);
 	}
-	CHECK(key("discovery.sendtargets.iscsi.MaxRecvDataSegmentLength", RecordKind::discovery)
+	CHECK(key("discovery.sendtargets.iscsi.MaxRecvDataSegmentLength", RecordKind::send_targets)
 		  .initial == "32768");
 }
 
@@ -203,5 +203,5 @@ TEST_CASE("a node's record also shows the keys of its interface")
 	CHECK(find_key(RecordKind::node, "iface.net_ifacename"));
 	CHECK_FALSE(find_key(RecordKind::iface, "node.startup"));
 	CHECK_FALSE(find_key(RecordKind::node, "discovery.type"));
-	CHECK(find_key(RecordKind::discovery, "node.session.auth.chap_algs"));
+	CHECK(find_key(RecordKind::send_targets, "node.session.auth.chap_algs"));
 }

@@ -50,7 +50,8 @@ TEST_CASE("a target's file is read and written without loss")
 	CHECK(first.id.target == "iqn.2003-01.org.example:t1");
 	CHECK(first.id.portal == PortalId{"192.0.2.1", 3260});
 	CHECK(first.tpgt == 1);
-	CHECK(first.source == Source{"send_targets", {"192.0.2.9", 3260}});
+	CHECK(first.source() == Source{SourceType::send_targets, {"192.0.2.9", 3260}});
+	CHECK(first.instances.front().tpgt == 1);
 	CHECK(first.settings.get("node.startup") == "automatic");
 	CHECK(first.isids.size() == 1);
 	CHECK(nodes->back().id.iface == "nic0");
@@ -75,8 +76,8 @@ TEST_CASE("a damaged file is described by the first thing that is wrong")
 	CHECK(problem("not json") == "it is not JSON");
 	CHECK(problem("[]") == "it is not an object");
 	CHECK(problem("{}") == "it has no number \"format\"");
-	CHECK(problem(replaced(good_target, "\"format\": 1", "\"format\": 2")) ==
-	      "\"format\" is not in the range of 1 to 1");
+	CHECK(problem(replaced(good_target, "\"format\": 1", "\"format\": 3")) ==
+	      "\"format\" is not in the range of 1 to 2");
 	CHECK(problem(replaced(good_target, "3261", "70000")) ==
 	      "record 2: \"port\" is not in the range of 1 to 65535");
 	CHECK(problem(replaced(good_target, "3261", "18446744073709551615")) ==

@@ -56,6 +56,11 @@ FoundPortal found(const std::string &target, const std::string &host)
 	return {target, {host, 3260}, 1};
 }
 
+Source asked(const PortalId &portal)
+{
+	return {SourceType::send_targets, portal};
+}
+
 } // namespace
 
 TEST_CASE_METHOD(Fixture, "an empty folder has no records and the built-in interface")
@@ -220,56 +225,56 @@ TEST_CASE_METHOD(Fixture,
 
 TEST_CASE_METHOD(Fixture, "a discovery's answer becomes records in one go")
 {
-	Settings defaults(RecordKind::node);
-	REQUIRE(defaults.set("node.startup", "automatic", store.secrets()));
+	scratch.put(scratch.paths.conf(), "node.startup = automatic\n");
 	const PortalId portal{"192.0.2.9", 3260};
 	auto outcome = store.store_discovery(
-	    portal, {found(t1, "192.0.2.1"), found(t1, "192.0.2.2"), found(t2, "192.0.2.1")},
-	    {"default", "nic0"}, {}, defaults, DiscoveryRecord{portal});
+	    {.source = asked(portal),
+	     .found = {found(t1, "192.0.2.1"), found(t1, "192.0.2.2"), found(t2, "192.0.2.1")},
+	     .ifaces = {"default", "nic0"},
+	     .record = DiscoveryRecord{portal}});
 	REQUIRE(outcome);
 	CHECK(outcome->added.size() == 6);
 	CHECK(all().size() == 6);
-	CHECK(all()[0].source == Source{"send_targets", portal});
+	CHECK(all()[0].source() == asked(portal));
 	CHECK(all()[0].settings.get("node.startup") == "automatic");
-	CHECK(store.discovery_record(portal)->found.size() == 3);
+	CHECK(store.discovery_record(RecordKind::send_targets, portal)->found.size() == 3);
 }
 
 TEST_CASE_METHOD(Fixture, "a repeated discovery adds, updates and removes only what was asked for")
 {
 	const PortalId portal{"192.0.2.9", 3260}, other{"192.0.2.10", 3260};
-	Settings none(RecordKind::node), conf(RecordKind::node);
-	REQUIRE(conf.set("node.session.queue_depth", "64", store.secrets()));
 	auto discover = [&](const PortalId &from, std::vector<FoundPortal> answer,
-			    DiscoveryChanges changes, const Settings &defaults) {
-		auto outcome =
-		    store.store_discovery(from, answer, {"default"}, changes, defaults, {});
+			    DiscoveryChanges changes) {
+		auto outcome = store.store_discovery(
+		    {.source = asked(from), .found = std::move(answer), .changes = changes});
 		REQUIRE(outcome);
 		return *outcome;
 	};
 	add({make_node("iqn.2003-01.org.example:static", "192.0.2.1")});
-	discover(portal, {found(t1, "192.0.2.1")}, {}, none);
-	discover(other, {found(t1, "192.0.2.3")}, {}, none);
+	discover(portal, {found(t1, "192.0.2.1")}, {});
+	discover(other, {found(t1, "192.0.2.3")}, {});
 	REQUIRE(store.update_nodes({t1, {}, {}, {}, {}}, [&](Node &node) -> Status {
 		return node.settings.set("node.startup", "automatic", store.secrets())
 		    .map([](auto &&) {});
 	}));
 
+	scratch.put(scratch.paths.conf(), "node.session.queue_depth = 64\n");
 	/* Only new: the known record keeps everything, nothing goes. */
 	auto outcome = discover(portal, {found(t1, "192.0.2.1"), found(t2, "192.0.2.1")},
-				{true, false, false}, conf);
+				{true, false, false});
 	CHECK(outcome.added.size() == 1);
 	CHECK(outcome.updated.empty());
 	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].settings.number("node.session.queue_depth") ==
 	      32);
 
 	/* Updated: what the configuration sets is taken over, the rest stays. */
-	discover(portal, {found(t1, "192.0.2.1")}, {false, true, false}, conf);
+	discover(portal, {found(t1, "192.0.2.1")}, {false, true, false});
 	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].settings.number("node.session.queue_depth") ==
 	      64);
 	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].settings.get("node.startup") == "automatic");
 
 	/* Removed: only what this portal had named. */
-	outcome = discover(portal, {found(t1, "192.0.2.1")}, {false, false, true}, none);
+	outcome = discover(portal, {found(t1, "192.0.2.1")}, {false, false, true});
 	REQUIRE(outcome.removed.size() == 1);
 	CHECK(outcome.removed[0].target == t2);
 	CHECK(all().size() == 3);
@@ -278,11 +283,127 @@ TEST_CASE_METHOD(Fixture, "a repeated discovery adds, updates and removes only w
 TEST_CASE_METHOD(Fixture, "removing a discovery portal keeps what it found")
 {
 	const PortalId portal{"2001:db8::9", 3260};
-	REQUIRE(store.store_discovery(portal, {found(t1, "192.0.2.1")}, {"default"}, {},
-				      Settings(RecordKind::node), DiscoveryRecord{portal}));
-	REQUIRE(store.remove_discovery_record(portal));
-	CHECK(store.discovery_record(portal).error().code == Code::nothing_found);
-	CHECK(store.remove_discovery_record(portal).error().code == Code::nothing_found);
+	REQUIRE(store.store_discovery({.source = asked(portal),
+				       .found = {found(t1, "192.0.2.1")},
+				       .record = DiscoveryRecord{portal}}));
+	const auto kind = RecordKind::send_targets;
+	REQUIRE(store.remove_discovery_record(kind, portal));
+	CHECK(store.discovery_record(kind, portal).error().code == Code::nothing_found);
+	CHECK(store.remove_discovery_record(kind, portal).error().code == Code::nothing_found);
+	CHECK(all().size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a portal and a server of one address have a record each")
+{
+	const PortalId portal{"192.0.2.9", 3205};
+	DiscoveryRecord server{portal, Settings(RecordKind::isns)};
+	REQUIRE(server.settings.set("discovery.isns.discoveryd_poll_inval", "60", store.secrets()));
+	REQUIRE(store.put_discovery_record(server));
+	REQUIRE(store.put_discovery_record(DiscoveryRecord{portal}));
+	CHECK(store.discovery_records()->items.size() == 2);
+	auto stored = store.discovery_record(RecordKind::isns, portal);
+	REQUIRE(stored);
+	CHECK(stored->source() == Source{SourceType::isns, portal});
+	CHECK(stored->settings.number("discovery.isns.discoveryd_poll_inval") == 60);
+	REQUIRE(store.remove_discovery_record(RecordKind::isns, portal));
+	CHECK(store.discovery_record(RecordKind::send_targets, portal));
+}
+
+TEST_CASE_METHOD(Fixture, "a record has an instance of each source that names it, by priority")
+{
+	const PortalId portal{"192.0.2.9", 3260}, server{"192.0.2.8", 3205};
+	const Source firmware{SourceType::fw, {"", 0}}, isns{SourceType::isns, server};
+	auto discover = [&](const Source &source, std::vector<FoundPortal> answer) {
+		auto outcome =
+		    store.store_discovery({.source = source, .found = std::move(answer)});
+		REQUIRE(outcome);
+		return *outcome;
+	};
+	discover(isns, {{t1, {"192.0.2.1", 3260}, -1}});
+	CHECK(all()[0].source() == isns);
+	discover(asked(portal), {{t1, {"192.0.2.1", 3260}, 5}});
+	discover(firmware, {{t1, {"192.0.2.1", 3260}, -1}});
+	REQUIRE(all().size() == 1);
+	CHECK(all()[0].source() == firmware);
+	CHECK(all()[0].instances.size() == 3);
+	CHECK(all()[0].tpgt == 5);
+
+	CHECK(discover(firmware, {}).removed.empty());
+	CHECK(all()[0].source() == asked(portal));
+	CHECK(discover(asked(portal), {}).removed.empty());
+	CHECK(all()[0].tpgt == -1);
+	CHECK(discover(isns, {}).removed.size() == 1);
+	CHECK(all().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a record in use that is named no more vanishes, and comes back")
+{
+	const Source source = asked({"192.0.2.9", 3260});
+	bool used = true;
+	auto discover = [&](std::vector<FoundPortal> answer) {
+		auto outcome = store.store_discovery(
+		    {.source = source, .found = std::move(answer), .in_use = [&](const NodeId &) {
+			     return used;
+		     }});
+		REQUIRE(outcome);
+		return *outcome;
+	};
+	discover({found(t1, "192.0.2.1")});
+	const auto isids = all()[0].isids;
+	CHECK(discover({}).vanished.size() == 1);
+	REQUIRE(all().size() == 1);
+	CHECK(all()[0].vanished);
+	CHECK(all()[0].source() == source);
+	CHECK(discover({}).vanished.empty());
+
+	discover({found(t1, "192.0.2.1")});
+	CHECK_FALSE(all()[0].vanished);
+	CHECK(all()[0].isids == isids);
+
+	used = false;
+	CHECK(discover({}).removed.size() == 1);
+	CHECK(all().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "what was set by hand does not vanish with what discovery named")
+{
+	add({make_node(t1, "192.0.2.1", 7)});
+	const Source source = asked({"192.0.2.9", 3260});
+	REQUIRE(store.store_discovery({.source = source, .found = {found(t1, "192.0.2.1")}}));
+	CHECK(all()[0].source() == source);
+	CHECK(all()[0].tpgt == 1);
+	REQUIRE(store.store_discovery({.source = source, .found = {}}));
+	REQUIRE(all().size() == 1);
+	CHECK(all()[0].source() == Source{});
+	CHECK(all()[0].tpgt == 7);
+}
+
+TEST_CASE_METHOD(Fixture, "a record moves to another portal with its settings and its ISIDs")
+{
+	add({make_node(t1, "192.0.2.1"), make_node(t1, "192.0.2.5")});
+	const NodeId from{t1, {"192.0.2.1", 3260}, "default"};
+	const PortalId to{"192.0.2.2", 3261};
+	REQUIRE(store.update_nodes({t1, "192.0.2.1", {}, {}, {}}, [&](Node &node) -> Status {
+		return node.settings.set("node.startup", "automatic", store.secrets())
+		    .map([](auto &&) {});
+	}));
+	const auto before = *store.node(from);
+	auto moved = store.move_node(from, to);
+	REQUIRE(moved);
+	CHECK(moved->id.portal == to);
+	CHECK(moved->isids == before.isids);
+	CHECK(store.node(moved->id)->settings.get("node.startup") == "automatic");
+	CHECK(store.node(from).error().code == Code::nothing_found);
+	CHECK(store.move_node(from, to).error().code == Code::nothing_found);
+	CHECK(all().size() == 2);
+
+	/* To where there is one: that one stays, and the session's ISID is its own now. */
+	const NodeId other{t1, {"192.0.2.5", 3260}, "default"};
+	const auto there = *store.node(other);
+	moved = store.move_node(moved->id, other.portal);
+	REQUIRE(moved);
+	CHECK(moved->settings.get("node.startup") == "manual");
+	CHECK(moved->isids == std::vector<Isid>{there.isids[0], before.isids[0]});
 	CHECK(all().size() == 1);
 }
 
@@ -292,7 +413,7 @@ TEST_CASE_METHOD(Fixture, "a long host name still has a discovery record")
 				  std::string(60, 'c') + "." + std::string(60, 'd'),
 			      65535};
 	REQUIRE(store.put_discovery_record(DiscoveryRecord{portal}));
-	CHECK(store.discovery_record(portal)->portal == portal);
+	CHECK(store.discovery_record(RecordKind::send_targets, portal)->portal == portal);
 	CHECK(store.discovery_records()->items.size() == 1);
 }
 
@@ -302,8 +423,8 @@ TEST_CASE_METHOD(Fixture, "ten thousand targets are stored and listed")
 	for (int i = 0; i < 10000; i++)
 		answer.push_back(
 		    found("iqn.2003-01.org.example:many." + std::to_string(i), "192.0.2.1"));
-	auto outcome = store.store_discovery({"192.0.2.9", 3260}, answer, {"default"}, {},
-					     Settings(RecordKind::node), {});
+	auto outcome =
+	    store.store_discovery({.source = asked({"192.0.2.9", 3260}), .found = answer});
 	REQUIRE(outcome);
 	CHECK(outcome->added.size() == 10000);
 	CHECK(all().size() == 10000);
