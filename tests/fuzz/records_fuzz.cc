@@ -31,13 +31,14 @@ void check_settings(const Settings &settings)
 
 void try_target(std::string_view text)
 {
-	auto nodes = target_from_text(text);
-	if (!nodes) {
-		REQUIRE_FUZZ(nodes.error().code == Code::record_failed);
+	auto target = target_from_text(text);
+	if (!target) {
+		REQUIRE_FUZZ(target.error().code == Code::record_failed);
 		return;
 	}
+	check_settings(*target->settings);
 	std::set<Isid> isids;
-	for (const auto &node : *nodes) {
+	for (const auto &node : target->nodes) {
 		REQUIRE_FUZZ(check_name(node.id.target).has_value());
 		REQUIRE_FUZZ(check_iface_name(node.id.iface).has_value());
 		REQUIRE_FUZZ(node.id.portal.port != 0);
@@ -48,11 +49,9 @@ void try_target(std::string_view text)
 			if (find_key(RecordKind::node, key.name) == &key)
 				shown_value(node, Iface{node.id.iface}, key);
 	}
-	if (nodes->empty())
-		return;
-	const auto written = target_to_text(nodes->front().id.target, *nodes);
+	const auto written = target_to_text(*target);
 	auto again = target_from_text(written);
-	REQUIRE_FUZZ(again && target_to_text(nodes->front().id.target, *again) == written);
+	REQUIRE_FUZZ(again && target_to_text(*again) == written);
 }
 
 template <class T>

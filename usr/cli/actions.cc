@@ -135,17 +135,7 @@ void update_nodes(Context &context, const config::NodeFilter &filter,
 	if (settings.empty())
 		return context.tell({Code::invalid_argument, "update requires name and value"});
 	std::vector<std::string> warnings;
-	auto updated = context.store.update_nodes(filter, [&](config::Node &node) -> Status {
-		warnings.clear(); // the same for each record
-		for (const auto &[name, value] : settings) {
-			auto set = node.settings.set(name, value, context.store.secrets());
-			if (!set)
-				return tl::unexpected(set.error());
-			if (!set->empty())
-				warnings.push_back(*set);
-		}
-		return {};
-	});
+	auto updated = context.store.set_values(filter, settings, warnings);
 	if (!updated)
 		return context.tell(updated.error());
 	context.tell(updated->problems);

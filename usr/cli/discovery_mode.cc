@@ -154,6 +154,25 @@ void print_reply(Context &context, const Options &options, const varlink::Discov
 					target.target);
 }
 
+std::vector<std::string> ifaces_of_record(Context &context, const config::PortalId &portal)
+{
+	auto record = context.store.discovery_record(config::RecordKind::send_targets, portal);
+	auto ifaces = record ? record->settings.list("discovery.sendtargets.iface")
+			     : std::vector<std::string>();
+	if (ifaces.empty())
+		ifaces.emplace_back(config::default_iface);
+	return ifaces;
+}
+
+/* Mode discoverydb asks a portal that is not listed without listing it, unless told to. */
+bool keeps_portal(Context &context, const Options &options)
+{
+	if (options.has(Op::nonpersistent))
+		return false;
+	return options.mode == Mode::discovery || options.has(Op::add) ||
+	       context.store.discovery_record(config::RecordKind::send_targets, options.portal->id);
+}
+
 void discover(Context &context, const Options &options)
 {
 	if (options.has(Op::nonpersistent) && (options.ops.size() > 1 || options.login))
@@ -163,14 +182,16 @@ void discover(Context &context, const Options &options)
 	call.address = options.portal->id.host;
 	call.port = options.portal->id.port;
 	call.ifaces = options.ifaces;
-	if (call.ifaces.empty())
-		call.ifaces = {std::string(config::default_iface)};
-	for (const auto &name : call.ifaces)
+	/* What the service takes then, for the listing: what the portal's record says. */
+	auto ifaces = call.ifaces;
+	if (ifaces.empty())
+		ifaces = ifaces_of_record(context, options.portal->id);
+	for (const auto &name : ifaces)
 		if (auto iface = context.store.iface(name); !iface)
 			return context.tell(iface.error());
 	for (const auto &[key, value] : options.settings)
 		call.settings[key] = value;
-	call.keep_portal = !options.has(Op::nonpersistent);
+	call.keep_portal = keeps_portal(context, options);
 	if (options.ops.empty())
 		call.changes = {"new", "update", "delete"};
 	if (options.has(Op::add))
@@ -190,7 +211,7 @@ void discover(Context &context, const Options &options)
 		     str("Could not perform SendTargets discovery: ", reply.error().text)});
 	for (const auto &skipped : reply->skipped)
 		context.warn(str("not taken: ", skipped));
-	const auto nodes = nodes_of(*reply, call.ifaces);
+	const auto nodes = nodes_of(*reply, ifaces);
 	if (nodes.empty())
 		return context.tell(
 		    nothing_found(str("No portals found: ", config::to_string(options.portal->id),
@@ -210,17 +231,22 @@ void discover(Context &context, const Options &options)
 
 void add_record(Context &context, const Options &options)
 {
-	auto conf = context.conf();
-	if (!conf)
+	if (auto conf = context.conf(); !conf)
 		return context.tell(conf.error());
-	config::DiscoveryRecord record{options.portal->id, conf->discovery};
-	for (const auto &[key, value] : options.settings)
-		if (auto set = record.settings.set(key, value, context.store.secrets()); !set)
+	auto record = context.store.new_discovery_record(config::RecordKind::send_targets,
+							 options.portal->id);
+	if (!record)
+		return context.tell(record.error());
+	auto settings = options.settings;
+	if (!options.ifaces.empty())
+		settings.emplace_back("discovery.sendtargets.iface", join(options.ifaces, ","));
+	for (const auto &[key, value] : settings)
+		if (auto set = record->settings.set(key, value, context.store.secrets()); !set)
 			return context.tell(set.error());
-	if (auto put = context.store.put_discovery_record(record); !put)
+	if (auto put = context.store.put_discovery_record(*record); !put)
 		return context.tell(put.error());
-	context.out << "New discovery record for [" << record.portal.host << ','
-		    << record.portal.port << "] added.\n";
+	context.out << "New discovery record for [" << record->portal.host << ','
+		    << record->portal.port << "] added.\n";
 }
 
 /* iscsiadm ends with 6 here, ours says that nothing was found. */

@@ -23,6 +23,7 @@ config::NodeFilter filter_of(const Options &options)
 	}
 	if (!options.ifaces.empty())
 		filter.iface = options.ifaces.front();
+	filter.hidden = options.hidden.value_or(false);
 	return filter;
 }
 
@@ -42,7 +43,7 @@ std::vector<config::Node> find_nodes(Context &context, const config::NodeFilter 
 
 void list_nodes(Context &context, const Options &options)
 {
-	const auto nodes = find_nodes(context, {});
+	const auto nodes = find_nodes(context, filter_of(options));
 	if (nodes.empty())
 		return;
 	if (options.json)
@@ -55,7 +56,7 @@ void list_nodes(Context &context, const Options &options)
 			if (!last || last->id.target != node.id.target ||
 			    last->id.portal != node.id.portal)
 				print_node_line(context.out, node.id.portal, node.tpgt,
-						node.id.target);
+						node.id.target, node.vanished);
 			last = &node;
 		}
 		return;
@@ -79,36 +80,32 @@ void add_node(Context &context, const Options &options)
 	auto iface = context.store.iface(name);
 	if (!iface)
 		return context.tell(iface.error());
-	auto conf = context.conf();
-	if (!conf)
+	if (auto conf = context.conf(); !conf)
 		return context.tell(conf.error());
-	config::Node node;
-	node.id = {*options.target, options.portal->id, name};
-	node.tpgt = options.portal->tpgt.value_or(-1);
-	node.settings = conf->node;
-	for (const auto &[key, value] : options.settings) {
-		auto set = node.settings.set(key, value, context.store.secrets());
-		if (!set)
-			return context.tell(set.error());
-		if (!set->empty())
-			context.warn(*set);
-	}
-	auto added = context.store.add_nodes({node});
-	if (!added)
-		return context.tell(added.error());
-	context.tell(*added);
+	const config::StaticNode given{.id = {*options.target, options.portal->id, name},
+				       .tpgt = options.portal->tpgt,
+				       .hidden = options.hidden,
+				       .persistent = options.persistent,
+				       .values = options.settings};
+	std::vector<std::string> warnings;
+	auto node = context.store.add_static(given, warnings);
+	if (!node)
+		return context.tell(node.error());
+	for (const auto &warning : warnings)
+		context.warn(warning);
 	auto value = [&](std::string_view key) { return iface->settings.get(key); };
 	context.out << "New iSCSI node [tcp:[hw=" << value("iface.hwaddress")
 		    << ",ip=" << value("iface.ipaddress")
 		    << ",net_if=" << value("iface.net_ifacename") << ",iscsi_if=" << name << "] "
-		    << node.id.portal.host << ',' << node.id.portal.port << ',' << node.tpgt << ' '
-		    << *options.target << "] added\n";
+		    << node->id.portal.host << ',' << node->id.portal.port << ',' << node->tpgt
+		    << ' ' << *options.target << "] added\n";
 }
 
 /* -L: the records whose node.startup is @startup; all leaves those marked onboot alone. */
-void log_in_all(Context &context, const std::string &startup, bool wait)
+void log_in_all(Context &context, const config::NodeFilter &filter, const std::string &startup,
+		bool wait)
 {
-	auto nodes = find_nodes(context, {});
+	auto nodes = find_nodes(context, filter);
 	if (nodes.empty())
 		return;
 	std::erase_if(nodes, [&](const config::Node &node) {
@@ -123,7 +120,9 @@ void log_in_all(Context &context, const std::string &startup, bool wait)
 
 void log_out_all(Context &context, const std::string &startup)
 {
-	auto listing = context.store.nodes();
+	config::NodeFilter all;
+	all.hidden = true; // their sessions are sessions like others
+	auto listing = context.store.nodes(all);
 	if (!listing)
 		return context.tell(listing.error());
 	context.tell(listing->problems);
@@ -173,7 +172,7 @@ void run_node_mode(Context &context, const Options &options)
 	const bool named = options.target || options.portal || !options.ifaces.empty();
 
 	if (options.login_all)
-		return log_in_all(context, *options.login_all, !options.no_wait);
+		return log_in_all(context, filter, *options.login_all, !options.no_wait);
 	if (options.logout_all)
 		return log_out_all(context, *options.logout_all);
 	if (options.login) {

@@ -14,7 +14,7 @@ namespace hawser::cli
 namespace
 {
 
-enum Long { opt_json = 256, opt_cid, opt_import };
+enum Long { opt_json = 256, opt_cid, opt_import, opt_hidden, opt_persistent };
 
 constexpr option long_options[] = {
     {"mode", required_argument, nullptr, 'm'},
@@ -51,6 +51,8 @@ constexpr option long_options[] = {
     {"json", no_argument, nullptr, opt_json},
     {"cid", required_argument, nullptr, opt_cid},
     {"import", optional_argument, nullptr, opt_import},
+    {"hidden", optional_argument, nullptr, opt_hidden},
+    {"persistent", optional_argument, nullptr, opt_persistent},
     {},
 };
 
@@ -153,6 +155,16 @@ Result<Mode> parse_mode(std::string_view text)
 		    "mode fw is not supported: targets of the boot firmware are not read");
 	return refuse(str("unknown mode ", hawser::quoted(text),
 			  ": it is one of discovery, discoverydb, node, session, iface, host"));
+}
+
+/* --hidden is --hidden=yes. */
+Result<bool> yes_or_no(int letter, std::string_view word)
+{
+	if (word.empty() || equals_nocase(word, "yes"))
+		return true;
+	if (equals_nocase(word, "no"))
+		return false;
+	return refuse(str(shown(letter), ": ", hawser::quoted(word), " is neither yes nor no"));
 }
 
 Status check_startup_word(int letter, std::string_view word)
@@ -318,6 +330,10 @@ private:
 		case opt_import:
 			options_.import_from = value.empty() ? "/etc/iscsi" : value;
 			break;
+		case opt_hidden:
+			return store(options_.hidden, yes_or_no(letter, value));
+		case opt_persistent:
+			return store(options_.persistent, yes_or_no(letter, value));
 		case 'V':
 			options_.version = true;
 			break;
@@ -372,6 +388,8 @@ private:
 			const bool fits =
 			    letter == opt_json ||
 			    (letter == opt_cid && options_.mode == Mode::session) ||
+			    ((letter == opt_hidden || letter == opt_persistent) &&
+			     options_.mode == Mode::node) ||
 			    (letter < 256 &&
 			     row.options.find(static_cast<char>(letter)) != std::string_view::npos);
 			if (!fits)
@@ -399,6 +417,12 @@ private:
 				      "operation (-o) passed in");
 		if (options_.ops.size() > 1 && !discovers)
 			return refuse("Invalid parameters. More than one operation (-o) passed in");
+		if (options_.persistent && !options_.has(Op::add))
+			return refuse("--persistent: goes with -o new");
+		if (options_.hidden == false && !options_.has(Op::add))
+			return refuse("--hidden=no: goes with -o new");
+		if (options_.hidden && options_.target && !options_.has(Op::add))
+			return refuse("--hidden: a target that is named (-T) is found anyway");
 		if (options_.cid && !options_.ping)
 			return refuse("--cid: goes with -C ping");
 		if (options_.ifaces.size() > 1 && !discovers)
@@ -441,6 +465,8 @@ std::string help_text(const std::string &program)
 	    "operation ...] [-l] [-W]]",
 	    " -m node [-P printlevel] [--json] [-T targetname] [-p ip:port[,tpgt]] [-I iface]"
 	    " [-l [-W] | -u | -R | -s | [-o operation] [-n name -v value ...]]",
+	    " -m node -o new -T targetname -p ip:port[,tpgt] [-I iface] [--hidden[=no]]"
+	    " [--persistent[=no]] [-n name -v value ...]",
 	    " -m node [-L all,manual,automatic,onboot [-W]] [-U all,manual,automatic,onboot]",
 	    " -m session [-P printlevel] [--json] [-r sessionid | sysfsdir] [-R | -u | -s | [-o "
 	    "operation]"

@@ -45,6 +45,8 @@ struct Options {
 	std::optional<std::string> login_all;	// all, manual, automatic or onboot
 	std::optional<std::string> logout_all;	// likewise
 	std::optional<std::string> import_from; // folder of open-iscsi
+	std::optional<bool> hidden;		// of a new record; else: hidden ones too
+	std::optional<bool> persistent;		// of a new record
 	bool login = false;
 	bool logout = false;
 	bool rescan = false;

@@ -40,11 +40,11 @@ nlohmann::ordered_json values_of(RecordKind kind, const Record &...record)
 } // namespace
 
 void print_node_line(std::ostream &out, const config::PortalId &portal, int tpgt,
-		     const std::string &target)
+		     const std::string &target, bool vanished)
 {
 	/* An unknown tag comes out as iscsiadm's: the unsigned form of -1. */
 	out << config::to_string(portal) << ',' << static_cast<std::uint32_t>(tpgt) << ' ' << target
-	    << '\n';
+	    << (vanished ? " (vanished)" : "") << '\n';
 }
 
 void print_node_tree(std::ostream &out, const std::vector<config::Node> &nodes)
@@ -57,7 +57,8 @@ void print_node_tree(std::ostream &out, const std::vector<config::Node> &nodes)
 		if (!same_target || last->id.portal != node.id.portal)
 			out << "\tPortal: " << config::to_string(node.id.portal) << ',' << node.tpgt
 			    << '\n';
-		out << "\t\tIface Name: " << node.id.iface << '\n';
+		out << "\t\tIface Name: " << node.id.iface << (node.vanished ? " (vanished)" : "")
+		    << '\n';
 		last = &node;
 	}
 }
@@ -105,11 +106,30 @@ nlohmann::ordered_json to_json(const config::Node &node, const config::Iface &if
 	auto isids = nlohmann::ordered_json::array();
 	for (const auto &isid : node.isids)
 		isids.push_back(to_string(isid));
-	return {
-	    {"target", node.id.target},	   {"address", node.id.portal.host},
-	    {"port", node.id.portal.port}, {"tpgt", node.tpgt},
-	    {"iface", node.id.iface},	   {"transport", "hawser"},
-	    {"isids", std::move(isids)},   {"values", values_of(RecordKind::node, node, iface)}};
+	auto instances = nlohmann::ordered_json::array();
+	for (const auto &instance : node.instances)
+		instances.push_back({{"type", to_string(instance.source.type)},
+				     {"address", instance.source.portal.host},
+				     {"port", instance.source.portal.port},
+				     {"tpgt", instance.tpgt},
+				     {"hidden", instance.hidden},
+				     {"persistent", instance.boot.empty()}});
+	auto levels = nlohmann::ordered_json::object();
+	for (const auto &key : config::record_keys())
+		if (key.kind == RecordKind::node && !key.fixed)
+			levels[std::string(key.name)] = to_string(node.settings.level_of(key.name));
+	return {{"target", node.id.target},
+		{"address", node.id.portal.host},
+		{"port", node.id.portal.port},
+		{"tpgt", node.tpgt},
+		{"iface", node.id.iface},
+		{"transport", "hawser"},
+		{"vanished", node.vanished},
+		{"hidden", node.hidden()},
+		{"instances", std::move(instances)},
+		{"isids", std::move(isids)},
+		{"values", values_of(RecordKind::node, node, iface)},
+		{"levels", std::move(levels)}};
 }
 
 nlohmann::ordered_json to_json(const config::Iface &iface)

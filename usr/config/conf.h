@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * /etc/hawser/hawserd.conf: what new records start from. A key that the file does
- * not set has the key table's initial value. A line that cannot be used costs
+ * /etc/hawser/hawserd.conf: the level below all records. A key that neither a
+ * record nor the file sets has the key table's initial value. A line that cannot be used costs
  * only itself: it is passed over with a warning.
  */
 #pragma once
@@ -17,9 +17,16 @@ namespace hawser::config
 {
 
 struct Conf {
-	Settings node{RecordKind::node};
-	Settings discovery{RecordKind::send_targets};
-	Settings isns{RecordKind::isns};
+	Settings node{RecordKind::node, Level::global};
+	Settings discovery{RecordKind::send_targets, Level::global};
+	Settings isns{RecordKind::isns, Level::global};
+
+	const Settings &of(RecordKind kind) const
+	{
+		return kind == RecordKind::node		  ? node
+		       : kind == RecordKind::send_targets ? discovery
+							  : isns;
+	}
 	std::vector<std::string> warnings; // one line each, naming file and line
 };
 

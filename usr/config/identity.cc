@@ -7,7 +7,6 @@
 #include "config/utf8.h"
 #include "iscsi/names.h"
 
-#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <openssl/rand.h>
@@ -108,17 +107,6 @@ constexpr std::string_view file_text =
     "# made from the host's again. The service reads it when it starts.\n";
 
 } // namespace
-
-Result<Isid> Identity::unused_isid(std::span<const Isid> used) const
-{
-	for (std::uint32_t qualifier = 0; qualifier < discovery_qualifier; qualifier++) {
-		const Isid candidate = isid(static_cast<std::uint16_t>(qualifier));
-		if (std::find(used.begin(), used.end(), candidate) == used.end())
-			return candidate;
-	}
-	return fail(Code::record_failed,
-		    str("all ", discovery_qualifier, " ISIDs for one target are in use"));
-}
 
 Result<Identity> load_identity(const Paths &paths, const std::string &host_name)
 {

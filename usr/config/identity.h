@@ -22,7 +22,6 @@
 #include "config/paths.h"
 
 #include <cstdint>
-#include <span>
 #include <string>
 
 namespace hawser::config
@@ -45,9 +44,6 @@ struct Identity {
 	{
 		return isid(discovery_qualifier + slot);
 	}
-
-	/* The ISID with the lowest qualifier that is not among @used. */
-	Result<Isid> unused_isid(std::span<const Isid> used) const;
 };
 
 /*

@@ -88,11 +88,15 @@ private:
 			if (!key || key->kind != settings.kind() || key->fixed ||
 			    entry.value == "<empty>")
 				continue;
-			auto set = settings.set(entry.key,
-						key->type == ValueType::secret
-						    ? secret_in_our_form(entry.value)
-						    : entry.value,
-						store_.secrets());
+			const std::string value = key->type == ValueType::secret
+						      ? secret_in_our_form(entry.value)
+						      : entry.value;
+			/* Their records have every key: what says nothing new is left below. */
+			if (auto checked = check_value(*key, value);
+			    checked && key->type != ValueType::secret &&
+			    checked->value == settings.get(key->name))
+				continue;
+			auto set = settings.set(entry.key, value, store_.secrets());
 			if (set)
 				continue;
 			if (set.error().code == Code::invalid_argument ||
@@ -232,12 +236,16 @@ private:
 
 	Status nodes()
 	{
+		auto conf = load_conf(store_.paths(), store_.secrets());
+		if (!conf)
+			return tl::unexpected(conf.error());
+		const auto global = std::make_shared<const Settings>(std::move(conf->node));
 		std::vector<Node> taken;
 		for (const auto &path : files_below(folder_ + "/nodes")) {
 			const auto file = read(path);
 			if (!file)
 				continue;
-			auto node = read_node(*file, path);
+			auto node = read_node(*file, path, global);
 			if (!node)
 				return tl::unexpected(node.error());
 			if (!*node)
@@ -256,13 +264,15 @@ private:
 		return store_.add_nodes(std::move(taken)).map([](auto &&) {});
 	}
 
-	Result<std::optional<Node>> read_node(const IniFile &file, const std::string &path)
+	Result<std::optional<Node>> read_node(const IniFile &file, const std::string &path,
+					      const std::shared_ptr<const Settings> &global)
 	{
 		auto value = [&](std::string_view key) {
 			const std::string *found = file.find(key);
 			return found ? *found : std::string();
 		};
 		Node node;
+		node.settings.set_base(global);
 		auto name =
 		    check_value(*find_key(RecordKind::node, "node.name"), value("node.name"));
 		const auto port = parse_number(value("node.conn[0].port")).value_or(0);
@@ -327,7 +337,12 @@ private:
 					host ? "it has no port of 1 to 65535" : host.error().text);
 				continue;
 			}
-			DiscoveryRecord record{{host->host, static_cast<std::uint16_t>(port)}};
+			auto fresh = store_.new_discovery_record(
+			    RecordKind::send_targets,
+			    {host->host, static_cast<std::uint16_t>(port)});
+			if (!fresh)
+				return tl::unexpected(fresh.error());
+			DiscoveryRecord &record = *fresh;
 			if (store_.discovery_record(record.kind(), record.portal)) {
 				skipped(path, str("there is a discovery record of ",
 						  to_string(record.portal), " already"));

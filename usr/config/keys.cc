@@ -8,6 +8,8 @@
 #include "iscsi/names.h"
 
 #include <algorithm>
+#include <array>
+#include <unordered_map>
 
 namespace hawser::config
 {
@@ -130,13 +132,30 @@ std::span<const RecordKey> record_keys()
 
 const RecordKey *find_key(RecordKind kind, std::string_view name)
 {
-	for (const auto &row : record_keys()) {
-		const bool fits =
-		    row.kind == kind || (kind == RecordKind::node && row.kind == RecordKind::iface);
-		if (fits && row.name == name)
-			return &row;
-	}
-	return nullptr;
+	/* By kind: a reply of ten thousand targets looks up each of their values. */
+	using Index = std::unordered_map<std::string_view, const RecordKey *>;
+	static const auto indexes = [] {
+		std::array<Index, record_kinds> made;
+		for (const auto &row : record_keys()) {
+			made[static_cast<std::size_t>(row.kind)].emplace(row.name, &row);
+			if (row.kind == RecordKind::iface)
+				made[static_cast<std::size_t>(RecordKind::node)].emplace(row.name,
+											 &row);
+		}
+		return made;
+	}();
+	const Index &index = indexes[static_cast<std::size_t>(kind)];
+	const auto found = index.find(name);
+	return found == index.end() ? nullptr : found->second;
+}
+
+std::vector<const RecordKey *> unit_keys(RecordKind kind, std::string_view method)
+{
+	std::vector<const RecordKey *> keys;
+	for (const auto &row : record_keys())
+		if (row.kind == kind && !row.unit.empty() && row.unit == method)
+			keys.push_back(&row);
+	return keys;
 }
 
 Result<CheckedValue> check_value(const RecordKey &key, std::string_view value)

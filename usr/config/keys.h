@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@ namespace hawser::config
 {
 
 enum class RecordKind { node, iface, send_targets, isns };
+inline constexpr std::size_t record_kinds = 4;
 
 enum class ValueType {
 	text,	// up to max bytes of UTF-8 without control characters
@@ -46,6 +48,7 @@ struct RecordKey {
 	bool fixed = false;	     // identifies the record: never updated
 	bool zero_allowed = false;   // 0 has a meaning of its own below min
 	std::int64_t built_max = -1; // the RFC allows more, this version does not
+	std::string_view unit = {};  // the key of the method that this one is taken together with
 };
 
 /* Every row, in the order of display. */
@@ -69,6 +72,9 @@ struct CheckedValue {
  * is never in them.
  */
 Result<CheckedValue> check_value(const RecordKey &key, std::string_view value);
+
+/* The keys that are taken together with @method, itself included. */
+std::vector<const RecordKey *> unit_keys(RecordKind kind, std::string_view method);
 
 /* "CRC32C,None" -> {"CRC32C", "None"}; "" -> {}. */
 std::vector<std::string> split_list(std::string_view value);

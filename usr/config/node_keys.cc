@@ -13,6 +13,7 @@ using enum ValueType;
 constexpr auto node = RecordKind::node;
 
 constexpr std::string_view startups = "manual automatic onboot";
+constexpr std::string_view auth_method = "node.session.auth.authmethod";
 
 /* clang-format off: one row a key is the point */
 constexpr RecordKey identity[] = {
@@ -117,29 +118,34 @@ constexpr RecordKey session[] = {
      .type = list,
      .initial = "None",
      .words = methods,
-     .text = "CHAP alone is required of the target; of two, the first is preferred"},
+     .text = "CHAP alone is required of the target; of two, the first is preferred",
+     .unit = auth_method},
     {.kind = node,
      .name = "node.session.auth.username",
      .type = text,
      .initial = "",
      .max = name_bytes,
-     .text = "CHAP name that the target knows this initiator by"},
+     .text = "CHAP name that the target knows this initiator by",
+     .unit = auth_method},
     {.kind = node,
      .name = "node.session.auth.password",
      .type = secret,
      .initial = "",
-     .text = "CHAP secret that goes with it"},
+     .text = "CHAP secret that goes with it",
+     .unit = auth_method},
     {.kind = node,
      .name = "node.session.auth.username_in",
      .type = text,
      .initial = "",
      .max = name_bytes,
-     .text = "CHAP name that the target must have"},
+     .text = "CHAP name that the target must have",
+     .unit = auth_method},
     {.kind = node,
      .name = "node.session.auth.password_in",
      .type = secret,
      .initial = "",
-     .text = "CHAP secret that the target must know"},
+     .text = "CHAP secret that the target must know",
+     .unit = auth_method},
     {.kind = node,
      .name = "node.session.auth.chap_algs",
      .type = list,

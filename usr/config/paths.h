@@ -16,6 +16,7 @@ namespace hawser::config
 struct Paths {
 	std::string config_dir = "/etc/hawser";
 	std::string state_dir = "/var/lib/hawser";
+	std::string boot_id = "/proc/sys/kernel/random/boot_id"; // a text that no other boot has
 
 	static Paths from_environment();
 

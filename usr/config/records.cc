@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace hawser::config
 {
@@ -16,7 +17,8 @@ namespace
 
 using Json = nlohmann::json;
 
-constexpr int format = 2; // since a node has several sources; 1 is read as well
+/* 2: a node has several sources, and its target a level of its own; 1 is read as well. */
+constexpr int format = 2;
 constexpr std::string_view hidden = "********";
 
 /* By SourceType. */
@@ -92,14 +94,14 @@ public:
 		return *field;
 	}
 
-	Settings settings(RecordKind kind)
+	Settings settings(RecordKind kind, Level level = Level::address)
 	{
 		const Json *field = find("values");
-		auto read = Settings::from_json(kind, field ? *field : Json());
+		auto read = Settings::from_json(kind, field ? *field : Json(), level);
 		if (read)
 			return std::move(*read);
 		note(read.error().text);
-		return Settings(kind);
+		return Settings(kind, level);
 	}
 
 	PortalId portal()
@@ -167,6 +169,19 @@ std::string to_text(const Json &json)
 	return json.dump(1, '\t', false, Json::error_handler_t::replace) + "\n";
 }
 
+Json instance_to_json(const Instance &instance)
+{
+	Json json = {{"type", to_string(instance.source.type)},
+		     {"host", instance.source.portal.host},
+		     {"port", instance.source.portal.port},
+		     {"tpgt", instance.tpgt}};
+	if (instance.hidden)
+		json["hidden"] = true;
+	if (!instance.boot.empty())
+		json["boot"] = instance.boot;
+	return json;
+}
+
 Json node_to_json(const Node &node)
 {
 	Json isids = Json::array();
@@ -174,10 +189,7 @@ Json node_to_json(const Node &node)
 		isids.push_back(to_string(isid));
 	Json sources = Json::array();
 	for (const auto &instance : node.instances)
-		sources.push_back({{"type", to_string(instance.source.type)},
-				   {"host", instance.source.portal.host},
-				   {"port", instance.source.portal.port},
-				   {"tpgt", instance.tpgt}});
+		sources.push_back(instance_to_json(instance));
 	Json json = {
 	    {"host", node.id.portal.host},
 	    {"port", node.id.portal.port},
@@ -219,8 +231,13 @@ std::vector<Instance> read_instances(Reader &outer, int tpgt)
 	}
 	for (const auto &item : outer.list("sources")) {
 		Reader reader(item);
-		const Source source = read_source(reader);
-		instances.push_back({source, static_cast<int>(reader.number("tpgt", -1, 65535))});
+		Instance instance;
+		instance.source = read_source(reader);
+		instance.tpgt = static_cast<int>(reader.number("tpgt", -1, 65535));
+		instance.hidden = reader.flag("hidden");
+		if (reader.find("boot"))
+			instance.boot = reader.text("boot");
+		instances.push_back(std::move(instance));
 		if (!reader.problem().empty())
 			outer.note(str("\"sources\": ", reader.problem()));
 	}
@@ -265,7 +282,7 @@ std::string with_brackets(const std::string &host)
 std::string shown_setting(const Settings &settings, const RecordKey &key)
 {
 	if (key.type == ValueType::secret)
-		return settings.is_set(key.name) ? std::string(hidden) : "";
+		return settings.has_secret(key.name) ? std::string(hidden) : "";
 	return std::string(settings.get(key.name));
 }
 
@@ -284,6 +301,12 @@ const Instance *Node::instance(const Source &source) const
 	return nullptr;
 }
 
+bool Node::hidden() const
+{
+	return std::all_of(instances.begin(), instances.end(),
+			   [](const Instance &known) { return known.hidden; });
+}
+
 void Node::sight(const Source &source, int portal_group_tag)
 {
 	if (vanished)
@@ -298,6 +321,20 @@ void Node::sight(const Source &source, int portal_group_tag)
 	choose_tpgt();
 }
 
+void Node::set_static(std::optional<int> portal_group_tag, std::optional<bool> hide,
+		      std::optional<std::string> boot)
+{
+	Instance known;
+	if (const Instance *before = instance(known.source); before && !vanished)
+		known = *before;
+	sight(known.source, portal_group_tag.value_or(known.tpgt));
+	known.hidden = hide.value_or(known.hidden);
+	known.boot = boot.value_or(known.boot);
+	/* The least preferred source of all, and there is but one of the kind. */
+	instances.back().hidden = known.hidden;
+	instances.back().boot = known.boot;
+}
+
 bool Node::lose(const Source &source)
 {
 	if (source.type == SourceType::fixed || !instance(source))
@@ -306,6 +343,18 @@ bool Node::lose(const Source &source)
 		return false;
 	std::erase_if(instances, [&](const Instance &known) { return known.source == source; });
 	choose_tpgt();
+	return true;
+}
+
+bool Node::outlive(std::string_view boot)
+{
+	const auto other = [&](const Instance &known) {
+		return !known.boot.empty() && known.boot != boot;
+	};
+	if (std::all_of(instances.begin(), instances.end(), other))
+		return false;
+	if (std::erase_if(instances, other) > 0)
+		choose_tpgt();
 	return true;
 }
 
@@ -390,41 +439,48 @@ std::string shown_value(const DiscoveryRecord &record, const RecordKey &key)
 	return shown_setting(record.settings, key);
 }
 
-std::string target_to_text(const std::string &target, const std::vector<Node> &nodes)
+std::string target_to_text(const Target &target)
 {
 	Json list = Json::array();
-	for (const auto &node : nodes)
+	for (const auto &node : target.nodes)
 		list.push_back(node_to_json(node));
-	return to_text({{"format", format}, {"target", target}, {"nodes", std::move(list)}});
+	return to_text({{"format", format},
+			{"target", target.name},
+			{"values", target.settings->to_json()},
+			{"nodes", std::move(list)}});
 }
 
-Result<std::vector<Node>> target_from_text(std::string_view text)
+Result<Target> target_from_text(std::string_view text)
 {
 	auto json = parse_file(text);
 	if (!json)
 		return tl::unexpected(json.error());
 	Reader reader(*json);
-	const std::string target = reader.target("target");
+	Target target;
+	target.name = reader.target("target");
 	const Json &list = reader.list("nodes");
+	if (reader.find("values"))
+		*target.settings = reader.settings(RecordKind::node, Level::target);
 	if (!reader.problem().empty())
 		return damaged(reader.problem());
 
-	std::vector<Node> nodes;
+	std::set<std::pair<PortalId, std::string>> ways;
 	std::vector<Isid> isids;
 	for (const auto &item : list) {
-		auto node = node_from_json(target, item);
+		auto node = node_from_json(target.name, item);
 		if (!node)
-			return damaged(str("record ", nodes.size() + 1, ": ", node.error().text));
-		for (const auto &other : nodes)
-			if (other.id == node->id)
-				return damaged(str("it has two records of ", to_string(node->id)));
+			return damaged(
+			    str("record ", target.nodes.size() + 1, ": ", node.error().text));
+		if (!ways.emplace(node->id.portal, node->id.iface).second)
+			return damaged(str("it has two records of ", to_string(node->id)));
 		isids.insert(isids.end(), node->isids.begin(), node->isids.end());
-		nodes.push_back(std::move(*node));
+		node->settings.set_base(target.settings);
+		target.nodes.push_back(std::move(*node));
 	}
 	std::sort(isids.begin(), isids.end());
 	if (const auto twice = std::adjacent_find(isids.begin(), isids.end()); twice != isids.end())
 		return damaged(str("the ISID ", to_string(*twice), " stands in it twice"));
-	return nodes;
+	return target;
 }
 
 std::string iface_to_text(const Iface &iface)
@@ -447,20 +503,32 @@ Result<Iface> iface_from_text(std::string_view text)
 	return iface;
 }
 
+/*
+ * The list is written line by line: as a tree, ten thousand targets take tens of megabytes.
+ */
 std::string discovery_to_text(const DiscoveryRecord &record)
 {
-	Json found = Json::array();
-	for (const auto &item : record.found)
-		found.push_back({{"target", item.target},
-				 {"host", item.portal.host},
-				 {"port", item.portal.port},
-				 {"tpgt", item.tpgt}});
-	return to_text({{"format", format},
-			{"type", discovery_type(record.kind())},
-			{"host", record.portal.host},
-			{"port", record.portal.port},
-			{"values", record.settings.to_json()},
-			{"found", std::move(found)}});
+	std::string text = to_text({{"format", format},
+				    {"type", discovery_type(record.kind())},
+				    {"host", record.portal.host},
+				    {"port", record.portal.port},
+				    {"values", record.settings.to_json()}});
+	text.resize(text.find_last_of('}'));
+	while (text.ends_with('\n'))
+		text.pop_back();
+	append(text, ",\n\t\"found\": [");
+	std::string_view separator = "\n\t\t";
+	for (const auto &item : record.found) {
+		const Json line = {{"target", item.target},
+				   {"host", item.portal.host},
+				   {"port", item.portal.port},
+				   {"tpgt", item.tpgt}};
+		append(text, separator);
+		append(text, line.dump(-1, ' ', false, Json::error_handler_t::replace));
+		separator = ",\n\t\t";
+	}
+	append(text, record.found.empty() ? "]\n}\n" : "\n\t]\n}\n");
+	return text;
 }
 
 Result<DiscoveryRecord> discovery_from_text(std::string_view text)

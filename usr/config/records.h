@@ -15,6 +15,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -65,6 +66,10 @@ struct Source {
 struct Instance {
 	Source source;
 	int tpgt = -1; // portal group tag, -1 while unknown
+	/* Of static ones. Hidden: not in listings that do not name the target. */
+	bool hidden = false;
+	/* Not empty: the boot that it is for (/proc/sys/kernel/random/boot_id). */
+	std::string boot = {};
 };
 
 struct Node {
@@ -77,6 +82,7 @@ struct Node {
 	 * one that it had last.
 	 */
 	bool vanished = false;
+	/* The address's level; below it are the target's and hawserd.conf's. */
 	Settings settings{RecordKind::node};
 	/*
 	 * One a session, at least as many as node.session.nr_sessions asks for. No two
@@ -88,6 +94,11 @@ struct Node {
 
 	const Source &source() const { return instances.front().source; }
 	const Instance *instance(const Source &source) const;
+	/* Every source that there is hides it. */
+	bool hidden() const;
+	/* It is one that was set by hand; what is absent stays as it is. */
+	void set_static(std::optional<int> portal_group_tag, std::optional<bool> hidden,
+			std::optional<std::string> boot);
 	/* @source has named it: its instance is added, or has this portal group tag now. */
 	void sight(const Source &source, int portal_group_tag);
 	/*
@@ -96,9 +107,23 @@ struct Node {
 	 * never lost.
 	 */
 	bool lose(const Source &source);
+	/*
+	 * The static instance goes when it is for another boot than @boot. False when it
+	 * was the last: it stays.
+	 */
+	bool outlive(std::string_view boot);
 
 private:
 	void choose_tpgt();
+};
+
+/* A target's file. */
+struct Target {
+	std::string name;
+	/* The target's level, below that of each of its nodes; never null. */
+	std::shared_ptr<Settings> settings =
+	    std::make_shared<Settings>(RecordKind::node, Level::target);
+	std::vector<Node> nodes;
 };
 
 struct Iface {
@@ -137,8 +162,8 @@ std::string shown_value(const Iface &iface, const RecordKey &key);
 std::string shown_value(const DiscoveryRecord &record, const RecordKey &key);
 
 /* Files. Reading says what is wrong with them: Code::record_failed. */
-std::string target_to_text(const std::string &target, const std::vector<Node> &nodes);
-Result<std::vector<Node>> target_from_text(std::string_view text);
+std::string target_to_text(const Target &target);
+Result<Target> target_from_text(std::string_view text);
 std::string iface_to_text(const Iface &iface);
 Result<Iface> iface_from_text(std::string_view text);
 std::string discovery_to_text(const DiscoveryRecord &record);

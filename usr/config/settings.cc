@@ -30,6 +30,23 @@ std::string_view kind_name(RecordKind kind)
 
 } // namespace
 
+std::string_view to_string(Level level)
+{
+	switch (level) {
+	case Level::initial:
+		return "default";
+	case Level::global:
+		return "global";
+	case Level::target:
+		return "target";
+	case Level::address:
+		return "address";
+	case Level::command:
+		return "command";
+	}
+	return "";
+}
+
 const RecordKey &Settings::row(std::string_view key) const
 {
 	const RecordKey *found = find_key(kind_, key);
@@ -38,11 +55,41 @@ const RecordKey &Settings::row(std::string_view key) const
 	return *found;
 }
 
+const Settings *Settings::owner(const RecordKey &key) const
+{
+	if (!key.unit.empty())
+		for (const Settings *at = this; at; at = at->base_.get())
+			if (at->values_.contains(key.unit))
+				return at;
+	for (const Settings *at = this; at; at = at->base_.get())
+		if (at->values_.contains(key.name))
+			return at;
+	return nullptr;
+}
+
+std::string_view Settings::held(const RecordKey &key) const
+{
+	const Settings *at = owner(key);
+	if (!at)
+		return key.initial;
+	const auto found = at->values_.find(key.name);
+	return found == at->values_.end() ? key.initial : std::string_view(found->second);
+}
+
+Level Settings::level_of(std::string_view key) const
+{
+	const Settings *at = owner(row(key));
+	return at ? at->level_ : Level::initial;
+}
+
 std::string_view Settings::get(std::string_view key) const
 {
-	const auto &spec = row(key);
-	const auto found = values_.find(key);
-	return found == values_.end() ? spec.initial : std::string_view(found->second);
+	return held(row(key));
+}
+
+bool Settings::has_secret(std::string_view key) const
+{
+	return !held(row(key)).empty();
 }
 
 std::int64_t Settings::number(std::string_view key) const
@@ -65,11 +112,10 @@ std::vector<std::string> Settings::list(std::string_view key) const
 
 Result<Secret> Settings::secret(std::string_view key, SecretBox &box) const
 {
-	row(key);
-	const auto found = values_.find(key);
-	if (found == values_.end())
+	const auto sealed = held(row(key));
+	if (sealed.empty())
 		return Secret{};
-	auto opened = box.open(found->second, key);
+	auto opened = box.open(sealed, key);
 	if (!opened)
 		return opened;
 	const auto text = as_text(opened->bytes());
@@ -102,26 +148,46 @@ Result<std::string> Settings::set(std::string_view key, std::string_view value, 
 	auto checked = check_value(*spec, value);
 	if (!checked)
 		return tl::unexpected(checked.error());
-	if (checked->value == spec->initial) {
-		if (const auto found = values_.find(key); found != values_.end())
-			values_.erase(found);
-		return std::move(checked->warning);
-	}
-	if (spec->type == ValueType::secret) {
+	if (spec->type == ValueType::secret && !checked->value.empty()) {
 		auto sealed = box.seal(checked->value, key);
 		wipe(checked->value);
 		if (!sealed)
 			return tl::unexpected(sealed.error());
 		checked->value = std::move(*sealed);
 	}
+	if (!spec->unit.empty() && (level_ == Level::target || level_ == Level::address))
+		adopt_unit(spec->unit);
 	values_.insert_or_assign(std::string(key), std::move(checked->value));
 	return std::move(checked->warning);
 }
 
-void Settings::merge(const Settings &over)
+void Settings::adopt_unit(std::string_view method)
 {
-	for (const auto &[key, value] : over.values_)
-		values_.insert_or_assign(key, value);
+	if (!base_ || values_.contains(method))
+		return;
+	for (const RecordKey *key : unit_keys(kind_, method))
+		if (key->name == method || base_->owner(*key))
+			values_.emplace(key->name, base_->held(*key));
+}
+
+void Settings::unset(std::string_view key)
+{
+	if (const auto found = values_.find(key); found != values_.end())
+		values_.erase(found);
+}
+
+Settings Settings::flattened() const
+{
+	Settings flat(kind_, level_);
+	for (const Settings *at = this; at; at = at->base_.get())
+		for (const auto &[name, value] : at->values_) {
+			const RecordKey *key = find_key(kind_, name);
+			const Settings *from = key && key->kind == kind_ ? owner(*key) : at;
+			/* Of a unit, the level that owns it has all there is. */
+			if (from == at)
+				flat.values_.emplace(name, value);
+		}
+	return flat;
 }
 
 nlohmann::json Settings::to_json() const
@@ -132,9 +198,9 @@ nlohmann::json Settings::to_json() const
 	return json;
 }
 
-Result<Settings> Settings::from_json(RecordKind kind, const nlohmann::json &json)
+Result<Settings> Settings::from_json(RecordKind kind, const nlohmann::json &json, Level level)
 {
-	Settings settings(kind);
+	Settings settings(kind, level);
 	if (!json.is_object())
 		return fail(Code::record_failed, "its values are not an object");
 	for (const auto &[key, value] : json.items()) {
@@ -147,7 +213,7 @@ Result<Settings> Settings::from_json(RecordKind kind, const nlohmann::json &json
 				return fail(Code::record_failed,
 					    str(key, " stands among its values"));
 			if (spec->type == ValueType::secret) {
-				if (!SecretBox::is_sealed(text))
+				if (!text.empty() && !SecretBox::is_sealed(text))
 					return fail(Code::record_failed,
 						    str(key, " is not encrypted"));
 			} else {
@@ -161,6 +227,10 @@ Result<Settings> Settings::from_json(RecordKind kind, const nlohmann::json &json
 		}
 		settings.values_.insert_or_assign(key, std::move(text));
 	}
+	/* Credentials always had a method, and the initial one was not written once. */
+	for (const auto &[name, value] : Values(settings.values_))
+		if (const RecordKey *key = find_key(kind, name); key && !key->unit.empty())
+			settings.values_.emplace(key->unit, settings.row(key->unit).initial);
 	return settings;
 }
 

@@ -25,6 +25,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,21 +37,28 @@ template <class T> struct Listing {
 	std::vector<Error> problems; // files that could not be used
 };
 
-/* What is absent matches everything. */
+/*
+ * What is absent matches everything. Hidden records match only where the target is
+ * named, or when they are asked for.
+ */
 struct NodeFilter {
 	std::optional<std::string> target = {};
 	std::optional<std::string> host = {};
 	std::optional<std::uint16_t> port = {};
 	std::optional<int> tpgt = {};
 	std::optional<std::string> iface = {};
+	std::optional<bool> vanished = {};
+	bool hidden = false; // these too
 
+	/* Whether it says more than which target. */
+	bool names_address() const { return host || port || tpgt || iface; }
 	bool matches(const Node &node) const;
 };
 
 /* What a discovery does to the node records; with none of them it stores nothing there. */
 struct DiscoveryChanges {
-	bool add = true;    // portals without a record get one from hawserd.conf
-	bool update = true; // known ones take over what hawserd.conf sets
+	bool add = true;    // portals without a record get one
+	bool update = true; // known ones take over what the source says of them
 	bool remove = true; // those that this source named before and does not now
 
 	bool any() const { return add || update || remove; }
@@ -64,8 +72,18 @@ struct Discovery {
 	DiscoveryChanges changes = {};
 	/* Stored with the answer when given: the source's own record. */
 	std::optional<DiscoveryRecord> record = {};
-	/* Whether a session uses the record, which then only vanishes; without it, none does. */
-	std::function<bool(const NodeId &)> in_use = {};
+};
+
+/* Names of keys and their values, as the administrator gave them. */
+using Assignments = std::vector<std::pair<std::string, std::string>>;
+
+/* What is given of a static target; what is absent stays as it is, or is the default. */
+struct StaticNode {
+	NodeId id;
+	std::optional<int> tpgt = {};
+	std::optional<bool> hidden = {};     // No
+	std::optional<bool> persistent = {}; // Yes; else gone with the next start or boot
+	Assignments values = {};	     // of this address
 };
 
 struct DiscoveryOutcome {
@@ -82,6 +100,18 @@ public:
 	const Paths &paths() const { return paths_; }
 	SecretBox &secrets() { return secrets_; }
 
+	/*
+	 * Who knows whether a session uses a record: such a record only vanishes when
+	 * the last source names it no more. Without it, none is in use.
+	 */
+	void set_in_use(std::function<bool(const NodeId &)> in_use) { in_use_ = std::move(in_use); }
+	/*
+	 * To be told when the last session of a record has ended: a vanished record
+	 * goes. Touches no file for a record that has not vanished while this store
+	 * was there to see it.
+	 */
+	Status session_ended(const NodeId &id);
+
 	/* Sorted by target, portal and interface. */
 	Result<Listing<Node>> nodes(const NodeFilter &filter = {});
 	/* Code::nothing_found when there is none. */
@@ -97,6 +127,26 @@ public:
 	 */
 	Result<Listing<Node>> update_nodes(const NodeFilter &filter,
 					   const std::function<Status(Node &)> &change);
+	/*
+	 * Sets values in every record that matches, or in none when one is refused. A
+	 * filter that leaves the address open sets the target's level, and what the
+	 * addresses had set goes; else the addresses' own. items: the records as they
+	 * are now. @warnings: one line each.
+	 */
+	Result<Listing<Node>> set_values(const NodeFilter &filter, const Assignments &values,
+					 std::vector<std::string> &warnings);
+	/*
+	 * Adds a way to a target by hand, or merges what is given into the record that is
+	 * there, field by field. The result is the record.
+	 */
+	Result<Node> add_static(const StaticNode &given, std::vector<std::string> &warnings);
+	/*
+	 * To be called once when the service starts: static records that are not
+	 * persistent go, and vanish while they are in use.
+	 */
+	Status drop_transient();
+	/* A record with at least @count ISIDs; one that has them is not written. */
+	Result<Node> give_isids(const NodeId &id, std::size_t count);
 	/* items: what was removed. */
 	Result<Listing<NodeId>> remove_nodes(const NodeFilter &filter);
 	/*
@@ -115,6 +165,8 @@ public:
 	Result<Listing<NodeId>> remove_iface(const std::string &name);
 
 	Result<Listing<DiscoveryRecord>> discovery_records();
+	/* One that is not stored yet, above hawserd.conf. */
+	Result<DiscoveryRecord> new_discovery_record(RecordKind kind, const PortalId &portal);
 	/* @kind: send_targets or isns. Code::nothing_found when there is none. */
 	Result<DiscoveryRecord> discovery_record(RecordKind kind, const PortalId &portal);
 	Status put_discovery_record(const DiscoveryRecord &record);
@@ -133,6 +185,7 @@ private:
 
 	static Result<std::string> target_file(std::string_view target);
 	static std::string discovery_file(RecordKind kind, const PortalId &portal);
+	static bool may_be_file(std::string_view stem);
 	/* By portal and interface among the records of one target. */
 	static Node *find_node(std::vector<Node> &nodes, const NodeId &id);
 
@@ -142,17 +195,54 @@ private:
 	Result<std::optional<T>> load(const std::string &folder, const std::string &file,
 				      Parse<T> parse, std::vector<Error> &problems,
 				      const WriteLock *lock);
-	Result<std::vector<Node>> load_target(const std::string &file, std::vector<Error> &problems,
-					      const WriteLock *lock);
+	using Global = std::shared_ptr<const Settings>; // hawserd.conf's node settings
+
+	/* A change of node records: the lock, what is below the records, and what is written. */
+	struct Change {
+		WriteLock lock;
+		Global global;
+		FileBatch batch;
+	};
+
+	Result<Global> global();
+	Result<Change> begin_change();
+	/* Without records when there is no such file. */
+	Result<Target> load_target(const std::string &file, const Global &global,
+				   std::vector<Error> &problems, const WriteLock *lock);
+	static Result<Target> new_target(const Global &global);
+	Result<Target> load_target(const std::string &file, Change &change,
+				   std::vector<Error> &problems)
+	{
+		return load_target(file, change.global, problems, &change.lock);
+	}
 	Result<std::vector<std::string>> target_files(const NodeFilter &filter) const;
 	/* What one target's records become by a discovery; @items are its portals. */
-	Status stage_target(FileBatch &batch, const std::string &file, std::vector<Node> &nodes,
-			    const WriteLock &lock);
-	Result<Listing<NodeId>> remove_nodes(const NodeFilter &filter, const WriteLock &lock);
+	/* Gives the ISIDs that are missing and puts the target's file into the batch. */
+	Status stage_target(Change &change, const std::string &file, Target &target);
+	/* The ISIDs of one target's records. Those that are drawn come in order. */
+	struct Isids {
+		explicit Isids(const std::vector<Node> &nodes);
+
+		std::set<Isid> used;
+		std::uint32_t next = 0; // no qualifier below is free
+	};
+	/* Gives @node at least @count ISIDs, for no other record of its target. */
+	Status draw_isids(Change &change, Isids &isids, Node &node, std::size_t count);
+	std::string_view boot();
+	/* Calls @edit for every target with records that match, and stores all or none. */
+	Result<Listing<Node>>
+	change_targets(const NodeFilter &filter,
+		       const std::function<Status(Target &, const std::vector<Node *> &)> &edit);
+	Status yield_to_target(Settings &address, const Assignments &values);
+	Status store_found(const Discovery &discovery, DiscoveryOutcome &outcome);
+	Result<Listing<NodeId>> remove_nodes(const NodeFilter &filter, Change &change);
 
 	Paths paths_;
 	SecretBox secrets_;
 	std::optional<Identity> identity_;
+	std::string boot_; // read once
+	std::function<bool(const NodeId &)> in_use_;
+	std::set<NodeId> vanished_; // as far as seen by this store
 };
 
 } // namespace hawser::config

@@ -20,21 +20,24 @@ tl::unexpected<LoginFailure> failed(Error error)
 }
 
 /* The portal's record as this discovery uses it. */
-Result<config::DiscoveryRecord> record_of(const varlink::DiscoverCall &call,
-					  const config::Conf &conf, config::Store &store)
+Result<config::DiscoveryRecord> record_of(const varlink::DiscoverCall &call, config::Store &store)
 {
-	config::DiscoveryRecord record;
-	record.portal = {call.address, call.port};
-	record.settings.merge(conf.discovery);
-	auto stored = store.discovery_record(record.kind(), record.portal);
-	if (stored)
-		record.settings.merge(stored->settings);
-	else if (stored.error().code != Code::nothing_found)
-		return tl::unexpected(stored.error());
+	const auto kind = config::RecordKind::send_targets;
+	const config::PortalId portal{call.address, call.port};
+	auto record = store.discovery_record(kind, portal);
+	if (!record && record.error().code == Code::nothing_found)
+		record = store.new_discovery_record(kind, portal);
+	if (!record)
+		return record;
 	for (const auto &[key, value] : call.settings) {
-		if (auto set = record.settings.set(key, value, store.secrets()); !set)
+		if (auto set = record->settings.set(key, value, store.secrets()); !set)
 			return tl::unexpected(set.error());
 	}
+	if (!call.ifaces.empty())
+		if (auto set = record->settings.set("discovery.sendtargets.iface",
+						    join(call.ifaces, ","), store.secrets());
+		    !set)
+			return tl::unexpected(set.error());
 	return record;
 }
 
@@ -49,6 +52,12 @@ Result<LoginConfig> login_of(const config::Settings &s, const config::Identity &
 	login.auth_methods = auth_methods_of(s.list("discovery.sendtargets.auth.authmethod"));
 	login.offer.max_recv_data_segment_length = static_cast<std::uint32_t>(
 	    s.number("discovery.sendtargets.iscsi.MaxRecvDataSegmentLength"));
+	login.offer.header_digest = digests_of(s.list("discovery.sendtargets.iscsi.HeaderDigest"));
+	login.offer.data_digest = digests_of(s.list("discovery.sendtargets.iscsi.DataDigest"));
+	login.offer.default_time2wait =
+	    static_cast<std::uint16_t>(s.number("discovery.sendtargets.iscsi.DefaultTime2Wait"));
+	login.offer.default_time2retain =
+	    static_cast<std::uint16_t>(s.number("discovery.sendtargets.iscsi.DefaultTime2Retain"));
 
 	ChapConfig &chap = login.chap;
 	chap.algorithms = chap_algorithms_of(s.list("node.session.auth.chap_algs"));
@@ -129,6 +138,15 @@ send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &bo
 	auto address = parse_host(call.address, call.port);
 	if (!address)
 		co_return failed(address.error());
+	auto conf = config::load_conf(store.paths(), store.secrets());
+	if (!conf)
+		co_return failed(conf.error());
+	for (const std::string &warning : conf->warnings)
+		log(Level::warning, warning);
+	auto record = record_of(call, store);
+	if (!record)
+		co_return failed(record.error());
+	call.ifaces = record->settings.list("discovery.sendtargets.iface");
 	Binding binding;
 	std::string initiator_name;
 	for (const std::string &name : call.ifaces) {
@@ -143,14 +161,6 @@ send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &bo
 		binding = std::move(*bound);
 		initiator_name = iface->settings.get("iface.initiatorname");
 	}
-	auto conf = config::load_conf(store.paths(), store.secrets());
-	if (!conf)
-		co_return failed(conf.error());
-	for (const std::string &warning : conf->warnings)
-		log(Level::warning, warning);
-	auto record = record_of(call, *conf, store);
-	if (!record)
-		co_return failed(record.error());
 	auto identity = store.identity();
 	if (!identity)
 		co_return failed(identity.error());

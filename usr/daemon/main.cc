@@ -162,6 +162,8 @@ private:
 		if (auto module = co_await loader_.ensure(); !module)
 			log_(Level::error, module.error().text, "; discovery works, logins do not");
 		sessions_.take_over();
+		if (auto dropped = store_.drop_transient(); !dropped)
+			log_(Level::error, "records: ", dropped.error().text);
 		// Only now: a login to a target whose session is not known yet would take that
 		// session's place.
 		server_.accept();

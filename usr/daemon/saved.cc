@@ -43,9 +43,13 @@ std::string SavedSessions::make_key()
 Status SavedSessions::save(const SavedSession &session)
 {
 	// The records' own texts, each a member, so that both are read by their owners.
+	config::Target target;
+	target.name = session.node.id.target;
+	target.nodes.push_back(session.node);
+	target.nodes.front().settings = session.node.settings.flattened();
 	const Json file = {
 	    {"version", version},
-	    {"node", config::target_to_text(session.node.id.target, {session.node})},
+	    {"node", config::target_to_text(target)},
 	    {"iface", config::iface_to_text(session.iface)},
 	};
 	return config::write_file(folder_, str(session.key, suffix), file.dump());
@@ -66,15 +70,15 @@ Result<std::optional<SavedSession>> SavedSessions::load(const std::string &key)
 	if (!file.is_object() || file.value("version", Json()) != version ||
 	    !file.value("node", Json()).is_string() || !file.value("iface", Json()).is_string())
 		return fail(Code::record_failed, str(path, " is damaged"));
-	auto nodes = config::target_from_text(file["node"].get_ref<const std::string &>());
-	if (!nodes)
-		return fail(Code::record_failed, str(path, ": ", nodes.error().text));
+	auto target = config::target_from_text(file["node"].get_ref<const std::string &>());
+	if (!target)
+		return fail(Code::record_failed, str(path, ": ", target.error().text));
 	auto iface = config::iface_from_text(file["iface"].get_ref<const std::string &>());
 	if (!iface)
 		return fail(Code::record_failed, str(path, ": ", iface.error().text));
-	if (nodes->size() != 1)
+	if (target->nodes.size() != 1)
 		return fail(Code::record_failed, str(path, " is damaged"));
-	return SavedSession{key, std::move(nodes->front()), std::move(*iface)};
+	return SavedSession{key, std::move(target->nodes.front()), std::move(*iface)};
 }
 
 void SavedSessions::remove(const std::string &key)

@@ -13,6 +13,18 @@ Sessions::Sessions(asio::io_context &io, const Log &log, kernel::Control &contro
 		   Connector &connector, SavedSessions &saved, config::Store &store)
     : io_(io), log_(log), control_(control), connector_(connector), saved_(saved), store_(store)
 {
+	store_.set_in_use([this](const config::NodeId &id) {
+		const auto orphaned = [&](const auto &orphan) {
+			return orphan.second.target_name == id.target &&
+			       orphan.second.iface == id.iface;
+		};
+		return !find(id).empty() || std::any_of(orphans_.begin(), orphans_.end(), orphaned);
+	});
+}
+
+Sessions::~Sessions()
+{
+	store_.set_in_use(nullptr);
 }
 
 SessionAgent::Surroundings Sessions::surroundings()
@@ -120,18 +132,41 @@ Result<SavedSession> Sessions::settings_of(const kernel::SessionInfo &session)
 	return SavedSession{key, std::move(*node), std::move(*iface)};
 }
 
-Result<unsigned> Sessions::log_in(const config::Node &node,
-				  const std::map<std::string, std::string> &settings,
-				  SessionAgent::Persistence persistence, const OnLogin &done)
+/*
+ * What a session is made with, all levels in one: changes of the record and of hawserd.conf
+ * are for the next login.
+ */
+Result<config::Settings>
+Sessions::effective_settings(const config::Node &node,
+			     const std::map<std::string, std::string> &settings)
 {
-	config::Node merged = node;
+	config::Settings command(config::RecordKind::node, config::Level::command);
+	command.set_base(std::make_shared<const config::Settings>(node.settings));
 	for (const auto &[key, value] : settings) {
-		auto set = merged.settings.set(key, value, store_.secrets());
+		const auto *row = config::find_key(config::RecordKind::node, key);
+		if (row && !row->unit.empty() && !settings.contains(std::string(row->unit)))
+			return fail(Code::invalid_argument,
+				    str(key, " needs ", row->unit,
+					" beside it: method, names and secrets of one login come "
+					"from one place"));
+		auto set = command.set(key, value, store_.secrets());
 		if (!set)
 			return tl::unexpected(set.error());
 		if (!set->empty())
 			log_(Level::warning, *set);
 	}
+	return command.flattened();
+}
+
+Result<unsigned> Sessions::log_in(const config::Node &node,
+				  const std::map<std::string, std::string> &settings,
+				  SessionAgent::Persistence persistence, const OnLogin &done)
+{
+	config::Node merged = node;
+	auto effective = effective_settings(node, settings);
+	if (!effective)
+		return tl::unexpected(effective.error());
+	merged.settings = std::move(*effective);
 	auto iface = store_.iface(node.id.iface);
 	if (!iface)
 		return tl::unexpected(iface.error());
@@ -150,8 +185,16 @@ Result<unsigned> Sessions::log_in(const config::Node &node,
 			used.push_back(identity.isid);
 	}
 
+	/* hawserd.conf or the command may ask for more than the record was made for. */
+	if (merged.isids.size() < wanted) {
+		auto given = store_.give_isids(node.id, wanted);
+		if (!given)
+			return tl::unexpected(given.error());
+		merged.isids = std::move(given->isids);
+	}
+
 	unsigned begun = 0;
-	for (const Isid &isid : node.isids) {
+	for (const Isid &isid : merged.isids) {
 		if (existing.size() + begun >= wanted)
 			break;
 		if (std::find(used.begin(), used.end(), isid) != used.end())
@@ -292,7 +335,13 @@ void Sessions::forget(SessionAgent &agent)
 		if (it != by_sid_.end() && it->second.get() == &agent)
 			by_sid_.erase(it);
 	}
+	const config::NodeId id = agent.plan().node.id;
 	std::erase_if(agents_, [&](const auto &one) { return one.get() == &agent; });
+	if (!find(id).empty())
+		return;
+	if (auto ended = store_.session_ended(id); !ended)
+		log_(Level::warning, "removing the vanished record of ", config::to_string(id),
+		     ": ", ended.error().text);
 }
 
 } // namespace hawser::daemon

@@ -29,6 +29,9 @@ public:
 	/* All of it outlives the sessions. */
 	Sessions(asio::io_context &io, const Log &log, kernel::Control &control,
 		 Connector &connector, SavedSessions &saved, config::Store &store);
+	~Sessions() override;
+	Sessions(const Sessions &) = delete;
+	Sessions &operator=(const Sessions &) = delete;
 
 	/*
 	 * Reads the module's sessions and goes on with each where the last daemon
@@ -39,7 +42,8 @@ public:
 
 	/*
 	 * Logs in to @node, as many sessions as node.session.nr_sessions says that are
-	 * not there yet. @settings stand above the record's, for these sessions only.
+	 * not there yet. @settings stand above the record's, for these sessions only; of
+	 * authentication, they have all or nothing.
 	 * The result is how many were begun; @done is called for each of them.
 	 * Code::session_exists when all are there.
 	 */
@@ -73,6 +77,9 @@ private:
 	static constexpr std::chrono::seconds ping_limit{60};
 
 	SessionAgent::Surroundings surroundings();
+	Result<config::Settings>
+	effective_settings(const config::Node &node,
+			   const std::map<std::string, std::string> &settings);
 	void adopt(const kernel::SessionInfo &session);
 	/* The settings that a session was made with: what was saved, or its record. */
 	Result<SavedSession> settings_of(const kernel::SessionInfo &session);

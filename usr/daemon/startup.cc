@@ -46,7 +46,9 @@ asio::awaitable<void> log_in_to_one_of(asio::io_context &io, const Log &log, Ses
 asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Sessions &sessions,
 				       config::Store &store)
 {
-	auto nodes = store.nodes();
+	config::NodeFilter all;
+	all.hidden = true;
+	auto nodes = store.nodes(all);
 	if (!nodes) {
 		log(Level::error, "reading the records: ", nodes.error().text);
 		co_return;

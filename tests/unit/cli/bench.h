@@ -114,6 +114,7 @@ private:
 
 inline const std::string t1 = "iqn.2003-01.org.example:t1";
 inline const std::string t2 = "iqn.2003-01.org.example:t2";
+inline const std::string t3 = "iqn.2003-01.org.example:t3";
 
 struct Bench {
 	config::Scratch scratch;

@@ -28,7 +28,7 @@ TEST_CASE_METHOD(Discovery, "what a portal names is printed one portal a line")
 	const auto &call = service.discoveries[0];
 	CHECK(call.address == "192.0.2.9");
 	CHECK(call.port == 3260);
-	CHECK(call.ifaces == std::vector<std::string>{"default"});
+	CHECK(call.ifaces.empty());
 	CHECK(call.changes == std::vector<std::string>{"new", "update", "delete"});
 	CHECK(call.keep_portal);
 }
@@ -46,6 +46,34 @@ TEST_CASE_METHOD(Discovery, "operations and interfaces are passed on")
 	CHECK_FALSE(service.discoveries.back().keep_portal);
 	bad(Code::nothing_found, "-m discovery -t st -p 192.0.2.9 -I nic9");
 	bad(Code::invalid_argument, "-m discovery -t st -p 192.0.2.9 -o nonpersistent -l");
+}
+
+TEST_CASE_METHOD(Discovery, "asking a portal that is not listed lists it when told to")
+{
+	good("-m discoverydb -t st -p 192.0.2.9 -D");
+	CHECK_FALSE(service.discoveries.back().keep_portal);
+	CHECK(service.discoveries.back().changes.size() == 3);
+	good("-m discoverydb -t st -p 192.0.2.9 -D -o new");
+	CHECK(service.discoveries.back().keep_portal);
+	good("-m discoverydb -t st -p 192.0.2.9 -o new");
+	good("-m discoverydb -t st -p 192.0.2.9 -D");
+	CHECK(service.discoveries.back().keep_portal);
+}
+
+TEST_CASE_METHOD(Discovery, "a portal has its own interface, digests and times")
+{
+	good("-m iface -I nic0 -o new");
+	good("-m discoverydb -t st -p 192.0.2.9 -I nic0 -o new "
+	     "-n discovery.sendtargets.iscsi.HeaderDigest -v CRC32C "
+	     "-n discovery.sendtargets.iscsi.DefaultTime2Retain -v 60");
+	const auto record = good("-m discoverydb -t st -p 192.0.2.9");
+	CHECK(record.find("discovery.sendtargets.iface = nic0\n") != std::string::npos);
+	CHECK(record.find("discovery.sendtargets.iscsi.HeaderDigest = CRC32C\n") !=
+	      std::string::npos);
+	CHECK(record.find("discovery.sendtargets.iscsi.DefaultTime2Retain = 60\n") !=
+	      std::string::npos);
+	CHECK(good("-m discovery -t st -p 192.0.2.9 -P 1").find("Iface Name: nic0") !=
+	      std::string::npos);
 }
 
 TEST_CASE_METHOD(Discovery, "the tree has an entry for every interface")
@@ -118,6 +146,7 @@ TEST_CASE_METHOD(Bench, "discovery records are made, shown, updated and deleted"
 		  "discovery.type = sendtargets\n"
 		  "discovery.sendtargets.address = 192.0.2.9\n"
 		  "discovery.sendtargets.port = 3260\n"
+		  "discovery.sendtargets.iface = <empty>\n"
 		  "discovery.sendtargets.auth.authmethod = CHAP\n"
 		  "discovery.sendtargets.auth.username = <empty>\n"
 		  "discovery.sendtargets.auth.password = ********\n"
@@ -131,6 +160,10 @@ TEST_CASE_METHOD(Bench, "discovery records are made, shown, updated and deleted"
 		  "discovery.sendtargets.timeo.auth_timeout = 45\n"
 		  "discovery.sendtargets.timeo.active_timeout = 30\n"
 		  "discovery.sendtargets.iscsi.MaxRecvDataSegmentLength = 32768\n"
+		  "discovery.sendtargets.iscsi.HeaderDigest = None\n"
+		  "discovery.sendtargets.iscsi.DataDigest = None\n"
+		  "discovery.sendtargets.iscsi.DefaultTime2Wait = 2\n"
+		  "discovery.sendtargets.iscsi.DefaultTime2Retain = 20\n"
 		  "# END RECORD\n");
 	bad(Code::invalid_argument,
 	    "-m discoverydb -t st -p 192.0.2.9 -o update -n discovery.sendtargets.bogus -v 1");

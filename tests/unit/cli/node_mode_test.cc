@@ -117,6 +117,73 @@ TEST_CASE_METHOD(Nodes, "a value is updated in every record that matches")
 	CHECK(value(t1, "node.session.queue_depth") == "64");
 }
 
+TEST_CASE_METHOD(Nodes, "JSON says from which level each value comes and who named the record")
+{
+	scratch.put(scratch.paths.conf(), "node.session.cmds_max = 64\n");
+	good("-m node -T " + t1 + " -o update -n node.startup -v automatic");
+	good("-m node -T " + t1 + " -p 192.0.2.1 -o update -n node.session.queue_depth -v 32");
+	const auto list = nlohmann::json::parse(good("-m node -T " + t1 + " -o show --json"));
+	REQUIRE(list.size() == 2);
+	const auto &levels = list[0]["levels"];
+	CHECK(levels["node.session.cmds_max"] == "global");
+	CHECK(levels["node.startup"] == "target");
+	CHECK(levels["node.session.queue_depth"] == "address");
+	CHECK(levels["node.session.reopen_max"] == "default");
+	CHECK(list[1]["levels"]["node.session.queue_depth"] == "default");
+	CHECK(list[0]["values"]["node.session.cmds_max"] == "64");
+	CHECK(list[0]["instances"][0]["type"] == "static");
+	CHECK(list[0]["vanished"] == false);
+}
+
+TEST_CASE_METHOD(Nodes, "a record that is made again is merged into the one that is there")
+{
+	good("-m node -T " + t2 + " -o update -n node.startup -v automatic");
+	good("-m node -o new -T " + t2 + " -p host.example.com,3 -n node.session.queue_depth -v 8");
+	CHECK(value(t2, "node.startup") == "automatic");
+	CHECK(value(t2, "node.session.queue_depth") == "8");
+	CHECK(value(t2, "node.tpgt") == "3");
+}
+
+TEST_CASE_METHOD(Nodes, "a hidden target is reached by its name alone, or when asked for")
+{
+	good("-m node -o new -T " + t3 + " -p 192.0.2.7,1 --hidden -n node.startup -v automatic");
+	CHECK(good("-m node").find(t3) == std::string::npos);
+	CHECK(good("-m node -P 1").find(t3) == std::string::npos);
+	CHECK(good("-m node --json").find(t3) == std::string::npos);
+	CHECK(good("-m node --hidden").find(t3) != std::string::npos);
+	bad(Code::nothing_found, "-m node -L automatic");
+	good("-m node -T " + t3 + " -l");
+	CHECK(service.logins.back().nodes.size() == 1);
+	good("-m node --hidden -L automatic");
+	CHECK(service.logins.back().nodes.size() == 1);
+	good("-m node -o new -T " + t3 + " -p 192.0.2.7 --hidden=no");
+	CHECK(good("-m node").find(t3) != std::string::npos);
+}
+
+TEST_CASE_METHOD(Nodes, "options of static targets that make no sense are refused")
+{
+	bad(Code::invalid_argument, "-m node --persistent=no");
+	bad(Code::invalid_argument, "-m node --hidden=no");
+	bad(Code::invalid_argument, "-m node -T " + t1 + " --hidden");
+	bad(Code::invalid_argument, "-m node --hidden=maybe");
+	bad(Code::invalid_argument, "-m session --hidden");
+	bad(Code::invalid_argument, "-m discovery --persistent");
+}
+
+TEST_CASE_METHOD(Nodes, "a record that nobody names any more says so while it is used")
+{
+	const config::Source source{config::SourceType::send_targets, {"192.0.2.9", 3260}};
+	store.set_in_use([](const config::NodeId &) { return true; });
+	REQUIRE(store.store_discovery({.source = source, .found = {{t3, {"192.0.2.7", 3260}, 1}}}));
+	REQUIRE(store.store_discovery({.source = source, .found = {}}));
+	CHECK(good("-m node").find("192.0.2.7:3260,1 " + t3 + " (vanished)\n") !=
+	      std::string::npos);
+	CHECK(good("-m node -P 1").find("Iface Name: default (vanished)\n") != std::string::npos);
+	const auto list = nlohmann::json::parse(good("-m node -T " + t3 + " -o show --json"));
+	CHECK(list[0]["vanished"] == true);
+	CHECK(list[0]["values"]["node.discovery_type"] == "send_targets");
+}
+
 TEST_CASE_METHOD(Nodes, "a bad key or value is refused with key and rule and nothing changes")
 {
 	const auto before = good("-m node -o show");

@@ -43,10 +43,10 @@ std::string problem(const std::string &text)
 
 TEST_CASE("a target's file is read and written without loss")
 {
-	auto nodes = target_from_text(good_target);
-	REQUIRE(nodes);
-	REQUIRE(nodes->size() == 2);
-	const auto &first = nodes->front();
+	auto target = target_from_text(good_target);
+	REQUIRE(target);
+	REQUIRE(target->nodes.size() == 2);
+	const auto &first = target->nodes.front();
 	CHECK(first.id.target == "iqn.2003-01.org.example:t1");
 	CHECK(first.id.portal == PortalId{"192.0.2.1", 3260});
 	CHECK(first.tpgt == 1);
@@ -54,13 +54,13 @@ TEST_CASE("a target's file is read and written without loss")
 	CHECK(first.instances.front().tpgt == 1);
 	CHECK(first.settings.get("node.startup") == "automatic");
 	CHECK(first.isids.size() == 1);
-	CHECK(nodes->back().id.iface == "nic0");
-	CHECK(nodes->back().tpgt == -1);
+	CHECK(target->nodes.back().id.iface == "nic0");
+	CHECK(target->nodes.back().tpgt == -1);
 
-	const auto text = target_to_text(first.id.target, *nodes);
+	const auto text = target_to_text(*target);
 	auto again = target_from_text(text);
 	REQUIRE(again);
-	CHECK(target_to_text(first.id.target, *again) == text);
+	CHECK(target_to_text(*again) == text);
 }
 
 TEST_CASE("a file that is cut short anywhere is damaged")
@@ -133,9 +133,9 @@ TEST_CASE("a record shows its identity, its interface's values and that a secret
 {
 	Scratch scratch;
 	SecretBox box(scratch.paths.config_dir, "secret.key");
-	auto nodes = target_from_text(good_target);
-	REQUIRE(nodes);
-	Node &node = nodes->front();
+	auto target = target_from_text(good_target);
+	REQUIRE(target);
+	Node &node = target->nodes.front();
 	Iface iface{"default"};
 	REQUIRE(node.settings.set("node.session.auth.password", "twelve bytes", box));
 	auto shown = [&](std::string_view name) {

@@ -5,6 +5,8 @@
 #include "folder.h"
 
 #include <asio/co_spawn.hpp>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 using namespace hawser;
@@ -104,6 +106,67 @@ TEST_CASE_METHOD(World, "What was set for one login outlives the daemon and not 
 	later.take_over();
 	REQUIRE(later.all().size() == 1);
 	CHECK(later.all().front()->plan().node.settings.number("node.session.cmds_max") == 64);
+}
+
+TEST_CASE_METHOD(World, "A change of hawserd.conf is for the next login and not for a session")
+{
+	const auto first = stored(a_node("iqn.2026-11.example:first"));
+	const auto second = stored(a_node("iqn.2026-11.example:second"));
+	log_in(first);
+	std::filesystem::create_directories(store.paths().config_dir);
+	std::ofstream(store.paths().conf()) << "node.session.cmds_max = 64\n";
+	log_in(*store.node(second.id));
+	CHECK(sessions.find(first.id).front()->plan().settings.cmds_max == 128);
+	CHECK(sessions.find(second.id).front()->plan().settings.cmds_max == 64);
+
+	Sessions later(io, log, kernel, target, saved, store);
+	later.take_over();
+	CHECK(later.find(first.id).front()->plan().settings.cmds_max == 128);
+}
+
+TEST_CASE_METHOD(World, "The configuration may ask for more sessions than the record was made for")
+{
+	const auto node = stored(a_node());
+	std::filesystem::create_directories(store.paths().config_dir);
+	std::ofstream(store.paths().conf()) << "node.session.nr_sessions = 2\n";
+	CHECK(log_in(*store.node(node.id)) == 2);
+	CHECK(store.node(node.id)->isids.size() == 2);
+}
+
+TEST_CASE_METHOD(World, "A command gives authentication as a whole or not at all")
+{
+	auto node = a_node();
+	REQUIRE(node.settings.set("node.session.auth.authmethod", "CHAP", store.secrets()));
+	REQUIRE(node.settings.set("node.session.auth.username", "u", store.secrets()));
+	REQUIRE(node.settings.set("node.session.auth.password", "twelve bytes", store.secrets()));
+	node = stored(node);
+	auto begun = sessions.log_in(node, {{"node.session.auth.username", "v"}},
+				     SessionAgent::Persistence::limited, nullptr);
+	REQUIRE_FALSE(begun);
+	CHECK(begun.error().code == Code::invalid_argument);
+	CHECK_THAT(begun.error().text, Catch::Contains("node.session.auth.authmethod"));
+
+	/* Nothing of the record's credentials is mixed into the command's. */
+	REQUIRE(sessions.log_in(node, {{"node.session.auth.authmethod", "None"}},
+				SessionAgent::Persistence::limited, nullptr));
+	const auto &plan = sessions.all().front()->plan();
+	CHECK(plan.login.auth_methods == std::vector{AuthMethod::none});
+	CHECK(plan.login.chap.username.empty());
+	CHECK(plan.login.chap.secret.empty());
+}
+
+TEST_CASE_METHOD(World, "A record that nobody names goes when its session has ended")
+{
+	const config::Source source{config::SourceType::send_targets, {"192.0.2.9", 3260}};
+	const auto id = a_node().id;
+	REQUIRE(store.store_discovery({.source = source, .found = {{id.target, id.portal, 1}}}));
+	log_in(*store.node(id));
+	REQUIRE(store.store_discovery({.source = source, .found = {}}));
+	REQUIRE(store.node(id));
+	CHECK(store.node(id)->vanished);
+	sessions.on_module_gone();
+	CHECK(sessions.all().empty());
+	CHECK(store.node(id).error().code == Code::nothing_found);
 }
 
 TEST_CASE_METHOD(World, "Sessions are taken over once, by what was saved or by their record")
