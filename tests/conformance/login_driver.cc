@@ -32,7 +32,9 @@
 #include "base/coding.h"
 #include "base/str.h"
 #include "iscsi/discovery_io.h"
+#include "iscsi/keys.h"
 #include "iscsi/login_io.h"
+#include "iscsi/offer.h"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -44,9 +46,7 @@
 #include <asio/streambuf.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cstdio>
-#include <functional>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <sys/resource.h>
@@ -63,67 +63,19 @@ struct BadRequest : std::runtime_error {
 	using std::runtime_error::runtime_error;
 };
 
-template <class T> T number(std::string_view value)
+/* As it stands there, also what is not admissible; but it must be of the key's type. */
+void set_offer(OperationalOffer &offer, const std::string &key, const std::string &value)
 {
-	const auto parsed = parse_number(value);
+	const auto *binding = find_binding(key);
 
-	if (!parsed || *parsed > std::numeric_limits<T>::max())
-		throw BadRequest(str("no number in range: ", value));
-	return static_cast<T>(*parsed);
+	if (!binding)
+		throw BadRequest("no such key to offer: " + key);
+	const auto type = find_key(key)->type;
+	if ((type == KeyType::number && !parse_numerical(value)) ||
+	    (type == KeyType::boolean && !parse_boolean(value)))
+		throw BadRequest(str("no value to offer: ", key, '=', value));
+	binding->offer(offer, value);
 }
-
-bool yes(std::string_view value)
-{
-	return value == "Yes";
-}
-
-/* The values of @list by name, out of all that there are. */
-template <class T> std::vector<T> choose(std::string_view list, std::initializer_list<T> all)
-{
-	std::vector<T> chosen;
-
-	for (auto word : list.empty() ? std::vector<std::string_view>() : split(list, ','))
-		for (auto value : all)
-			if (to_string(value) == word)
-				chosen.push_back(value);
-	return chosen;
-}
-
-using SetOffer = void (*)(OperationalOffer &, std::string_view);
-
-const std::map<std::string, SetOffer, std::less<>> offer_keys = {
-    {"HeaderDigest",
-     [](auto &o, auto v) {
-	     o.header_digest = choose(v, {Digest::none, Digest::crc32c});
-     }},
-    {"DataDigest",
-     [](auto &o, auto v) {
-	     o.data_digest = choose(v, {Digest::none, Digest::crc32c});
-     }},
-    {"MaxRecvDataSegmentLength",
-     [](auto &o, auto v) { o.max_recv_data_segment_length = number<std::uint32_t>(v); }},
-    {"MaxConnections", [](auto &o, auto v) { o.max_connections = number<std::uint16_t>(v); }},
-    {"InitialR2T", [](auto &o, auto v) { o.initial_r2t = yes(v); }},
-    {"ImmediateData", [](auto &o, auto v) { o.immediate_data = yes(v); }},
-    {"MaxBurstLength", [](auto &o, auto v) { o.max_burst_length = number<std::uint32_t>(v); }},
-    {"FirstBurstLength", [](auto &o, auto v) { o.first_burst_length = number<std::uint32_t>(v); }},
-    {"DefaultTime2Wait", [](auto &o, auto v) { o.default_time2wait = number<std::uint16_t>(v); }},
-    {"DefaultTime2Retain",
-     [](auto &o, auto v) { o.default_time2retain = number<std::uint16_t>(v); }},
-    {"MaxOutstandingR2T",
-     [](auto &o, auto v) { o.max_outstanding_r2t = number<std::uint16_t>(v); }},
-    {"DataPDUInOrder", [](auto &o, auto v) { o.data_pdu_in_order = yes(v); }},
-    {"DataSequenceInOrder", [](auto &o, auto v) { o.data_sequence_in_order = yes(v); }},
-    {"ErrorRecoveryLevel",
-     [](auto &o, auto v) { o.error_recovery_level = number<std::uint8_t>(v); }},
-    {"TaskReporting",
-     [](auto &o, auto v) {
-	     o.task_reporting = choose(v, {TaskReporting::rfc3720, TaskReporting::response_fence,
-					   TaskReporting::fast_abort});
-     }},
-    {"iSCSIProtocolLevel",
-     [](auto &o, auto v) { o.iscsi_protocol_level = number<std::uint8_t>(v); }},
-};
 
 Secret secret(const json &chap, const char *member)
 {
@@ -178,12 +130,8 @@ LoginConfig config_of(const json &request)
 	if (request.contains("chap"))
 		set_chap(config.chap, request["chap"]);
 	const json offer = request.value("offer", json::object());
-	for (const auto &[key, value] : offer.items()) {
-		const auto row = offer_keys.find(key);
-		if (row == offer_keys.end())
-			throw BadRequest("no such key to offer: " + key);
-		row->second(config.offer, value.get<std::string>());
-	}
+	for (const auto &[key, value] : offer.items())
+		set_offer(config.offer, key, value.get<std::string>());
 	config.max_exchanges = request.value("max_exchanges", config.max_exchanges);
 	config.max_text_length = request.value("max_text_length", config.max_text_length);
 	return config;
@@ -211,27 +159,11 @@ json to_json(const LoginFailure &failure)
 json to_json(const LoginResult &result)
 {
 	const auto &p = result.parameters;
-	auto yes_no = [](bool value) { return value ? "Yes" : "No"; };
-	auto word = [](auto value) { return std::string(to_string(value)); };
+	json keys = {{"AuthMethod", std::string(to_string(result.auth_method))},
+		     {"MaxXmitDataSegmentLength", str(p.max_xmit_data_segment_length)}};
 
-	json keys = {{"AuthMethod", word(result.auth_method)},
-		     {"HeaderDigest", word(p.header_digest)},
-		     {"DataDigest", word(p.data_digest)},
-		     {"MaxRecvDataSegmentLength", str(p.max_recv_data_segment_length)},
-		     {"MaxXmitDataSegmentLength", str(p.max_xmit_data_segment_length)},
-		     {"MaxConnections", str(p.max_connections)},
-		     {"InitialR2T", yes_no(p.initial_r2t)},
-		     {"ImmediateData", yes_no(p.immediate_data)},
-		     {"MaxBurstLength", str(p.max_burst_length)},
-		     {"FirstBurstLength", str(p.first_burst_length)},
-		     {"DefaultTime2Wait", str(p.default_time2wait)},
-		     {"DefaultTime2Retain", str(p.default_time2retain)},
-		     {"MaxOutstandingR2T", str(p.max_outstanding_r2t)},
-		     {"DataPDUInOrder", yes_no(p.data_pdu_in_order)},
-		     {"DataSequenceInOrder", yes_no(p.data_sequence_in_order)},
-		     {"ErrorRecoveryLevel", str(unsigned{p.error_recovery_level})},
-		     {"TaskReporting", word(p.task_reporting)},
-		     {"iSCSIProtocolLevel", str(unsigned{p.iscsi_protocol_level})}};
+	for (const auto &binding : all_bindings())
+		keys[std::string(binding.key)] = binding.result(p);
 	json about = {{"keys", keys},
 		      {"tsih", result.target.tsih.value},
 		      {"alias", result.target.alias},

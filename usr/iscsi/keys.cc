@@ -174,7 +174,8 @@ constexpr KeySpec keys[] = {
 	{.name = "TaskReporting", .type = T::list, .rule = R::first_of, .use = U::leading_only,
 	 .stage = G::operational, .sender = S::both, .scope = C::session, .in_discovery = false,
 	 .default_value = "RFC3720", .min = 0, .max = 0, .may_be_unknown = true, .repeats = false,
-	 .choices = "FastAbort,ResponseFence,RFC3720", .section = "RFC 7143, 13.23",
+	 .choices = "FastAbort,ResponseFence,RFC3720", .demanded = "ResponseFence,RFC3720",
+	 .section = "RFC 7143, 13.23",
 	 .summary = "How the end of tasks is reported when many are aborted"},
 	{.name = "iSCSIProtocolLevel", .type = T::number, .rule = R::minimum, .use = U::leading_only,
 	 .stage = G::operational, .sender = S::both, .scope = C::session, .in_discovery = false,
@@ -304,6 +305,18 @@ Status check_value(const KeySpec &key, std::string_view value)
 		return {};
 	}
 	return bad_value(key, value, "has no type");
+}
+
+Status check_offer(const KeySpec &key, std::string_view value)
+{
+	if (auto ok = check_value(key, value); !ok)
+		return ok;
+	if (!key.demanded.empty())
+		for (auto word : split(key.demanded, ','))
+			if (!is_listed(value, word))
+				return bad_value(key, value,
+						 str("lacks ", word, ", which every offer has"));
+	return {};
 }
 
 std::optional<bool> parse_boolean(std::string_view value)

@@ -64,11 +64,12 @@ struct KeySpec {
 	std::string_view default_value; // empty: none
 	std::uint64_t min;		// numbers: the range; binary: lengths in bytes
 	std::uint64_t max;
-	bool may_be_unknown;	  // later than RFC 3720: NotUnderstood is a fair answer
-	bool repeats;		  // may be declared more than once
-	std::string_view choices; // lists: the values that the RFC defines
-	std::string_view section; // "RFC 7143, 13.10"
-	std::string_view summary; // one sentence for the documentation
+	bool may_be_unknown;		// later than RFC 3720: NotUnderstood is a fair answer
+	bool repeats;			// may be declared more than once
+	std::string_view choices;	// lists: the values that the RFC defines
+	std::string_view demanded = {}; // lists: the values that no offer may lack
+	std::string_view section;	// "RFC 7143, 13.10"
+	std::string_view summary;	// one sentence for the documentation
 };
 
 std::span<const KeySpec> all_keys();
@@ -81,6 +82,9 @@ const KeySpec *find_key(std::string_view name);
  * and, for lists, known values. The error names key, value and rule.
  */
 Status check_value(const KeySpec &key, std::string_view value);
+
+/* The same for an offer of ours: of a list, it has the values that are demanded, too. */
+Status check_offer(const KeySpec &key, std::string_view value);
 
 /* "Yes"/"No". */
 std::optional<bool> parse_boolean(std::string_view value);

@@ -5,6 +5,7 @@
 #include "iscsi/keys.h"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace hawser
 {
@@ -26,81 +27,123 @@ template <class T> std::string list(const std::vector<T> &values)
 	return join(words, ",");
 }
 
+/* The value of T that has @name on the wire; the last of them stands for any other word. */
+template <class T> T named(std::string_view name);
+
+template <> Digest named(std::string_view name)
+{
+	return name == to_string(Digest::crc32c) ? Digest::crc32c : Digest::none;
+}
+
+template <> TaskReporting named(std::string_view name)
+{
+	for (auto reporting : {TaskReporting::fast_abort, TaskReporting::response_fence})
+		if (name == to_string(reporting))
+			return reporting;
+	return TaskReporting::rfc3720;
+}
+
+template <class T> std::vector<T> named_list(std::string_view value)
+{
+	std::vector<T> values;
+
+	if (!value.empty())
+		for (auto word : split(value, ','))
+			values.push_back(named<T>(word));
+	return values;
+}
+
 template <class T> T number(std::string_view value)
 {
 	return static_cast<T>(*parse_numerical(value));
-}
-
-Digest digest(std::string_view value)
-{
-	return value == to_string(Digest::crc32c) ? Digest::crc32c : Digest::none;
-}
-
-TaskReporting task_reporting(std::string_view value)
-{
-	for (auto reporting : {TaskReporting::fast_abort, TaskReporting::response_fence})
-		if (value == to_string(reporting))
-			return reporting;
-	return TaskReporting::rfc3720;
 }
 
 using O = OperationalOffer;
 using P = NegotiatedParameters;
 using V = std::string_view;
 
-// clang-format off
+template <class T> using Plain = std::remove_cvref_t<T>;
+
+/* Rows of keys whose offer and result are one member each. */
+template <auto Offer, auto Result> constexpr KeyBinding number_row(V key)
+{
+	return {key, [](const O &o) { return str(std::uint64_t{o.*Offer}); },
+		[](O &o, V v) { o.*Offer = number<Plain<decltype(o.*Offer)>>(v); },
+		[](P &p, V v) { p.*Result = number<Plain<decltype(p.*Result)>>(v); },
+		[](const P &p) { return str(std::uint64_t{p.*Result}); }};
+}
+
+template <auto Offer, auto Result> constexpr KeyBinding boolean_row(V key)
+{
+	return {key, [](const O &o) { return yes_no(o.*Offer); },
+		[](O &o, V v) { o.*Offer = *parse_boolean(v); },
+		[](P &p, V v) { p.*Result = *parse_boolean(v); },
+		[](const P &p) { return yes_no(p.*Result); }};
+}
+
+template <auto Offer, auto Result> constexpr KeyBinding list_row(V key)
+{
+	return {key, [](const O &o) { return list(o.*Offer); },
+		[](O &o, V v) { o.*Offer = named_list<Plain<decltype(P().*Result)>>(v); },
+		[](P &p, V v) { p.*Result = named<Plain<decltype(p.*Result)>>(v); },
+		[](const P &p) { return std::string(to_string(p.*Result)); }};
+}
+
+/* Ours is declared; what the target declares is what it may be sent. */
+constexpr KeyBinding receive_length_row()
+{
+	auto row = number_row<&O::max_recv_data_segment_length, &P::max_recv_data_segment_length>(
+	    "MaxRecvDataSegmentLength");
+
+	row.apply = [](P &p, V v) { p.max_xmit_data_segment_length = number<std::uint32_t>(v); };
+	return row;
+}
+
+/* Never offered above MaxBurstLength (RFC 7143, 13.14). */
+constexpr KeyBinding first_burst_row()
+{
+	auto row = number_row<&O::first_burst_length, &P::first_burst_length>("FirstBurstLength");
+
+	row.offered = [](const O &o) {
+		return str(std::min(o.first_burst_length, o.max_burst_length));
+	};
+	return row;
+}
+
+constexpr KeyBinding protocol_level_row()
+{
+	return {"iSCSIProtocolLevel",
+		[](const O &o) {
+			return o.iscsi_protocol_level ? str(unsigned{*o.iscsi_protocol_level})
+						      : std::string();
+		},
+		[](O &o, V v) {
+			o.iscsi_protocol_level.reset();
+			if (!v.empty())
+				o.iscsi_protocol_level = number<std::uint8_t>(v);
+		},
+		[](P &p, V v) { p.iscsi_protocol_level = number<std::uint8_t>(v); },
+		[](const P &p) { return str(unsigned{p.iscsi_protocol_level}); }};
+}
+
 constexpr KeyBinding bindings[] = {
-	{"HeaderDigest",
-	 [](const O &o) { return list(o.header_digest); },
-	 [](P &p, V v) { p.header_digest = digest(v); }},
-	{"DataDigest",
-	 [](const O &o) { return list(o.data_digest); },
-	 [](P &p, V v) { p.data_digest = digest(v); }},
-	{"MaxRecvDataSegmentLength", // ours is declared; the target's is what we may send
-	 [](const O &o) { return str(o.max_recv_data_segment_length); },
-	 [](P &p, V v) { p.max_xmit_data_segment_length = number<std::uint32_t>(v); }},
-	{"ErrorRecoveryLevel",
-	 [](const O &o) { return str(unsigned{o.error_recovery_level}); },
-	 [](P &p, V v) { p.error_recovery_level = number<std::uint8_t>(v); }},
-	{"MaxConnections",
-	 [](const O &o) { return str(o.max_connections); },
-	 [](P &p, V v) { p.max_connections = number<std::uint16_t>(v); }},
-	{"InitialR2T",
-	 [](const O &o) { return yes_no(o.initial_r2t); },
-	 [](P &p, V v) { p.initial_r2t = *parse_boolean(v); }},
-	{"ImmediateData",
-	 [](const O &o) { return yes_no(o.immediate_data); },
-	 [](P &p, V v) { p.immediate_data = *parse_boolean(v); }},
-	{"MaxBurstLength",
-	 [](const O &o) { return str(o.max_burst_length); },
-	 [](P &p, V v) { p.max_burst_length = number<std::uint32_t>(v); }},
-	{"FirstBurstLength", // never above MaxBurstLength (RFC 7143, 13.14)
-	 [](const O &o) { return str(std::min(o.first_burst_length, o.max_burst_length)); },
-	 [](P &p, V v) { p.first_burst_length = number<std::uint32_t>(v); }},
-	{"DefaultTime2Wait",
-	 [](const O &o) { return str(o.default_time2wait); },
-	 [](P &p, V v) { p.default_time2wait = number<std::uint16_t>(v); }},
-	{"DefaultTime2Retain",
-	 [](const O &o) { return str(o.default_time2retain); },
-	 [](P &p, V v) { p.default_time2retain = number<std::uint16_t>(v); }},
-	{"MaxOutstandingR2T",
-	 [](const O &o) { return str(o.max_outstanding_r2t); },
-	 [](P &p, V v) { p.max_outstanding_r2t = number<std::uint16_t>(v); }},
-	{"DataPDUInOrder",
-	 [](const O &o) { return yes_no(o.data_pdu_in_order); },
-	 [](P &p, V v) { p.data_pdu_in_order = *parse_boolean(v); }},
-	{"DataSequenceInOrder",
-	 [](const O &o) { return yes_no(o.data_sequence_in_order); },
-	 [](P &p, V v) { p.data_sequence_in_order = *parse_boolean(v); }},
-	{"TaskReporting",
-	 [](const O &o) { return list(o.task_reporting); },
-	 [](P &p, V v) { p.task_reporting = task_reporting(v); }},
-	{"iSCSIProtocolLevel",
-	 [](const O &o) { return o.iscsi_protocol_level ? str(unsigned{*o.iscsi_protocol_level})
-							: std::string(); },
-	 [](P &p, V v) { p.iscsi_protocol_level = number<std::uint8_t>(v); }},
+    list_row<&O::header_digest, &P::header_digest>("HeaderDigest"),
+    list_row<&O::data_digest, &P::data_digest>("DataDigest"),
+    receive_length_row(),
+    number_row<&O::error_recovery_level, &P::error_recovery_level>("ErrorRecoveryLevel"),
+    number_row<&O::max_connections, &P::max_connections>("MaxConnections"),
+    boolean_row<&O::initial_r2t, &P::initial_r2t>("InitialR2T"),
+    boolean_row<&O::immediate_data, &P::immediate_data>("ImmediateData"),
+    number_row<&O::max_burst_length, &P::max_burst_length>("MaxBurstLength"),
+    first_burst_row(),
+    number_row<&O::default_time2wait, &P::default_time2wait>("DefaultTime2Wait"),
+    number_row<&O::default_time2retain, &P::default_time2retain>("DefaultTime2Retain"),
+    number_row<&O::max_outstanding_r2t, &P::max_outstanding_r2t>("MaxOutstandingR2T"),
+    boolean_row<&O::data_pdu_in_order, &P::data_pdu_in_order>("DataPDUInOrder"),
+    boolean_row<&O::data_sequence_in_order, &P::data_sequence_in_order>("DataSequenceInOrder"),
+    list_row<&O::task_reporting, &P::task_reporting>("TaskReporting"),
+    protocol_level_row(),
 };
-// clang-format on
 
 } // namespace
 

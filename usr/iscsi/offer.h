@@ -19,8 +19,12 @@ struct KeyBinding {
 	std::string_view key;
 	/* The value to send, or to answer from; empty: the key is not offered. */
 	std::string (*offered)(const OperationalOffer &offer);
+	/* Has @value offered, which is of the key's type; empty: not, where that is possible. */
+	void (*offer)(OperationalOffer &offer, std::string_view value);
 	/* Takes over a result that check_value() and check_answer() have passed. */
 	void (*apply)(NegotiatedParameters &parameters, std::string_view value);
+	/* The result, as a value of the key; of what each side declares, our own. */
+	std::string (*result)(const NegotiatedParameters &parameters);
 };
 
 std::span<const KeyBinding> all_bindings();

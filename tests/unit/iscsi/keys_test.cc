@@ -139,6 +139,16 @@ TEST_CASE("texts, names, addresses and binary values have their own rules")
 	CHECK(!legal("CHAP_C", "0x"));
 }
 
+TEST_CASE("an offer of TaskReporting has the two values that every target knows")
+{
+	const auto &key = *find_key("TaskReporting");
+	CHECK(check_offer(key, "RFC3720,ResponseFence"));
+	CHECK(check_offer(key, "FastAbort,ResponseFence,RFC3720"));
+	for (auto value : {"RFC3720", "ResponseFence", "FastAbort,RFC3720", "", "None"})
+		CHECK(!check_offer(key, value));
+	CHECK(check_offer(*find_key("HeaderDigest"), "None"));
+}
+
 TEST_CASE("an answer to a list is one of its values")
 {
 	CHECK(admissible("HeaderDigest", "CRC32C,None", "None"));
