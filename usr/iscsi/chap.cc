@@ -80,6 +80,15 @@ std::string_view to_string(ChapAlgorithm algorithm)
 	return info(algorithm).name;
 }
 
+std::string to_string(const std::vector<ChapAlgorithm> &algorithms)
+{
+	std::vector<std::string> names;
+
+	for (auto algorithm : algorithms)
+		names.emplace_back(to_string(algorithm));
+	return join(names, ", ");
+}
+
 std::optional<ChapAlgorithm> parse_chap_algorithm(std::string_view name)
 {
 	for (const auto &row : algorithms)
@@ -191,7 +200,7 @@ ChapInitiator::ChapInitiator(const ChapConfig &config, std::string_view initiato
 ChapInitiator::~ChapInitiator()
 {
 	if (!challenge_.empty())
-		book_.remove(challenge_);
+		book_.end(challenge_);
 }
 
 Result<std::vector<KeyValue>> ChapInitiator::offer()
@@ -207,8 +216,10 @@ Result<std::vector<KeyValue>> ChapInitiator::offer()
 		numbers.push_back(str(static_cast<unsigned>(algorithm)));
 	}
 	if (offered_.empty())
-		return fail(Code::not_supported,
-			    "libcrypto has none of the configured CHAP digests (FIPS mode?)");
+		return fail(
+		    Code::not_supported,
+		    str("libcrypto has none of the configured CHAP algorithms (FIPS mode?): ",
+			to_string(unavailable_)));
 	state_ = State::offered;
 	return std::vector<KeyValue>{{"CHAP_A", join(numbers, ",")}};
 }

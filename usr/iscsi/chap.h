@@ -5,9 +5,9 @@
  *
  * Refused: an algorithm that was not offered, an identifier over 255, a challenge or
  * response of a wrong length, the target's name when it is not the one
- * configured, one secret for both directions, our own challenge come back (in this
- * login or out of another that is under way), our own response come back, a secret under 96
- * bits outside IPsec.
+ * configured, one secret for both directions, our own challenge come back (of another
+ * login that is under way, or of one of the last), our own response come back, a secret under
+ * 96 bits outside IPsec.
  */
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "iscsi/text.h"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <set>
 #include <span>
@@ -31,6 +32,7 @@ namespace hawser
 enum class ChapAlgorithm : std::uint8_t { md5 = 5, sha1 = 6, sha256 = 7, sha3_256 = 8 };
 
 std::string_view to_string(ChapAlgorithm algorithm); // "MD5", "SHA1", "SHA256", "SHA3-256"
+std::string to_string(const std::vector<ChapAlgorithm> &algorithms);	  // "MD5, SHA1"
 std::optional<ChapAlgorithm> parse_chap_algorithm(std::string_view name); // any case
 std::size_t digest_length(ChapAlgorithm algorithm);			  // bytes
 
@@ -82,18 +84,31 @@ Result<Secret> parse_chap_secret(std::string_view text);
 Result<Bytes> random_bytes(std::size_t length);
 
 /*
- * The challenges that logins under way have sent, so that a target cannot have one
- * answered over another connection (RFC 7143, 9.2.1). One for the whole process.
+ * The challenges that logins under way and the last ones before them have sent, so that
+ * a target cannot have one answered over another connection (RFC 7143, 9.2.1). One for
+ * the whole process.
  */
 class ChallengeBook
 {
 public:
-	void add(const Bytes &challenge) { open_.insert(challenge); }
-	void remove(const Bytes &challenge) { open_.erase(challenge); }
-	bool contains(const Bytes &challenge) const { return open_.contains(challenge); }
+	/* Those remembered of logins that have ended; their memory has a bound. */
+	static constexpr std::size_t max_ended = 1024;
+
+	/* Each added when it is sent, and ended when its login is. */
+	void add(const Bytes &challenge) { known_.insert(challenge); }
+	void end(const Bytes &challenge)
+	{
+		ended_.push_back(challenge);
+		if (ended_.size() <= max_ended)
+			return;
+		known_.erase(known_.find(ended_.front()));
+		ended_.pop_front();
+	}
+	bool contains(const Bytes &challenge) const { return known_.contains(challenge); }
 
 private:
-	std::multiset<Bytes> open_;
+	std::multiset<Bytes> known_;
+	std::deque<Bytes> ended_; // the oldest first
 };
 
 /* The initiator's side of one exchange. @config and @book outlive it. */
@@ -125,6 +140,9 @@ public:
 	Result<std::vector<KeyValue>> step(std::span<const KeyValue> keys);
 
 	bool started() const { return state_ != State::start; }
+	/* Our response to the target's challenge was given out. */
+	bool answered() const { return state_ == State::responded || state_ == State::complete; }
+	std::string_view username() const { return username_; }
 	/* A step of the target is due. */
 	bool waiting() const { return state_ == State::offered || state_ == State::responded; }
 	/* All that CHAP was to prove is proved, or said on our side when it is one-way. */
