@@ -117,10 +117,13 @@ class Found:
 
 
 class Driver:
-    """The process that has Hawser's login code in it."""
+    """The process that has Hawser's login code in it. hosts: a file that it sees as /etc/hosts."""
 
-    def __init__(self, program: str):
+    def __init__(self, program: str, hosts: str | None = None):
         self.program = program
+        self.command = [program] if hosts is None else [
+            "unshare", "--map-root-user", "--mount", "sh", "-c", 'mount --bind "$1" /etc/hosts && exec "$2"', "sh",
+            hosts, program]
         self.process: asyncio.subprocess.Process | None = None
         self.waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.ids = itertools.count(1)
@@ -129,7 +132,7 @@ class Driver:
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            self.program, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 26)
+            *self.command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 26)
         self.reader = asyncio.create_task(self.read())
 
     async def read(self) -> None:

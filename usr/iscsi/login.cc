@@ -69,7 +69,7 @@ Status check(const OperationalOffer &offer)
 		const auto value = binding.offered(offer);
 		if (value.empty() && key.may_be_unknown)
 			continue;
-		if (auto ok = check_value(key, value); !ok)
+		if (auto ok = check_offer(key, value); !ok)
 			return ok;
 	}
 	// FirstBurstLength is sent as the lesser of two, so its own range is not yet looked at.
@@ -252,11 +252,10 @@ Login::Step Login::on_rejection(const LoginResponse &response)
 		for (const auto &[key, value] : *keys) {
 			if (key != "TargetAddress")
 				continue;
-			auto portal = parse_target_address(value);
-			if (!portal)
-				return stop(violation(
-				    str("the target redirects to a bad ", portal.error().text)));
-			redirect.addresses.push_back(std::move(*portal));
+			if (auto ok = check_value(*find_key(key), value); !ok)
+				return stop(
+				    violation(str("the target redirects to ", ok.error().text)));
+			redirect.addresses.push_back(*parse_target_address(value));
 		}
 		if (redirect.addresses.empty())
 			return stop(violation("the target redirects without a TargetAddress "
@@ -264,10 +263,30 @@ Login::Step Login::on_rejection(const LoginResponse &response)
 		return redirect;
 	}
 
-	std::string text = str("the target refused the login: ", to_string(status));
-	if (status == LoginStatus{2, 1} && !offers(config_.auth_methods, AuthMethod::chap))
-		text += "; it may want CHAP, which is not configured";
-	return LoginFailure{{info.code, std::move(text)}, status, info.retryable};
+	return LoginFailure{
+	    {info.code, str("the target refused the login for ",
+			    info.retryable ? "now: " : "good: ", to_string(status),
+			    status == LoginStatus{2, 1} ? authentication_hint() : std::string())},
+	    status,
+	    info.retryable};
+}
+
+/* What an authentication failure that the target reports may come from. */
+std::string Login::authentication_hint() const
+{
+	if (!offers(config_.auth_methods, AuthMethod::chap))
+		return "; it may want CHAP, which is not configured";
+	if (!chap_)
+		return {};
+	std::string hint;
+	if (chap_->answered())
+		hint = str("; it does not take the CHAP name ", quoted(chap_->username()),
+			   " with the configured secret",
+			   config_.chap.mutual() ? ", or will not prove itself" : "");
+	if (!chap_->unavailable().empty())
+		hint += str("; not offered because libcrypto does not have it (FIPS mode?): ",
+			    to_string(chap_->unavailable()));
+	return hint;
 }
 
 Status Login::check_header(const LoginResponse &response)
@@ -338,10 +357,17 @@ Status Login::choose_auth_method(std::string_view value)
 
 	if (is_reserved(value))
 		return unproved(
-		    str("the target takes no authentication method of ", offer, " (", value, ')'));
-	if (!check_answer(*find_key("AuthMethod"), offer, value))
-		return unproved(str("the target chose AuthMethod=", quoted(value, 64),
-				    ", which was not offered (", offer, ')'));
+		    str("the target does not offer the authentication that is required: "
+			"it answered ",
+			offer, " with AuthMethod=", value));
+	if (!check_answer(*find_key("AuthMethod"), offer, value)) {
+		std::string why = str("which was not offered (", offer, ')');
+		if (value == to_string(AuthMethod::chap))
+			why = "and no CHAP secret is configured for it";
+		else if (value == to_string(AuthMethod::none))
+			why = "and CHAP is required";
+		return unproved(str("the target chose AuthMethod=", quoted(value, 64), ", ", why));
+	}
 	method_chosen_ = true;
 	if (value == to_string(AuthMethod::chap)) {
 		chap_ =
@@ -379,7 +405,7 @@ Login::Step Login::in_security(bool transit, const Keys &keys)
 	if (!method_chosen_ && !offers(config_.auth_methods, AuthMethod::none))
 		return stop(fail(Code::authentication_failed,
 				 "the target did not choose an authentication method, and CHAP is "
-				 "required"));
+				 "required (AuthMethod)"));
 	if (!chap_keys.empty()) {
 		if (!chap_)
 			return stop(violation(chap_keys.front().key, chap_keys.front().value,
@@ -590,6 +616,10 @@ Status Login::settle()
 	}
 	if (config_.discovery || !leading())
 		return {};
+	if (config_.expected_tpgt && !result_.target.tpgt)
+		return violation(str("the target declared no TargetPortalGroupTag, where ",
+				     config_.expected_tpgt->value,
+				     " was expected (RFC 7143, 6.3.1)"));
 	if (first_burst_irrelevant_ && (!p.initial_r2t || p.immediate_data))
 		return violation("FirstBurstLength", irrelevant,
 				 "though unsolicited data may be sent (RFC 7143, 13.14)");

@@ -81,9 +81,10 @@ struct LoginConfig {
 	Itt itt{0xfffffffe};
 	Tsih tsih; // 0: a new session
 	Cid cid;
-	CmdSn cmd_sn{1};		   // the session's current one for a later connection
-	StatSn exp_stat_sn;		   // of the old connection when one is reinstated, else 0
-	std::optional<Tpgt> expected_tpgt; // the login fails when the target names another
+	CmdSn cmd_sn{1};    // the session's current one for a later connection
+	StatSn exp_stat_sn; // of the old connection when one is reinstated, else 0
+	/* The login fails when the target names another, or, as a leading login, none. */
+	std::optional<Tpgt> expected_tpgt;
 
 	std::vector<AuthMethod> auth_methods{AuthMethod::none}; // in order of preference
 	ChapConfig chap;					// used when CHAP is offered
@@ -183,6 +184,7 @@ private:
 	Step send_part();
 	Step on_response(const LoginResponse &response);
 	Step on_rejection(const LoginResponse &response);
+	std::string authentication_hint() const;
 	Step in_security(bool transit, const Keys &keys);
 	Step in_operational(const LoginResponse &response, const Keys &keys);
 	Status check_header(const LoginResponse &response);

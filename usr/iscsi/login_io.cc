@@ -137,9 +137,6 @@ asio::awaitable<LoginEnd> run_login(StreamSocket &socket, const LoginConfig &con
 {
 	using Clock = std::chrono::steady_clock;
 
-	if (auto ok = check(config); !ok)
-		co_return LoginFailure{ok.error(), std::nullopt, false};
-
 	const auto end = Clock::now() + timeouts.total;
 	Login login(config, book);
 	Login::Step step = login.start();
@@ -169,24 +166,29 @@ asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
 connect_and_login(Address address, const LoginConfig &config, ChallengeBook &book,
 		  ConnectOptions connect, LoginTimeouts timeouts)
 {
+	if (auto ok = check(config); !ok)
+		co_return tl::unexpected(failure(ok.error()));
+
 	std::vector<Address> candidates{std::move(address)};
-	std::vector<std::string> path; // where we were sent from
+	std::vector<std::string> path; // the addresses that sent us on
+	std::optional<LoginConfig> elsewhere;
 	std::optional<Address> moved_to;
 	bool all_permanent = true;
+	auto visited = [&](const Address &candidate) {
+		return std::find(path.begin(), path.end(), to_string(candidate)) != path.end();
+	};
 
 	for (unsigned redirects = 0; redirects <= max_redirects; redirects++) {
+		if (std::all_of(candidates.begin(), candidates.end(), visited)) {
+			path.push_back(to_string(candidates.front()));
+			co_return tl::unexpected(
+			    failure({Code::login_final,
+				     str("the target redirects in a circle: ", join(path, ", "))}));
+		}
+		std::erase_if(candidates, visited);
 		std::optional<Result<StreamSocket>> socket;
 		Address reached;
 		for (const auto &candidate : candidates) {
-			if (std::find(path.begin(), path.end(), to_string(candidate)) !=
-			    path.end()) {
-				path.push_back(to_string(candidate));
-				co_return tl::unexpected(LoginFailure{
-				    {Code::login_final,
-				     str("the target redirects in a circle: ", join(path, ", "))},
-				    std::nullopt,
-				    false});
-			}
 			socket = co_await connect_to(candidate, connect);
 			reached = candidate;
 			if (*socket)
@@ -194,8 +196,11 @@ connect_and_login(Address address, const LoginConfig &config, ChallengeBook &boo
 		}
 		if (!*socket)
 			co_return tl::unexpected(failure(socket->error()));
+		if (redirects > 0 && all_permanent)
+			moved_to = reached;
 
-		auto end = co_await run_login(**socket, config, book, timeouts);
+		auto end =
+		    co_await run_login(**socket, elsewhere ? *elsewhere : config, book, timeouts);
 		if (auto *result = std::get_if<LoginResult>(&end))
 			co_return LoggedIn{std::move(**socket), std::move(*result),
 					   std::move(reached), std::move(moved_to)};
@@ -208,14 +213,14 @@ connect_and_login(Address address, const LoginConfig &config, ChallengeBook &boo
 		for (const auto &portal : redirect.addresses)
 			candidates.push_back(portal.address);
 		all_permanent = all_permanent && redirect.permanent;
-		if (all_permanent)
-			moved_to = candidates.front();
+		if (!elsewhere) {
+			elsewhere = config;
+			elsewhere->expected_tpgt.reset();
+		}
 	}
 	co_return tl::unexpected(
-	    LoginFailure{{Code::login_final, str("the target redirects more than ", max_redirects,
-						 " times: ", join(path, ", "))},
-			 std::nullopt,
-			 false});
+	    failure({Code::login_final, str("the target redirects more than ", max_redirects,
+					    " times: ", join(path, ", "))}));
 }
 
 } // namespace hawser

@@ -39,25 +39,28 @@ struct LoginTimeouts {
  */
 asio::awaitable<Result<StreamSocket>> connect_to(Address address, ConnectOptions options);
 
-/* What the machine ended in, on a socket that is connected already. */
 using LoginEnd = std::variant<LoginResult, LoginRedirect, LoginFailure>;
 
+/* What the machine ended in, on a socket that is connected already; check(config) has passed. */
 asio::awaitable<LoginEnd> run_login(StreamSocket &socket, const LoginConfig &config,
 				    ChallengeBook &book, LoginTimeouts timeouts = {});
 
 struct LoggedIn {
 	StreamSocket socket;
 	LoginResult result;
-	Address address;		 // where the login succeeded
-	std::optional<Address> moved_to; // the last permanent redirect on the way
+	Address address; // where the login succeeded
+	/* Where a chain of nothing but permanent redirects ended; none: the target has not moved.
+	 */
+	std::optional<Address> moved_to;
 };
 
 inline constexpr unsigned max_redirects = 8;
 
 /*
- * Connects to @address and logs in, following redirects (RFC 7143, 11.13.5) to at most
- * max_redirects addresses, none of them twice. A redirect that names several
- * addresses is followed to the first that can be connected.
+ * Checks @config, connects to @address and logs in, following redirects (RFC 7143, 11.13.5)
+ * to at most max_redirects addresses, none of them twice. A redirect that names several
+ * addresses is followed to the first that can be connected. The portal group tag that
+ * @config expects is that of @address, and not looked for at another one.
  */
 asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
 connect_and_login(Address address, const LoginConfig &config, ChallengeBook &book,

@@ -239,12 +239,22 @@ async def method_not_offered(t, method):
     assert failure.code == AUTHENTICATION_FAILED
 
 
+@shows("RFC 7143, 12.1")
+async def chap_not_configured(t):
+    """A target that chooses CHAP where no secret is configured, and only None was offered, is not logged in to; that
+    is told."""
+    t.policy.say = lambda pairs, _: [(key, "CHAP" if key == "AuthMethod" else value) for key, value in pairs]
+    failure = await t.login_fails()
+    failure.names("AuthMethod", "CHAP", "no CHAP secret is configured")
+    assert failure.code == AUTHENTICATION_FAILED
+
+
 @shows("RFC 7143, 6.3.2")
 async def method_rejected(t):
     """A target that rejects every method offered ends the login; what was offered is told."""
     t.policy.say = lambda pairs, _: [(key, "Reject" if key == "AuthMethod" else value) for key, value in pairs]
     failure = await t.login_fails(**one_way(t))
-    failure.names("CHAP", "Reject")
+    failure.names("does not offer", "CHAP", "Reject")
     assert failure.code == AUTHENTICATION_FAILED
 
 
@@ -277,12 +287,12 @@ async def security_cut_short(t, case):
 
 @shows("RFC 7143, 12.1.3", each=[{"case": case} for case in ("one-way", "mutual")])
 async def wrong_secret(t, case):
-    """A target that does not take the initiator's response refuses the login, and that is told with its status
-    ({case})."""
+    """A target that does not take the initiator's response refuses the login, and that is told with its status and
+    the CHAP name that was used ({case})."""
     request = one_way(t, secret="77" * 16) if case == "one-way" else mutual(t, secret="77" * 16)
     failure = await t.login_fails(**request)
     assert (failure.code, failure.status) == (AUTHENTICATION_FAILED, (2, 1)), failure
-    failure.names("authentication failure")
+    failure.names("authentication failure", "class 2, detail 1", "initiator-user", "secret")
 
 
 @shows("RFC 7143, 12.1.3")
@@ -362,6 +372,19 @@ async def own_challenge_back(t):
     failure.names("challenge")
     t.target.connections[0].close()
     await first
+
+
+@shows("RFC 7143, 9.2.1", each=[{"logins": logins} for logins in (1, 50)])
+async def old_challenge_back(t, logins):
+    """A target that sends the initiator's challenge of {logins} logins ago back as its own is not logged in to."""
+    await t.login_holds(**mutual(t))
+    old = t.policy.chap.their_challenge
+    for _ in range(logins - 1):
+        await t.login_holds(**mutual(t))
+    t.policy.chap.challenge = old
+    failure = await t.login_fails(**mutual(t))
+    assert failure.code == AUTHENTICATION_FAILED
+    failure.names("challenge", "back")
 
 
 @shows("RFC 7143, 9.2.1")

@@ -72,6 +72,14 @@ async def bad_offer(t, key, value):
     await t.nobody_came()
 
 
+@shows("RFC 7143, 13.23", each=[{"value": value} for value in (
+    "RFC3720", "ResponseFence", "FastAbort", "FastAbort,ResponseFence", "FastAbort,RFC3720")])
+async def task_reporting_incomplete(t, value):
+    """TaskReporting={value}, without RFC3720 and ResponseFence both, is refused before a connection is made."""
+    (await t.login_fails(offer={"TaskReporting": value})).names("TaskReporting", value, "lacks")
+    await t.nobody_came()
+
+
 @shows("RFC 7143, 6.3")
 async def nothing_twice(t):
     """The initiator says no key twice in a login, however many exchanges it has."""

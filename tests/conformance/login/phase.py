@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Login phase: headers, stages and numbers."""
 import asyncio
+import tempfile
 
-from harness import shows
+from harness import Driver, shows
 from iscsi import text
 from iscsi.disk import lun_field
 from iscsi.pdu import (Ahs, AsyncMessage, DataIn, LoginRequest, LoginResponse, LogoutResponse, NopIn, R2t, Reject,
@@ -433,6 +434,26 @@ async def nothing_read_beyond(t, count):
     t.target.script = script
     result = await t.login_holds(left=True)
     assert bytes.fromhex(result.left) == later
+
+
+# Host names.
+
+@shows("RFC 7143, 13.8")
+async def resolved_again(t):
+    """A host name is resolved anew at each login: a target that has another address meanwhile is found there."""
+    there = await t.another_target(host="0.0.0.0")
+    with tempfile.NamedTemporaryFile("w", prefix="hawser-hosts-") as hosts:
+        t.driver = Driver(t.driver.program, hosts.name)
+        try:
+            for address in ("127.0.0.1", "127.0.0.2", "127.0.0.1"):
+                hosts.seek(0)
+                hosts.truncate()
+                hosts.write(f"{address} moving.test\n")
+                hosts.flush()
+                await t.login_holds(address=f"moving.test:{there.port}")
+                assert there.connections[-1].writer.get_extra_info("sockname")[0] == address
+        finally:
+            await t.driver.stop()
 
 
 # The portal group tag.

@@ -71,9 +71,9 @@ async def without_address(t):
     "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:port", "[::1:3260", "::1:3260", "300.1.1.1:3260", "", "a b:3260",
     "127.0.0.1:3260,1,2", "-x-:3260")])
 async def bad_address(t, address):
-    """A redirection to what is no address ({address}) ends the login and names it."""
+    """A redirection to what is no address ({address}) ends the login and names key and value."""
     point(t.target, TEMPORARY, address)
-    (await t.login_fails()).names("TargetAddress" if not address else address)
+    (await t.login_fails()).names("TargetAddress", address)
 
 
 @shows("RFC 7143, 13.8")
@@ -108,6 +108,23 @@ async def several_addresses(t):
     await gone.stop()
     point(t.target, TEMPORARY, gone.address, there.address)
     assert (await t.login_holds()).address == there.address
+
+
+@shows("RFC 7143, 11.13.5")
+async def several_with_its_own(t):
+    """Of several addresses that a redirection names, the target's own is passed over."""
+    there = await t.another_target()
+    point(t.target, PERMANENT, t.target.address, there.address)
+    assert (await t.login_holds()).moved_to == there.address
+
+
+@shows("RFC 7143, 6.3.1; RFC 7143, 11.13.5")
+async def other_portal_group(t):
+    """The portal group that was expected is the one of the first address: a redirection may lead into another."""
+    there = await t.another_target()
+    there.policy.declare = [("TargetPortalGroupTag", "7")]
+    point(t.target, TEMPORARY, there.address)
+    assert (await t.login_holds(tpgt=1)).tpgt == 7
 
 
 @shows("RFC 7143, 11.13.5", each=KINDS)

@@ -36,7 +36,7 @@ async def refusal(t, class_, detail, words, code, again):
     again."""
     t.policy.status = (class_, detail)
     failure = await t.login_fails()
-    failure.names(words, f"class {class_}", f"detail {detail}")
+    failure.names(words, f"class {class_}", f"detail {detail}", "for now" if again else "for good")
     assert (failure.status, failure.code, failure.retryable) == ((class_, detail), code, again), failure
 
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "iscsi/login.h"
 
+#include "base/str.h"
 #include "fake_target.h"
+#include "iscsi/keys.h"
+#include "iscsi/offer.h"
 
 #include <catch2/catch.hpp>
 
@@ -652,7 +655,41 @@ TEST_CASE("every status class reaches the caller in words, final and retryable t
 		r.status_class = 2;
 		r.status_detail = 1;
 	};
-	CHECK(fails_with(config_for(), wants_chap, {"may want CHAP"}));
+	CHECK(fails_with(config_for(), wants_chap, {"for good", "may want CHAP"}));
+	FakeTarget busy;
+	busy.tamper = [](Response &r) {
+		r.status_class = 3;
+		r.status_detail = 1;
+	};
+	CHECK(fails_with(config_for(), busy, {"for now", "service unavailable", "class 3"}));
+}
+
+TEST_CASE("what a key is offered with and what was agreed on go through one table")
+{
+	OperationalOffer offer;
+	NegotiatedParameters agreed;
+	for (const auto &binding : all_bindings()) {
+		const auto &key = *find_key(binding.key);
+		INFO(key.name);
+		std::string value = key.default_value == "Yes" ? "No" : "Yes";
+		if (key.type == KeyType::number)
+			value = std::to_string(key.max);
+		else if (key.type == KeyType::list)
+			value = key.choices;
+		binding.offer(offer, value);
+		CHECK(binding.offered(offer) == value);
+
+		const std::string result(key.type == KeyType::list ? split(value, ',').front()
+								   : std::string_view(value));
+		binding.apply(agreed, result);
+		// What a side declares is its own.
+		CHECK((binding.result(agreed) == result) == (key.rule != KeyRule::declared));
+	}
+	CHECK(agreed.max_xmit_data_segment_length == find_key("MaxRecvDataSegmentLength")->max);
+	find_binding("iSCSIProtocolLevel")->offer(offer, "");
+	CHECK(find_binding("iSCSIProtocolLevel")->offered(offer).empty());
+	find_binding("TaskReporting")->offer(offer, "");
+	CHECK(find_binding("TaskReporting")->offered(offer).empty());
 }
 
 TEST_CASE("a redirect gives the addresses and whether it is permanent")
