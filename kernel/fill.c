@@ -28,6 +28,10 @@ static bool put_params(struct sk_buff *skb, const struct hws_session_params *p)
 	       nla_put_u8(skb, HWS_SESSION_A_DATA_SEQUENCE_IN_ORDER,
 			  p->data_sequence_in_order) ||
 	       nla_put_u8(skb, HWS_SESSION_A_ERL, p->erl) ||
+	       nla_put_u8(skb, HWS_SESSION_A_TASK_REPORTING,
+			  p->task_reporting) ||
+	       nla_put_u8(skb, HWS_SESSION_A_PROTOCOL_LEVEL,
+			  p->protocol_level) ||
 	       nla_put_u16(skb, HWS_SESSION_A_MAX_CONNECTIONS,
 			   p->max_connections) ||
 	       nla_put_u16(skb, HWS_SESSION_A_TIME2WAIT, p->time2wait) ||

@@ -49,6 +49,9 @@ static const struct nla_policy session_policy[HWS_SESSION_A_MAX + 1] = {
 	[HWS_SESSION_A_DATA_PDU_IN_ORDER] = FLAG,
 	[HWS_SESSION_A_DATA_SEQUENCE_IN_ORDER] = FLAG,
 	[HWS_SESSION_A_ERL] = NLA_POLICY_MAX(NLA_U8, 2),
+	[HWS_SESSION_A_TASK_REPORTING] =
+		NLA_POLICY_MAX(NLA_U8, HWS_TASK_REPORTING_FAST_ABORT),
+	[HWS_SESSION_A_PROTOCOL_LEVEL] = NLA_POLICY_MAX(NLA_U8, 31),
 	[HWS_SESSION_A_MAX_CONNECTIONS] =
 		NLA_POLICY_FULL_RANGE(NLA_U16, &one_u16),
 	[HWS_SESSION_A_TIME2WAIT] = NLA_POLICY_MAX(NLA_U16, SECONDS_MAX),
@@ -193,6 +196,11 @@ static int check_params(struct nlattr **tb, const struct hws_session_params *p,
 				    "HWS_SESSION_A_ERL: only error recovery level 0 is supported");
 		return -EOPNOTSUPP;
 	}
+	if (p->task_reporting == HWS_TASK_REPORTING_FAST_ABORT) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[HWS_SESSION_A_TASK_REPORTING],
+				    "HWS_SESSION_A_TASK_REPORTING: FastAbort is not supported");
+		return -EOPNOTSUPP;
+	}
 	if (p->max_outstanding_r2t > HWS_R2T_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack,
 				    tb[HWS_SESSION_A_MAX_OUTSTANDING_R2T],
@@ -231,6 +239,14 @@ static int parse_params(const struct nlattr *nest, struct nlattr **tb,
 	p->data_sequence_in_order =
 		nla_get_u8(tb[HWS_SESSION_A_DATA_SEQUENCE_IN_ORDER]);
 	p->erl = nla_get_u8(tb[HWS_SESSION_A_ERL]);
+	p->task_reporting = HWS_TASK_REPORTING_RFC3720;
+	if (tb[HWS_SESSION_A_TASK_REPORTING])
+		p->task_reporting =
+			nla_get_u8(tb[HWS_SESSION_A_TASK_REPORTING]);
+	p->protocol_level = 1;
+	if (tb[HWS_SESSION_A_PROTOCOL_LEVEL])
+		p->protocol_level =
+			nla_get_u8(tb[HWS_SESSION_A_PROTOCOL_LEVEL]);
 	p->max_connections = nla_get_u16(tb[HWS_SESSION_A_MAX_CONNECTIONS]);
 	p->time2wait = nla_get_u16(tb[HWS_SESSION_A_TIME2WAIT]);
 	p->time2retain = nla_get_u16(tb[HWS_SESSION_A_TIME2RETAIN]);

@@ -52,6 +52,8 @@ struct hws_session_params {
 	bool data_pdu_in_order;
 	bool data_sequence_in_order;
 	u8 erl;
+	u8 task_reporting;	/* enum hws_task_reporting */
+	u8 protocol_level;
 	u16 max_outstanding_r2t;
 	u16 max_connections;
 	u16 time2wait;

@@ -81,6 +81,12 @@ void put_parameters_in_nest(nl_msg *message, const SessionParameters &p)
 	put(message, HWS_SESSION_A_DATA_PDU_IN_ORDER, p.data_pdu_in_order);
 	put(message, HWS_SESSION_A_DATA_SEQUENCE_IN_ORDER, p.data_sequence_in_order);
 	put(message, HWS_SESSION_A_ERL, p.error_recovery_level);
+	// An older module does not know them, and its sessions have the defaults.
+	if (p.task_reporting != TaskReporting::rfc3720)
+		put(message, HWS_SESSION_A_TASK_REPORTING,
+		    static_cast<std::uint8_t>(p.task_reporting));
+	if (p.protocol_level != 1)
+		put(message, HWS_SESSION_A_PROTOCOL_LEVEL, p.protocol_level);
 	put(message, HWS_SESSION_A_MAX_CONNECTIONS, p.max_connections);
 	put(message, HWS_SESSION_A_TIME2WAIT, p.time2wait);
 	put(message, HWS_SESSION_A_TIME2RETAIN, p.time2retain);
@@ -229,6 +235,9 @@ SessionParameters read_parameters(Attributes &a)
 	p.data_pdu_in_order = a.flag(HWS_SESSION_A_DATA_PDU_IN_ORDER);
 	p.data_sequence_in_order = a.flag(HWS_SESSION_A_DATA_SEQUENCE_IN_ORDER);
 	p.error_recovery_level = a.get<std::uint8_t>(HWS_SESSION_A_ERL);
+	p.task_reporting = static_cast<TaskReporting>(
+	    a.get_or<std::uint8_t>(HWS_SESSION_A_TASK_REPORTING, HWS_TASK_REPORTING_RFC3720));
+	p.protocol_level = a.get_or<std::uint8_t>(HWS_SESSION_A_PROTOCOL_LEVEL, 1);
 	p.max_connections = a.get<std::uint16_t>(HWS_SESSION_A_MAX_CONNECTIONS);
 	p.time2wait = a.get<std::uint16_t>(HWS_SESSION_A_TIME2WAIT);
 	p.time2retain = a.get<std::uint16_t>(HWS_SESSION_A_TIME2RETAIN);

@@ -58,6 +58,12 @@ std::string to_string(Loss loss);
 
 enum class ScanMode : std::uint8_t { automatic = HWS_SCAN_AUTO, manual = HWS_SCAN_MANUAL };
 
+enum class TaskReporting : std::uint8_t {
+	rfc3720 = HWS_TASK_REPORTING_RFC3720,
+	response_fence = HWS_TASK_REPORTING_RESPONSE_FENCE,
+	fast_abort = HWS_TASK_REPORTING_FAST_ABORT,
+};
+
 enum class AdoptKind : std::uint8_t {
 	session = HWS_ADOPT_SESSION,
 	join = HWS_ADOPT_JOIN,
@@ -89,6 +95,8 @@ struct SessionParameters {
 	bool data_pdu_in_order = true;
 	bool data_sequence_in_order = true;
 	std::uint8_t error_recovery_level = 0;
+	TaskReporting task_reporting = TaskReporting::rfc3720;
+	std::uint8_t protocol_level = 1; // iSCSIProtocolLevel
 	std::uint16_t max_connections = 1;
 	std::uint16_t time2wait = 2;
 	std::uint16_t time2retain = 20;

@@ -266,6 +266,11 @@ enum hws_attr {
  * @HWS_SESSION_A_LAST_LOSS: u8, &enum hws_loss, why the last connection was
  *	lost; get only, absent when none was
  * @HWS_SESSION_A_DEVICES: u32, SCSI devices now; get only
+ * @HWS_SESSION_A_TASK_REPORTING: u8, &enum hws_task_reporting, new, adopt,
+ *	optional: RFC3720 when absent. What the module cannot act on is refused
+ *	with EOPNOTSUPP
+ * @HWS_SESSION_A_PROTOCOL_LEVEL: u8, iSCSIProtocolLevel, 0 to 31, new, adopt,
+ *	optional: 1 when absent
  */
 enum hws_session_attr {
 	HWS_SESSION_A_UNSPEC,
@@ -303,6 +308,8 @@ enum hws_session_attr {
 	HWS_SESSION_A_STABLE_WRITES,
 	HWS_SESSION_A_LAST_LOSS,
 	HWS_SESSION_A_DEVICES,
+	HWS_SESSION_A_TASK_REPORTING,
+	HWS_SESSION_A_PROTOCOL_LEVEL,
 
 	__HWS_SESSION_A_MAX,
 	HWS_SESSION_A_MAX = __HWS_SESSION_A_MAX - 1
@@ -453,6 +460,20 @@ enum hws_loss {
 enum hws_scan_mode {
 	HWS_SCAN_AUTO = 1,
 	HWS_SCAN_MANUAL,
+};
+
+/**
+ * enum hws_task_reporting - TaskReporting, RFC 7143 section 13.23
+ *
+ * @HWS_TASK_REPORTING_RFC3720: nothing is promised
+ * @HWS_TASK_REPORTING_RESPONSE_FENCE: the target fences responses (4.2.2.3.3)
+ * @HWS_TASK_REPORTING_FAST_ABORT: and many tasks are aborted fast (4.2.3.4),
+ *	which asks something of the initiator
+ */
+enum hws_task_reporting {
+	HWS_TASK_REPORTING_RFC3720,
+	HWS_TASK_REPORTING_RESPONSE_FENCE,
+	HWS_TASK_REPORTING_FAST_ABORT,
 };
 
 /**

@@ -27,6 +27,8 @@ NewSession a_session()
 	s.identity.owner_key = {1, 2, 3};
 	s.parameters.tsih = Tsih(9);
 	s.parameters.first_burst_length = 4096;
+	s.parameters.task_reporting = TaskReporting::response_fence;
+	s.parameters.protocol_level = 2;
 	s.parameters.cmd_sn = CmdSn(0xfffffffe);
 	s.settings.recovery_tmo = -1;
 	return s;

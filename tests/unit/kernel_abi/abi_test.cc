@@ -131,6 +131,8 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_SESSION_A_STABLE_WRITES, 32),
 	    IS(HWS_SESSION_A_LAST_LOSS, 33),
 	    IS(HWS_SESSION_A_DEVICES, 34),
+	    IS(HWS_SESSION_A_TASK_REPORTING, 35),
+	    IS(HWS_SESSION_A_PROTOCOL_LEVEL, 36),
 	    /* hws_conn_attr */
 	    IS(HWS_CONN_A_UNSPEC, 0),
 	    IS(HWS_CONN_A_CID, 1),
@@ -183,6 +185,10 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    /* hws_scan_mode */
 	    IS(HWS_SCAN_AUTO, 1),
 	    IS(HWS_SCAN_MANUAL, 2),
+	    /* hws_task_reporting */
+	    IS(HWS_TASK_REPORTING_RFC3720, 0),
+	    IS(HWS_TASK_REPORTING_RESPONSE_FENCE, 1),
+	    IS(HWS_TASK_REPORTING_FAST_ABORT, 2),
 	    /* hws_ping_attr */
 	    IS(HWS_PING_A_UNSPEC, 0),
 	    IS(HWS_PING_A_ID, 1),
@@ -235,7 +241,7 @@ TEST_CASE("each maximum is the last number, so that arrays and policies reach to
 {
 	CHECK(HWS_CMD_MAX == HWS_CMD_EVENT);
 	CHECK(HWS_A_MAX == HWS_A_PAD);
-	CHECK(HWS_SESSION_A_MAX == HWS_SESSION_A_DEVICES);
+	CHECK(HWS_SESSION_A_MAX == HWS_SESSION_A_PROTOCOL_LEVEL);
 	CHECK(HWS_CONN_A_MAX == HWS_CONN_A_PAD);
 	CHECK(HWS_PING_A_MAX == HWS_PING_A_PAD);
 	CHECK(HWS_TMF_A_MAX == HWS_TMF_A_RESPONSE);
