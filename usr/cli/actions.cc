@@ -25,16 +25,10 @@ varlink::Node to_varlink(const config::NodeId &id, int tpgt)
 	return node;
 }
 
-/* "text (status class 2, detail 1: Authentication failure)" */
+/* The text has the target's status class and detail in it, where there are any. */
 Error told(const varlink::Failure &failure, std::string_view what)
 {
-	std::string text = str(what, ": ", failure.text);
-	if (failure.status_class)
-		append(text,
-		       str(" (status class ", *failure.status_class, ", detail ",
-			   failure.status_detail.value_or(0),
-			   failure.status_text ? ": " + *failure.status_text : std::string(), ")"));
-	return {failure.code, text};
+	return {failure.code, str(what, ": ", failure.text)};
 }
 
 std::unique_ptr<Service> service_of(Context &context)

@@ -2,6 +2,8 @@
 /* Sessions, in iscsiadm's layout and as JSON. */
 #include "base/str.h"
 #include "cli/output.h"
+#include "iscsi/keys.h"
+#include "iscsi/offer.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -15,14 +17,67 @@ namespace
 using kernel::ConnectionState;
 using kernel::SessionState;
 
-std::string yes_no(bool value)
+TaskReporting task_reporting(kernel::TaskReporting reporting)
 {
-	return value ? "Yes" : "No";
+	switch (reporting) {
+	case kernel::TaskReporting::fast_abort:
+		return TaskReporting::fast_abort;
+	case kernel::TaskReporting::response_fence:
+		return TaskReporting::response_fence;
+	case kernel::TaskReporting::rfc3720:
+		break;
+	}
+	return TaskReporting::rfc3720;
 }
 
-std::string digest(bool on)
+/* What the session's connections agreed on with the target, or one of them. */
+NegotiatedParameters agreed(const kernel::SessionInfo &session,
+			    const kernel::ConnectionInfo *connection = nullptr)
 {
-	return on ? "CRC32C" : "None";
+	const auto &p = session.parameters;
+	NegotiatedParameters n;
+	n.max_connections = p.max_connections;
+	n.initial_r2t = p.initial_r2t;
+	n.immediate_data = p.immediate_data;
+	n.max_burst_length = p.max_burst_length;
+	n.first_burst_length = p.first_burst_length;
+	n.default_time2wait = p.time2wait;
+	n.default_time2retain = p.time2retain;
+	n.max_outstanding_r2t = p.max_outstanding_r2t;
+	n.data_pdu_in_order = p.data_pdu_in_order;
+	n.data_sequence_in_order = p.data_sequence_in_order;
+	n.error_recovery_level = p.error_recovery_level;
+	n.task_reporting = task_reporting(p.task_reporting);
+	n.iscsi_protocol_level = p.protocol_level;
+	if (connection) {
+		n.header_digest = connection->header_digest ? Digest::crc32c : Digest::none;
+		n.data_digest = connection->data_digest ? Digest::crc32c : Digest::none;
+		n.max_recv_data_segment_length = connection->max_recv_data_segment_length;
+		n.max_xmit_data_segment_length = connection->max_xmit_data_segment_length;
+	}
+	return n;
+}
+
+/* No text key, but what open-iscsi calls the target's MaxRecvDataSegmentLength. */
+constexpr std::string_view max_xmit = "MaxXmitDataSegmentLength";
+
+/* The negotiated values of @scope by their text keys; numbers as numbers. */
+nlohmann::ordered_json to_json(const NegotiatedParameters &parameters, KeyScope scope)
+{
+	auto json = nlohmann::ordered_json::object();
+	for (const auto &binding : all_bindings()) {
+		const KeySpec &key = *find_key(binding.key);
+		if (key.scope != scope)
+			continue;
+		auto value = binding.result(parameters);
+		if (key.type == KeyType::number)
+			json[std::string(key.name)] = *parse_numerical(value);
+		else
+			json[std::string(key.name)] = std::move(value);
+	}
+	if (scope == KeyScope::connection)
+		json[std::string(max_xmit)] = parameters.max_xmit_data_segment_length;
+	return json;
 }
 
 /* As the transport class and iscsiadm spell them. */
@@ -143,19 +198,24 @@ void print_timeouts_and_chap(const Block &block, const kernel::SessionInfo &sess
 
 void print_negotiated(const Block &block, const kernel::SessionInfo &session)
 {
+	const auto *connection =
+	    session.connections.empty() ? nullptr : &session.connections.front();
+	const auto parameters = agreed(session, connection);
+	/* iscsiadm's choice and order. */
+	constexpr std::string_view of_connection[] = {"HeaderDigest", "DataDigest",
+						      "MaxRecvDataSegmentLength"};
+	constexpr std::string_view of_session[] = {"FirstBurstLength", "MaxBurstLength",
+						   "ImmediateData", "InitialR2T",
+						   "MaxOutstandingR2T"};
+
 	block.title(24, "Negotiated iSCSI params:");
-	if (!session.connections.empty()) {
-		const auto &connection = session.connections.front();
-		block.line("HeaderDigest: ", digest(connection.header_digest));
-		block.line("DataDigest: ", digest(connection.data_digest));
-		block.line("MaxRecvDataSegmentLength: ", connection.max_recv_data_segment_length);
-		block.line("MaxXmitDataSegmentLength: ", connection.max_xmit_data_segment_length);
+	if (connection) {
+		for (auto key : of_connection)
+			block.line(key, ": ", find_binding(key)->result(parameters));
+		block.line(max_xmit, ": ", parameters.max_xmit_data_segment_length);
 	}
-	block.line("FirstBurstLength: ", session.parameters.first_burst_length);
-	block.line("MaxBurstLength: ", session.parameters.max_burst_length);
-	block.line("ImmediateData: ", yes_no(session.parameters.immediate_data));
-	block.line("InitialR2T: ", yes_no(session.parameters.initial_r2t));
-	block.line("MaxOutstandingR2T: ", session.parameters.max_outstanding_r2t);
+	for (auto key : of_session)
+		block.line(key, ": ", find_binding(key)->result(parameters));
 }
 
 void print_devices(const Block &block, const kernel::SessionInfo &session,
@@ -288,22 +348,20 @@ nlohmann::ordered_json to_json(const kernel::SessionInfo &session, const Session
 	const auto portal = portal_of(session);
 
 	Json connections = Json::array();
-	for (const auto &connection : session.connections)
-		connections.push_back(
-		    {{"cid", connection.cid.value},
-		     {"state", json_state(connection.state)},
-		     {"local_address", connection.local_address},
-		     {"local_port", connection.local_port},
-		     {"address", connection.peer_address},
-		     {"port", connection.peer_port},
-		     {"persistent_address", connection.persistent_address},
-		     {"persistent_port", connection.persistent_port},
-		     {"HeaderDigest", digest(connection.header_digest)},
-		     {"DataDigest", digest(connection.data_digest)},
-		     {"MaxRecvDataSegmentLength", connection.max_recv_data_segment_length},
-		     {"MaxXmitDataSegmentLength", connection.max_xmit_data_segment_length},
-		     {"noop_out_interval", connection.ping_interval},
-		     {"noop_out_timeout", connection.ping_timeout}});
+	for (const auto &connection : session.connections) {
+		Json json = {{"cid", connection.cid.value},
+			     {"state", json_state(connection.state)},
+			     {"local_address", connection.local_address},
+			     {"local_port", connection.local_port},
+			     {"address", connection.peer_address},
+			     {"port", connection.peer_port},
+			     {"persistent_address", connection.persistent_address},
+			     {"persistent_port", connection.persistent_port},
+			     {"noop_out_interval", connection.ping_interval},
+			     {"noop_out_timeout", connection.ping_timeout}};
+		json.update(to_json(agreed(session, &connection), KeyScope::connection));
+		connections.push_back(std::move(json));
+	}
 	Json devices = Json::array();
 	for (const auto &device : extras.devices)
 		devices.push_back({{"channel", device.channel},
@@ -337,18 +395,7 @@ nlohmann::ordered_json to_json(const kernel::SessionInfo &session, const Session
 	      {"tgt_reset_timeout", session.settings.tgt_reset_tmo}}},
 	    {"cmds_max", session.settings.cmds_max},
 	    {"queue_depth", session.settings.queue_depth},
-	    {"negotiated",
-	     {{"InitialR2T", yes_no(parameters.initial_r2t)},
-	      {"ImmediateData", yes_no(parameters.immediate_data)},
-	      {"FirstBurstLength", parameters.first_burst_length},
-	      {"MaxBurstLength", parameters.max_burst_length},
-	      {"MaxOutstandingR2T", parameters.max_outstanding_r2t},
-	      {"DataPDUInOrder", yes_no(parameters.data_pdu_in_order)},
-	      {"DataSequenceInOrder", yes_no(parameters.data_sequence_in_order)},
-	      {"ErrorRecoveryLevel", parameters.error_recovery_level},
-	      {"MaxConnections", parameters.max_connections},
-	      {"DefaultTime2Wait", parameters.time2wait},
-	      {"DefaultTime2Retain", parameters.time2retain}}},
+	    {"negotiated", to_json(agreed(session), KeyScope::session)},
 	    {"connections", std::move(connections)},
 	    {"devices", std::move(devices)}};
 }

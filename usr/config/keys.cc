@@ -5,10 +5,12 @@
 #include "base/str.h"
 #include "config/key_rows.h"
 #include "config/utf8.h"
+#include "iscsi/keys.h"
 #include "iscsi/names.h"
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <unordered_map>
 
 namespace hawser::config
@@ -20,6 +22,42 @@ namespace
 using enum ValueType;
 
 constexpr std::int64_t minimum_secret_bytes = 12; // RFC 7143, 9.2.1: 96 bits
+constexpr std::int64_t common_secret_bytes = 16;  // what every target takes
+
+ValueType type_of(KeyType type)
+{
+	switch (type) {
+	case KeyType::number:
+		return number;
+	case KeyType::boolean:
+		return yes_no;
+	case KeyType::list:
+		return list;
+	default:
+		return text;
+	}
+}
+
+/* Gives a row that stands for a text key what that one's row says. */
+void complete(RecordKey &row)
+{
+	static std::deque<std::string> kept; // what the rows' views point to
+
+	const KeySpec &spec = *hawser::find_key(row.text_key);
+	row.type = type_of(spec.type);
+	row.min = static_cast<std::int64_t>(spec.min);
+	row.max = static_cast<std::int64_t>(spec.max);
+	if (spec.rule == KeyRule::obsolete) {
+		row.type = choice;
+		row.words = spec.default_value;
+	} else if (row.type == list) {
+		auto &words = kept.emplace_back(spec.choices);
+		std::replace(words.begin(), words.end(), ',', ' ');
+		row.words = words;
+	}
+	if (row.text.empty())
+		row.text = kept.emplace_back(str(spec.summary, " (", spec.section, ")"));
+}
 
 std::vector<RecordKey> join_rows()
 {
@@ -27,6 +65,9 @@ std::vector<RecordKey> join_rows()
 	for (auto part : {node_identity_rows(), iface_rows(), node_session_rows(), discovery_rows(),
 			  isns_rows()})
 		rows.insert(rows.end(), part.begin(), part.end());
+	for (auto &row : rows)
+		if (!row.text_key.empty())
+			complete(row);
 	return rows;
 }
 
@@ -91,9 +132,17 @@ Result<CheckedValue> check_list(const RecordKey &key, std::string_view value)
 					  " joined by commas"));
 		if (std::find(taken.begin(), taken.end(), word) != taken.end())
 			return refuse(key, value, str("names ", word, " twice"));
+		if (!find_word(key.unbuilt, word).empty())
+			return fail(Code::not_supported,
+				    str(key.name, ": ", quoted(value), " names ", word,
+					", which this version does not support"));
 		taken.emplace_back(word);
 	}
-	return CheckedValue{join(taken, ","), {}};
+	auto checked = join(taken, ",");
+	if (!key.text_key.empty())
+		if (auto ok = check_offer(*hawser::find_key(key.text_key), checked); !ok)
+			return fail(ok.error().code, str(key.name, ": ", ok.error().text));
+	return CheckedValue{std::move(checked), {}};
 }
 
 Result<CheckedValue> check_secret(const RecordKey &key, std::string_view value)
@@ -119,6 +168,9 @@ Result<CheckedValue> check_secret(const RecordKey &key, std::string_view value)
 	if (static_cast<std::int64_t>(bytes) < minimum_secret_bytes)
 		checked.warning = str(key.name, ": a secret of fewer than ", minimum_secret_bytes,
 				      " bytes may be used only over IPsec (RFC 7143, 9.2.1)");
+	if (static_cast<std::int64_t>(bytes) > common_secret_bytes)
+		checked.warning = str(key.name, ": some targets refuse a secret of more than ",
+				      common_secret_bytes, " bytes");
 	return checked;
 }
 

@@ -39,16 +39,23 @@ enum class ValueType {
 struct RecordKey {
 	RecordKind kind;
 	std::string_view name;
-	ValueType type;
-	std::string_view initial;    // the value while nobody has set one
-	std::int64_t min = 0;	     // of a number; of 0 apart, see zero_allowed
-	std::int64_t max = 255;	     // of a number; bytes of a text
-	std::string_view words = {}; // of a choice or a list, separated by spaces
-	std::string_view text = {};  // what it is, one line for the documentation
-	bool fixed = false;	     // identifies the record: never updated
-	bool zero_allowed = false;   // 0 has a meaning of its own below min
-	std::int64_t built_max = -1; // the RFC allows more, this version does not
-	std::string_view unit = {};  // the key of the method that this one is taken together with
+	ValueType type = ValueType::text;
+	std::string_view initial;      // the value while nobody has set one
+	std::int64_t min = 0;	       // of a number; of 0 apart, see zero_allowed
+	std::int64_t max = 255;	       // of a number; bytes of a text
+	std::string_view words = {};   // of a choice or a list, separated by spaces
+	std::string_view text = {};    // what it is, one line for the documentation
+	bool fixed = false;	       // identifies the record: never updated
+	bool zero_allowed = false;     // 0 has a meaning of its own below min
+	std::int64_t built_max = -1;   // the RFC allows more, this version does not
+	std::string_view unbuilt = {}; // words that the RFC allows and this version does not
+	std::string_view unit = {};    // the key of the method that this one is taken together with
+	/*
+	 * The text key (iscsi/keys.h) that the value goes to the target under: type, range,
+	 * words and, where none is given here, the text are its own.
+	 */
+	std::string_view text_key = {};
+	bool own_limit = false; // bounds what the text key gave, and is not offered itself
 };
 
 /* Every row, in the order of display. */

@@ -50,14 +50,7 @@ Result<LoginConfig> login_of(const config::Settings &s, const config::Identity &
 	login.discovery = true;
 	login.isid = identity.discovery_isid();
 	login.auth_methods = auth_methods_of(s.list("discovery.sendtargets.auth.authmethod"));
-	login.offer.max_recv_data_segment_length = static_cast<std::uint32_t>(
-	    s.number("discovery.sendtargets.iscsi.MaxRecvDataSegmentLength"));
-	login.offer.header_digest = digests_of(s.list("discovery.sendtargets.iscsi.HeaderDigest"));
-	login.offer.data_digest = digests_of(s.list("discovery.sendtargets.iscsi.DataDigest"));
-	login.offer.default_time2wait =
-	    static_cast<std::uint16_t>(s.number("discovery.sendtargets.iscsi.DefaultTime2Wait"));
-	login.offer.default_time2retain =
-	    static_cast<std::uint16_t>(s.number("discovery.sendtargets.iscsi.DefaultTime2Retain"));
+	login.offer = offer_of(s);
 
 	ChapConfig &chap = login.chap;
 	chap.algorithms = chap_algorithms_of(s.list("node.session.auth.chap_algs"));
@@ -187,6 +180,11 @@ send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &bo
 		    found.error().error.text);
 		co_return tl::unexpected(std::move(found.error()));
 	}
+	if (!found->login.unavailable_algorithms.empty())
+		log(Level::warning, "discovery at ", call.address, " port ", call.port,
+		    ": CHAP algorithms that libcrypto does not have (FIPS mode?) were not "
+		    "offered: ",
+		    to_string(found->login.unavailable_algorithms));
 	for (const std::string &skipped : found->reply.skipped)
 		log(Level::warning, "discovery at ", call.address, " port ", call.port, ": ",
 		    skipped);

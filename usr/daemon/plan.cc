@@ -2,6 +2,7 @@
 #include "daemon/plan.h"
 
 #include "base/str.h"
+#include "iscsi/offer.h"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -42,32 +43,6 @@ template <class T> T as(std::int64_t value)
 	return static_cast<T>(value); // the key table keeps it in range
 }
 
-OperationalOffer offer_of(const config::Settings &s)
-{
-	OperationalOffer offer;
-	offer.header_digest = digests_of(s.list("node.conn[0].iscsi.HeaderDigest"));
-	offer.data_digest = digests_of(s.list("node.conn[0].iscsi.DataDigest"));
-	offer.max_recv_data_segment_length =
-	    as<std::uint32_t>(s.number("node.conn[0].iscsi.MaxRecvDataSegmentLength"));
-	offer.max_connections = as<std::uint16_t>(s.number("node.session.iscsi.MaxConnections"));
-	offer.initial_r2t = s.yes("node.session.iscsi.InitialR2T");
-	offer.immediate_data = s.yes("node.session.iscsi.ImmediateData");
-	offer.max_burst_length = as<std::uint32_t>(s.number("node.session.iscsi.MaxBurstLength"));
-	offer.first_burst_length =
-	    as<std::uint32_t>(s.number("node.session.iscsi.FirstBurstLength"));
-	offer.default_time2wait =
-	    as<std::uint16_t>(s.number("node.session.iscsi.DefaultTime2Wait"));
-	offer.default_time2retain =
-	    as<std::uint16_t>(s.number("node.session.iscsi.DefaultTime2Retain"));
-	// The result is the smaller of both sides' values, and the module has a bound.
-	offer.max_outstanding_r2t = as<std::uint16_t>(
-	    std::min<std::int64_t>(s.number("node.session.iscsi.MaxOutstandingR2T"), HWS_R2T_MAX));
-	offer.data_pdu_in_order = s.yes("node.session.iscsi.DataPDUInOrder");
-	offer.data_sequence_in_order = s.yes("node.session.iscsi.DataSequenceInOrder");
-	offer.error_recovery_level = as<std::uint8_t>(s.number("node.session.iscsi.ERL"));
-	return offer;
-}
-
 Result<ChapConfig> chap_of(const config::Settings &s, config::SecretBox &secrets)
 {
 	ChapConfig chap;
@@ -83,6 +58,19 @@ Result<ChapConfig> chap_of(const config::Settings &s, config::SecretBox &secrets
 	chap.secret = std::move(*secret);
 	chap.target_secret = std::move(*target_secret);
 	return chap;
+}
+
+kernel::TaskReporting kernel_task_reporting(TaskReporting reporting)
+{
+	switch (reporting) {
+	case TaskReporting::fast_abort:
+		return kernel::TaskReporting::fast_abort;
+	case TaskReporting::response_fence:
+		return kernel::TaskReporting::response_fence;
+	case TaskReporting::rfc3720:
+		break;
+	}
+	return kernel::TaskReporting::rfc3720;
 }
 
 kernel::SessionSettings kernel_settings_of(const config::Settings &s)
@@ -182,6 +170,7 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 	if (!portal)
 		return tl::unexpected(portal.error());
 	plan.portal = std::move(*portal);
+	plan.persistent_portal = node.id.portal;
 	auto binding = binding_of(iface);
 	if (!binding)
 		return tl::unexpected(binding.error());
@@ -233,8 +222,8 @@ kernel::NewConnection connection_of(const Plan &plan, const LoginResult &result,
 		c.max_xmit_data_segment_length =
 		    std::min(c.max_xmit_data_segment_length, plan.max_xmit_data_segment_length);
 	c.exp_stat_sn = result.exp_stat_sn;
-	c.persistent_address = plan.node.id.portal.host;
-	c.persistent_port = plan.node.id.portal.port;
+	c.persistent_address = plan.persistent_portal.host;
+	c.persistent_port = plan.persistent_portal.port;
 	c.ping_interval = plan.ping_interval;
 	c.ping_timeout = plan.ping_timeout;
 	return c;
@@ -253,6 +242,8 @@ kernel::SessionParameters parameters_of(const LoginResult &result)
 	k.data_pdu_in_order = p.data_pdu_in_order;
 	k.data_sequence_in_order = p.data_sequence_in_order;
 	k.error_recovery_level = p.error_recovery_level;
+	k.task_reporting = kernel_task_reporting(p.task_reporting);
+	k.protocol_level = p.iscsi_protocol_level;
 	k.max_connections = p.max_connections;
 	k.time2wait = p.default_time2wait;
 	k.time2retain = p.default_time2retain;
@@ -271,24 +262,27 @@ Result<kernel::SessionIdentity> identity_of(const Plan &plan, const LoginResult 
 	id.target_name = plan.login.target_name;
 	id.target_alias = result.target.alias;
 	id.isid = plan.login.isid;
-	if (result.target.tpgt)
-		id.tpgt = *result.target.tpgt;
-	else if (plan.login.expected_tpgt)
-		id.tpgt = *plan.login.expected_tpgt;
-	else
-		return fail(Code::login_failed, "the target named no TargetPortalGroupTag");
+	if (!result.target.tpgt)
+		return fail(Code::login_failed,
+			    "the target declared no TargetPortalGroupTag (RFC 7143, 6.3.1)");
+	id.tpgt = *result.target.tpgt;
 	id.iface = plan.node.id.iface;
 	const auto key = as_bytes(owner_key);
 	id.owner_key.assign(key.begin(), key.end());
 	return id;
 }
 
-std::vector<Digest> digests_of(const std::vector<std::string> &words)
+OperationalOffer offer_of(const config::Settings &settings)
 {
-	std::vector<Digest> digests;
-	for (const std::string &word : words)
-		digests.push_back(word == "CRC32C" ? Digest::crc32c : Digest::none);
-	return digests;
+	OperationalOffer offer;
+	for (const auto &row : config::record_keys()) {
+		const auto *binding = find_binding(row.text_key);
+		if (row.kind == settings.kind() && binding && !row.own_limit)
+			binding->offer(offer, settings.get(row.name));
+	}
+	// The result is the smaller of both sides' values, and the module has a bound.
+	offer.max_outstanding_r2t = std::min<std::uint16_t>(offer.max_outstanding_r2t, HWS_R2T_MAX);
+	return offer;
 }
 
 std::vector<AuthMethod> auth_methods_of(const std::vector<std::string> &words)

@@ -35,7 +35,12 @@ Result<Binding> binding_of(const config::Iface &iface);
 struct Plan {
 	config::Node node;   // as it was at login, what was set for this login included
 	config::Iface iface; // likewise
-	Address portal;
+	Address portal;	     // to connect to: the record's, or where the target has moved since
+	/*
+	 * The record's portal when the session was made, which names its disks
+	 * (/dev/disk/by-path) for as long as it lives.
+	 */
+	config::PortalId persistent_portal;
 	Binding binding;
 	LoginConfig login; // of the leading connection
 	kernel::SessionSettings settings;
@@ -63,12 +68,14 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 /* The connection that a login has given, as the module wants it. */
 kernel::NewConnection connection_of(const Plan &plan, const LoginResult &result, int fd);
 kernel::SessionParameters parameters_of(const LoginResult &result);
-/* Code::login_failed when neither target nor record names the portal group. */
+/* Code::login_failed when the target does not name its portal group. */
 Result<kernel::SessionIdentity> identity_of(const Plan &plan, const LoginResult &result,
 					    std::string_view owner_key);
 
-/* The lists of digests and methods as records spell them, in order of preference. */
-std::vector<Digest> digests_of(const std::vector<std::string> &words);
+/* What the record's text keys have offered; the defaults of OperationalOffer for the others. */
+OperationalOffer offer_of(const config::Settings &settings);
+
+/* The lists of methods and algorithms as records spell them, in order of preference. */
 std::vector<AuthMethod> auth_methods_of(const std::vector<std::string> &words);
 std::vector<ChapAlgorithm> chap_algorithms_of(const std::vector<std::string> &words);
 

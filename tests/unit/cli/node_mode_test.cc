@@ -260,16 +260,16 @@ TEST_CASE_METHOD(Nodes, "login without waiting says only what was begun")
 TEST_CASE_METHOD(Nodes, "a refused login says why, with the target's own words")
 {
 	service.failure = varlink::Failure{Code::authentication_failed,
-					   "the target refused the login",
+					   "the target refused the login for good: "
+					   "authentication failure (status class 2, detail 1)",
 					   2,
 					   1,
 					   "Authentication Failure",
 					   false};
 	CHECK(bad(Code::authentication_failed, "-m node -T " + t2 + " -l") ==
 	      "hawseradm: Could not login to [iface: default, target: " + t2 +
-		  ", portal: host.example.com,3260]: the target refused the login (status class 2, "
-		  "detail 1: "
-		  "Authentication Failure)\n");
+		  ", portal: host.example.com,3260]: the target refused the login for good: "
+		  "authentication failure (status class 2, detail 1)\n");
 }
 
 TEST_CASE_METHOD(Nodes, "a login that is there already is not asked for again")

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench.h"
+#include "iscsi/keys.h"
+#include "iscsi/offer.h"
 
 #include <nlohmann/json.hpp>
 
@@ -106,6 +108,30 @@ TEST_CASE_METHOD(Sessions, "print level 3 has versions, timeouts, negotiated val
 			"\t\t\tAttached scsi disk sda\t\tState: running\n"
 			"\t\tscsi2 Channel 00 Id 0 Lun: 12\n") != std::string::npos);
 	bad(Code::invalid_argument, "-m session -P 4");
+}
+
+TEST_CASE_METHOD(Sessions, "JSON has every negotiated key, numbers as numbers")
+{
+	kernel.live[0].parameters.task_reporting = kernel::TaskReporting::response_fence;
+	kernel.live[0].parameters.protocol_level = 2;
+	kernel.live[0].parameters.data_sequence_in_order = false;
+	const auto json = nlohmann::json::parse(good("-m session -r 1 --json"));
+	const auto session = json.at(0).at("negotiated");
+	const auto connection = json.at(0).at("connections").at(0);
+	for (const auto &key : all_keys()) {
+		if (!find_binding(key.name))
+			continue;
+		INFO(key.name);
+		const auto &where = key.scope == KeyScope::session ? session : connection;
+		REQUIRE(where.contains(std::string(key.name)));
+		CHECK(where[std::string(key.name)].is_number() == (key.type == KeyType::number));
+	}
+	CHECK(session.at("TaskReporting") == "ResponseFence");
+	CHECK(session.at("iSCSIProtocolLevel") == 2);
+	CHECK(session.at("DataSequenceInOrder") == "No");
+	CHECK(session.at("MaxBurstLength") == 262144);
+	CHECK(connection.at("MaxXmitDataSegmentLength") == 8192);
+	CHECK(connection.at("MaxRecvDataSegmentLength") == 262144);
 }
 
 TEST_CASE_METHOD(Sessions, "a lost session is shown so, with the portal of its record")

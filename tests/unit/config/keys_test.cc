@@ -2,6 +2,7 @@
 #include "config/keys.h"
 
 #include "base/str.h"
+#include "iscsi/keys.h"
 
 #include <catch2/catch.hpp>
 #include <set>
@@ -187,6 +188,60 @@ TEST_CASE("a secret under 96 bits is taken with a warning")
 	CHECK(check_value(key("node.session.auth.password"), "12 bytes....")->warning.empty());
 	CHECK_FALSE(
 	    check_value(key("node.session.auth.password"), "0x0011223344556677")->warning.empty());
+}
+
+TEST_CASE("a secret of more than 16 bytes is taken with a warning that some targets refuse it")
+{
+	auto warning = [](std::string secret) {
+		return check_value(key("node.session.auth.password"), secret)->warning;
+	};
+	CHECK(warning(std::string(16, 's')).empty());
+	CHECK(warning(std::string(17, 's')).find("some targets refuse") != std::string::npos);
+	CHECK(warning("0x" + std::string(32, 'a')).empty());
+	CHECK(warning("0x" + std::string(34, 'a')).find("some targets refuse") !=
+	      std::string::npos);
+	CHECK_FALSE(warning(std::string(255, 's')).empty());
+}
+
+TEST_CASE("a record key that stands for a text key takes what the text key may be offered with")
+{
+	std::size_t count = 0;
+	for (const auto &row : record_keys()) {
+		if (row.text_key.empty())
+			continue;
+		INFO(row.name);
+		const auto *spec = hawser::find_key(row.text_key);
+		REQUIRE(spec);
+		count++;
+		CHECK_FALSE(row.text.empty());
+		if (row.type == ValueType::number) {
+			CHECK(row.min == static_cast<std::int64_t>(spec->min));
+			CHECK(row.max == static_cast<std::int64_t>(spec->max));
+		}
+		if (!row.initial.empty() && spec->rule != KeyRule::obsolete && !row.zero_allowed)
+			CHECK(hawser::check_offer(*spec, row.initial));
+	}
+	CHECK(count == 21);
+}
+
+TEST_CASE("keys that may stay unsent are empty at first and take what this version can do")
+{
+	CHECK(key("node.session.iscsi.iSCSIProtocolLevel").initial.empty());
+	CHECK(good("node.session.iscsi.iSCSIProtocolLevel", "2") == "2");
+	CHECK(good("node.session.iscsi.iSCSIProtocolLevel", "0") == "0");
+	CHECK(good("node.session.iscsi.iSCSIProtocolLevel", "") == "");
+	CHECK(bad("node.session.iscsi.iSCSIProtocolLevel", "3").code == Code::not_supported);
+	CHECK(bad("node.session.iscsi.iSCSIProtocolLevel", "32").code == Code::invalid_argument);
+
+	CHECK(key("node.session.iscsi.TaskReporting").initial.empty());
+	CHECK(good("node.session.iscsi.TaskReporting", "responsefence,RFC3720") ==
+	      "ResponseFence,RFC3720");
+	CHECK(good("node.session.iscsi.TaskReporting", "") == "");
+	const auto lacking = bad("node.session.iscsi.TaskReporting", "ResponseFence");
+	CHECK(lacking.code == Code::invalid_argument);
+	CHECK(lacking.text.find("lacks RFC3720") != std::string::npos);
+	CHECK(bad("node.session.iscsi.TaskReporting", "FastAbort,ResponseFence,RFC3720").code ==
+	      Code::not_supported);
 }
 
 TEST_CASE("an initiator name is checked and prepared")

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "folder.h"
+#include "iscsi/offer.h"
 
 #include <sys/socket.h>
 
@@ -95,6 +96,42 @@ TEST_CASE_METHOD(Records, "More outstanding R2Ts than the module takes are not o
 	CHECK(plan()->login.offer.max_outstanding_r2t == HWS_R2T_MAX);
 }
 
+TEST_CASE_METHOD(Records, "Every record key of a text key reaches the offer")
+{
+	const std::pair<const char *, const char *> values[] = {
+	    {"node.session.iscsi.InitialR2T", "Yes"},
+	    {"node.session.iscsi.ImmediateData", "No"},
+	    {"node.session.iscsi.FirstBurstLength", "1024"},
+	    {"node.session.iscsi.MaxBurstLength", "4096"},
+	    {"node.session.iscsi.DefaultTime2Retain", "7"},
+	    {"node.session.iscsi.DefaultTime2Wait", "9"},
+	    {"node.session.iscsi.MaxConnections", "5"},
+	    {"node.session.iscsi.MaxOutstandingR2T", "3"},
+	    {"node.session.iscsi.DataPDUInOrder", "No"},
+	    {"node.session.iscsi.DataSequenceInOrder", "No"},
+	    {"node.session.iscsi.TaskReporting", "ResponseFence,RFC3720"},
+	    {"node.session.iscsi.iSCSIProtocolLevel", "2"},
+	    {"node.conn[0].iscsi.MaxRecvDataSegmentLength", "65536"},
+	    {"node.conn[0].iscsi.HeaderDigest", "CRC32C,None"},
+	    {"node.conn[0].iscsi.DataDigest", "None,CRC32C"},
+	};
+	const auto at_first = plan()->login.offer;
+	CHECK_FALSE(at_first.iscsi_protocol_level);
+	CHECK(at_first.task_reporting.empty());
+	for (const auto &[key, value] : values)
+		set(key, value);
+	set("node.conn[0].iscsi.MaxXmitDataSegmentLength", "512");
+	const auto offer = plan()->login.offer;
+	for (const auto &[key, value] : values) {
+		INFO(key);
+		const auto *row = config::find_key(config::RecordKind::node, key);
+		const auto *binding = find_binding(row->text_key);
+		REQUIRE(binding);
+		CHECK(binding->offered(offer) == value);
+		CHECK(binding->offered(at_first) != value);
+	}
+}
+
 TEST_CASE_METHOD(Records, "The administrator's bound on sent segments holds against the target's")
 {
 	LoginResult result;
@@ -114,15 +151,13 @@ TEST_CASE_METHOD(Records, "The connection keeps the record's portal, whatever na
 	CHECK(connection.persistent_port == 3261);
 }
 
-TEST_CASE_METHOD(Records, "The portal group comes from the target, else from the record")
+TEST_CASE_METHOD(Records, "The portal group is the one that the target declared")
 {
 	auto made = plan();
 	REQUIRE(made);
 	LoginResult result;
-	CHECK(identity_of(*made, result, "k")->tpgt == Tpgt(1));
 	result.target.tpgt = Tpgt(5);
 	CHECK(identity_of(*made, result, "k")->tpgt == Tpgt(5));
-	made->login.expected_tpgt.reset();
 	result.target.tpgt.reset();
 	auto unknown = identity_of(*made, result, "k");
 	REQUIRE_FALSE(unknown);
