@@ -151,11 +151,12 @@ public:
 	Result<Listing<NodeId>> remove_nodes(const NodeFilter &filter);
 	/*
 	 * Puts a record under another portal of its target (the target has moved, RFC
-	 * 7143 section 11.13.5) with its settings, sources and ISIDs. A record that is
-	 * there already keeps what it has set and takes over sources and ISIDs. The
-	 * result is the record under @to. Code::nothing_found when there is no @from.
+	 * 7143 section 11.13.5), in portal group @tpgt, with its settings, sources and
+	 * ISIDs. A record that is there already keeps what it has set and takes over sources
+	 * and ISIDs. The result is the record under @to. Code::nothing_found when there is no
+	 * @from.
 	 */
-	Result<Node> move_node(const NodeId &from, const PortalId &to);
+	Result<Node> move_node(const NodeId &from, const PortalId &to, int tpgt);
 
 	/* "default" first, then by name. */
 	Result<Listing<Iface>> ifaces();

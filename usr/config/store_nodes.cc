@@ -479,7 +479,7 @@ Status Store::session_ended(const NodeId &id)
 	return remove_nodes(filter).map([](auto &&) {});
 }
 
-Result<Node> Store::move_node(const NodeId &from, const PortalId &to)
+Result<Node> Store::move_node(const NodeId &from, const PortalId &to, int tpgt)
 {
 	auto file = target_file(from.target);
 	if (!file)
@@ -503,6 +503,9 @@ Result<Node> Store::move_node(const NodeId &from, const PortalId &to)
 	Node moved = std::move(*old);
 	nodes.erase(nodes.begin() + (old - nodes.data()));
 	moved.id.portal = to;
+	moved.tpgt = tpgt;
+	for (auto &instance : moved.instances)
+		instance.tpgt = tpgt; // what its source says is of the old portal
 	if (Node *there = find_node(nodes, moved.id)) {
 		for (const auto &instance : moved.instances)
 			if (!there->instance(instance.source))

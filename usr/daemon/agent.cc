@@ -137,6 +137,10 @@ asio::awaitable<void> SessionAgent::first_login()
 		if (stopped())
 			break;
 		if (login) {
+			follow(*login);
+			co_await until_moved();
+			if (stopped())
+				break;
 			auto made = make_session(*login);
 			if (made) {
 				note_connected();
@@ -249,6 +253,54 @@ asio::awaitable<void> SessionAgent::until_scanned()
 		co_await signal_.wait_until(deadline);
 }
 
+/*
+ * So that a session's disks are named by the portal that its record has. The disk that the
+ * record is on may be gone: then the session is made all the same.
+ */
+asio::awaitable<void> SessionAgent::until_moved()
+{
+	const auto deadline = Clock::now() + move_limit;
+	while (moving_ && !stopped() && Clock::now() < deadline)
+		co_await signal_.wait_until(deadline);
+}
+
+/* Goes along when the login ended at an address that the target has moved to for good. */
+void SessionAgent::follow(const LoggedIn &login)
+{
+	if (!login.moved_to || *login.moved_to == plan_.portal || !login.result.target.tpgt)
+		return;
+	env_.log(Level::notice, title(), ": the target has moved for good to ",
+		 to_string(*login.moved_to));
+	plan_.portal = *login.moved_to;
+	moving_ = true;
+	env_.on_moved(*this, {plan_.portal.host, plan_.portal.port}, *login.result.target.tpgt);
+}
+
+void SessionAgent::record_moved(const config::Node &record)
+{
+	moving_ = false;
+	plan_.node.id = record.id;
+	plan_.node.tpgt = record.tpgt;
+	if (auto portal = parse_host(record.id.portal.host, record.id.portal.port))
+		plan_.portal = std::move(*portal);
+	if (sid_) {
+		if (auto saved = env_.saved.save({key_, plan_.node, plan_.iface}); !saved)
+			env_.log(Level::error, title(), ": ", saved.error().text);
+	} else {
+		plan_.persistent_portal = record.id.portal;
+	}
+	env_.log(Level::notice, title(), ": the record has the new address",
+		 sid_ ? "; /dev/disk/by-path has it with the next session" : "");
+	signal_.notify();
+}
+
+void SessionAgent::record_kept(const Error &why)
+{
+	moving_ = false;
+	env_.log(Level::warning, title(), ": the record keeps its address: ", why.text);
+	signal_.notify();
+}
+
 /* Has the module make the session; what is needed to take it over is saved before. */
 Result<Sid> SessionAgent::make_session(LoggedIn &login)
 {
@@ -258,6 +310,7 @@ Result<Sid> SessionAgent::make_session(LoggedIn &login)
 	if (auto saved = env_.saved.save({key_, plan_.node, plan_.iface}); !saved)
 		return tl::unexpected(saved.error());
 
+	note_missing(login.result);
 	const kernel::NewSession session{std::move(*identity), parameters_of(login.result),
 					 plan_.settings};
 	auto handle = env_.control.new_session(
@@ -276,6 +329,17 @@ Result<Sid> SessionAgent::make_session(LoggedIn &login)
 
 void SessionAgent::hand_over(LoggedIn &login, const kernel::Reservation &reservation)
 {
+	// A redirection may have led there; it is the session's other half (RFC 7143, 4.4.3).
+	if (login.result.target.tpgt != plan_.login.expected_tpgt) {
+		env_.control.release(*sid_, reservation.cookie);
+		note_failure(local_failure(
+		    {Code::login_final,
+		     str("the target is in another portal group at ", to_string(login.address),
+			 " than the session's (RFC 7143, 4.4.3)")},
+		    false));
+		return;
+	}
+	note_missing(login.result);
 	const auto connection = connection_of(plan_, login.result, login.socket.native_handle());
 	// Before the call: the event of a connection that is lost at once comes later.
 	lost_ = false;
@@ -283,10 +347,20 @@ void SessionAgent::hand_over(LoggedIn &login, const kernel::Reservation &reserva
 	    env_.control.adopt(*sid_, reservation.cookie, connection, parameters_of(login.result));
 	if (adopted) {
 		note_connected();
+		follow(login);
 		return;
 	}
 	lost_ = true;
 	note_failure(local_failure(adopted.error().error, true));
+}
+
+void SessionAgent::note_missing(const LoginResult &result)
+{
+	if (!result.unavailable_algorithms.empty())
+		env_.log(Level::warning, title(),
+			 ": CHAP algorithms that libcrypto does not have (FIPS mode?) were not "
+			 "offered: ",
+			 to_string(result.unavailable_algorithms));
 }
 
 void SessionAgent::note_failure(LoginFailure failure)

@@ -10,6 +10,9 @@
  *   Nothing but the end of the session, or node.session.reopen_max, ends this.
  * - A final refusal does not end it either: a target that is being set up again
  *   refuses with the same words. It only makes the pause the longest.
+ * - A target that has moved for good (RFC 7143, 11.13.5) is connected to at its new
+ *   address from then on, and its record gets it, once a login there has succeeded. The
+ *   names of a session's disks stay as they are until it ends.
  *
  * The module has the truth. Each step asks it (HWS_CMD_CONN_RESERVE) rather than
  * believe an event, so an event that came late, twice or not at all only costs
@@ -51,6 +54,11 @@ public:
 		std::function<void(SessionAgent &)> on_end;
 		/* The agent's session has got its number. */
 		std::function<void(SessionAgent &)> on_session;
+		/*
+		 * The record is to be moved; every agent of it gets record_moved(), or this
+		 * one record_kept().
+		 */
+		std::function<void(SessionAgent &, config::PortalId to, Tpgt)> on_moved;
 	};
 
 	/* How the first login went. */
@@ -67,6 +75,8 @@ public:
 	static constexpr std::chrono::seconds scan_limit{30};
 	/* Pause between the tries of a first login that somebody waits for. */
 	static constexpr std::chrono::seconds first_login_pause{1};
+	/* How long a first login waits for its record to be moved. */
+	static constexpr std::chrono::seconds move_limit{5};
 
 	SessionAgent(const Surroundings &surroundings, Plan plan);
 
@@ -86,6 +96,11 @@ public:
 	/* The session as a dump has it; null when it is not in there. */
 	void on_dump(const kernel::SessionInfo *session);
 
+	/* The session's record has got another portal. */
+	void record_moved(const config::Node &record);
+	/* It has not, though its target has moved. */
+	void record_kept(const Error &why);
+
 	const Plan &plan() const { return plan_; }
 	State state() const { return state_; }
 	bool logging_out() const { return logging_out_; }
@@ -102,8 +117,11 @@ private:
 	asio::awaitable<void> pause(std::chrono::milliseconds time);
 	asio::awaitable<void> until_stopped();
 	asio::awaitable<void> until_scanned();
+	asio::awaitable<void> until_moved();
 	Result<Sid> make_session(LoggedIn &login);
 	void hand_over(LoggedIn &login, const kernel::Reservation &reservation);
+	void follow(const LoggedIn &login);
+	void note_missing(const LoginResult &result);
 	void note_failure(LoginFailure failure);
 	void note_connected();
 	void report(FirstLogin outcome);
@@ -126,6 +144,7 @@ private:
 	bool gone_ = false;	   // the session, by whatever hand
 	bool logging_out_ = false; // by log_out()
 	bool scanned_ = false;
+	bool moving_ = false;	      // the record
 	std::uint16_t time2wait_ = 0; // seconds, of the newest loss
 
 	Signal signal_;

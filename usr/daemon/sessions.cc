@@ -11,7 +11,13 @@ namespace hawser::daemon
 
 Sessions::Sessions(asio::io_context &io, const Log &log, kernel::Control &control,
 		   Connector &connector, SavedSessions &saved, config::Store &store)
-    : io_(io), log_(log), control_(control), connector_(connector), saved_(saved), store_(store)
+    : io_(io),
+      log_(log),
+      control_(control),
+      connector_(connector),
+      saved_(saved),
+      store_(store),
+      writer_(io, store.paths())
 {
 	store_.set_in_use([this](const config::NodeId &id) {
 		const auto orphaned = [&](const auto &orphan) {
@@ -43,7 +49,25 @@ SessionAgent::Surroundings Sessions::surroundings()
 				place->on_dump(nullptr);
 			place = agent.shared_from_this();
 		},
+	    .on_moved = [this](SessionAgent &agent, config::PortalId to,
+			       Tpgt tpgt) { move_record(agent, std::move(to), tpgt); },
 	};
+}
+
+/* Once the record has moved, all sessions that were made of it follow. */
+void Sessions::move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt)
+{
+	const config::NodeId from = agent.plan().node.id;
+	writer_.move(from, std::move(to), tpgt.value,
+		     [this, from, asker = agent.weak_from_this()](const auto &moved) {
+			     if (moved) {
+				     for (const auto &one : find(from))
+					     one->record_moved(*moved);
+			     } else if (auto kept = asker.lock();
+					kept && kept->plan().node.id == from) {
+				     kept->record_kept(moved.error());
+			     }
+		     });
 }
 
 void Sessions::take_over()
@@ -105,6 +129,9 @@ Result<Plan> Sessions::plan_of(const SavedSession &settings, const kernel::Sessi
 	if (plan) {
 		plan->login.initiator_name = session.identity.initiator_name;
 		plan->login.expected_tpgt = session.identity.tpgt;
+		if (!session.connections.empty())
+			plan->persistent_portal = {session.connections.front().persistent_address,
+						   session.connections.front().persistent_port};
 	}
 	return plan;
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/store.h"
 #include "daemon/agent.h"
+#include "daemon/record_writer.h"
 #include "kernel/events.h"
 
 #include <asio/awaitable.hpp>
@@ -85,6 +86,7 @@ private:
 	Result<SavedSession> settings_of(const kernel::SessionInfo &session);
 	Result<Plan> plan_of(const SavedSession &settings, const kernel::SessionInfo &session);
 	void forget(SessionAgent &agent);
+	void move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt);
 	asio::awaitable<Result<kernel::EventBody>>
 	wait_for(Waiter waiter, std::chrono::seconds limit, std::string_view what);
 	void wake_waiters(const kernel::Event &event);
@@ -95,6 +97,7 @@ private:
 	Connector &connector_;
 	SavedSessions &saved_;
 	config::Store &store_;
+	RecordWriter writer_;
 	std::vector<std::shared_ptr<SessionAgent>> agents_;
 	std::map<Sid, std::shared_ptr<SessionAgent>> by_sid_;
 	std::vector<Waiter> waiters_;

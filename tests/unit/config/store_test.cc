@@ -563,21 +563,23 @@ TEST_CASE_METHOD(Fixture, "a record moves to another portal with its settings an
 		    .map([](auto &&) {});
 	}));
 	const auto before = *store.node(from);
-	auto moved = store.move_node(from, to);
+	auto moved = store.move_node(from, to, 7);
 	REQUIRE(moved);
 	CHECK(moved->id.portal == to);
+	CHECK(moved->tpgt == 7);
 	CHECK(moved->isids == before.isids);
 	CHECK(store.node(moved->id)->settings.get("node.startup") == "automatic");
 	CHECK(store.node(from).error().code == Code::nothing_found);
-	CHECK(store.move_node(from, to).error().code == Code::nothing_found);
+	CHECK(store.move_node(from, to, 7).error().code == Code::nothing_found);
 	CHECK(all().size() == 2);
 
 	/* To where there is one: that one stays, and the session's ISID is its own now. */
 	const NodeId other{t1, {"192.0.2.5", 3260}, "default"};
 	const auto there = *store.node(other);
-	moved = store.move_node(moved->id, other.portal);
+	moved = store.move_node(moved->id, other.portal, 7);
 	REQUIRE(moved);
 	CHECK(moved->settings.get("node.startup") == "manual");
+	CHECK(moved->tpgt == there.tpgt);
 	CHECK(moved->isids == std::vector<Isid>{there.isids[0], before.isids[0]});
 	CHECK(all().size() == 1);
 }

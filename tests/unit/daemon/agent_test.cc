@@ -41,7 +41,8 @@ struct World {
 						  target,
 						  saved,
 						  [this](SessionAgent &) { ended++; },
-						  [](SessionAgent &) {}};
+						  [](SessionAgent &) {},
+						  [](SessionAgent &, config::PortalId, Tpgt) {}};
 		auto plan =
 		    make_plan(node, {"default", config::Settings(config::RecordKind::iface)},
 			      an_identity(), Isid::from_random(0x123456, 0), store.secrets());
@@ -220,6 +221,30 @@ TEST_CASE_METHOD(World, "A hand-over that the module refuses is tried again")
 	lose(*agent);
 	CHECK(until([&] { return kernel.adoptions == 1; }));
 	CHECK(target.logins == 3);
+}
+
+TEST_CASE_METHOD(World, "A reconnect that ends in another portal group is no reconnect")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	target.tpgt = Tpgt(2);
+	lose(*agent);
+	REQUIRE(until([&] { return agent->attempts() == 1; }));
+	CHECK(kernel.adoptions == 0);
+	REQUIRE(agent->last_failure());
+	CHECK_FALSE(agent->last_failure()->retryable);
+	CHECK_THAT(agent->last_failure()->error.text, Catch::Contains("another portal group"));
+}
+
+TEST_CASE_METHOD(World, "A CHAP algorithm that is missing here is told at each login")
+{
+	target.unavailable = {ChapAlgorithm::md5};
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	CHECK(lines_with("(FIPS mode?) were not offered: MD5") == 1);
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	CHECK(lines_with("were not offered: MD5") == 2);
 }
 
 TEST_CASE_METHOD(World, "The event of a loss that is over costs a question and no login")

@@ -43,6 +43,7 @@ public:
 	int refuse_adopt = 0; // errno of the next adopt()
 	bool module_there = true;
 	std::optional<hawser::kernel::SessionParameters> adopted;
+	std::vector<hawser::kernel::NewConnection> handed_over;
 
 	static tl::unexpected<hawser::kernel::Refusal> refuse(int number)
 	{
@@ -60,16 +61,20 @@ public:
 	Answer<void> prepare_socket(int) override { return {}; }
 	Answer<hawser::kernel::SessionHandle>
 	new_session(const hawser::kernel::NewSession &session,
-		    const hawser::kernel::NewConnection &) override
+		    const hawser::kernel::NewConnection &connection) override
 	{
 		if (int number = std::exchange(refuse_new, 0))
 			return refuse(number);
+		handed_over.push_back(connection);
 		hawser::kernel::SessionInfo info;
 		info.sid = Sid(next_sid++);
 		info.state = hawser::kernel::SessionState::active;
 		info.identity = session.identity;
 		info.parameters = session.parameters;
 		info.settings = session.settings;
+		info.connections.resize(1);
+		info.connections[0].persistent_address = connection.persistent_address;
+		info.connections[0].persistent_port = connection.persistent_port;
 		live[info.sid] = info;
 		return hawser::kernel::SessionHandle{info.sid, 0};
 	}
@@ -110,7 +115,7 @@ public:
 	}
 	Answer<void> release(Sid, std::uint64_t) override { return {}; }
 	Answer<void>
-	adopt(Sid sid, std::uint64_t quoted, const hawser::kernel::NewConnection &,
+	adopt(Sid sid, std::uint64_t quoted, const hawser::kernel::NewConnection &connection,
 	      const std::optional<hawser::kernel::SessionParameters> &parameters) override
 	{
 		if (int number = std::exchange(refuse_adopt, 0))
@@ -119,6 +124,7 @@ public:
 			return refuse(ESTALE);
 		adoptions++;
 		adopted = parameters;
+		handed_over.push_back(connection);
 		live.at(sid).state = hawser::kernel::SessionState::active;
 		return {};
 	}
@@ -156,6 +162,11 @@ public:
 	bool silent = false;
 	int logins = 0;
 	hawser::LoginConfig last_login;
+	hawser::Address last_portal;
+	/* What the next logins find. */
+	std::optional<hawser::Address> moved_to;
+	hawser::Tpgt tpgt{1};
+	std::vector<hawser::ChapAlgorithm> unavailable;
 
 	static hawser::LoginFailure failure(const std::string &text, bool retryable)
 	{
@@ -165,11 +176,12 @@ public:
 		return f;
 	}
 
-	asio::awaitable<Outcome> log_in(const hawser::daemon::Plan &,
+	asio::awaitable<Outcome> log_in(const hawser::daemon::Plan &plan,
 					const hawser::LoginConfig &login) override
 	{
 		logins++;
 		last_login = hawser::LoginConfig(login);
+		last_portal = plan.portal;
 		hawser::daemon::Signal never(io_.get_executor());
 		while (silent)
 			co_await never.wait_until();
@@ -184,11 +196,12 @@ public:
 		::close(ends[1]);
 		hawser::LoginResult result;
 		result.target.tsih = hawser::Tsih(static_cast<std::uint16_t>(logins));
-		result.target.tpgt = hawser::Tpgt(1);
+		result.target.tpgt = tpgt;
+		result.unavailable_algorithms = unavailable;
 		result.cmd_sn = login.cmd_sn;
 		co_return hawser::LoggedIn{
 		    hawser::StreamSocket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]),
-		    result, hawser::Address(), std::nullopt};
+		    result, moved_to.value_or(plan.portal), moved_to};
 	}
 
 private:
