@@ -40,7 +40,7 @@ tl::unexpected<Error> wrong_digest(std::string_view which)
 
 } // namespace
 
-Deadline::Deadline(StreamSocket &socket, Seconds limit)
+Deadline::Deadline(StreamSocket &socket, std::chrono::steady_clock::duration limit)
     : timer_(socket.get_executor(), limit), state_(std::make_shared<State>())
 {
 	timer_.async_wait([&socket, state = state_](asio::error_code ec) {

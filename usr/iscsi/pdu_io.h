@@ -30,7 +30,7 @@ using StreamSocket = asio::generic::stream_protocol::socket;
 class Deadline
 {
 public:
-	Deadline(StreamSocket &socket, Seconds limit);
+	Deadline(StreamSocket &socket, std::chrono::steady_clock::duration limit);
 	Deadline(const Deadline &) = delete;
 	Deadline &operator=(const Deadline &) = delete;
 	~Deadline();
