@@ -369,7 +369,11 @@ asio::awaitable<void> Commands::discover(Exchange &exchange)
 		co_return;
 	}
 	auto call = exchange.parameters().get<varlink::DiscoverCall>();
-	auto found = co_await send_targets(std::move(call), env_.store, env_.book, env_.log);
+	DiscoveryOutcome<varlink::DiscoverReply> found = varlink::DiscoverReply();
+	if (call.type == "isns")
+		found = co_await env_.isns.discover(std::move(call));
+	else
+		found = co_await send_targets(std::move(call), env_.store, env_.book, env_.log);
 	if (!found) {
 		co_await refuse(exchange, failure_of(found.error()));
 		co_return;

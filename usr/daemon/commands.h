@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/store.h"
+#include "daemon/isns_servers.h"
 #include "daemon/module.h"
 #include "daemon/sessions.h"
 #include "varlink/api.h"
@@ -29,6 +30,7 @@ public:
 		Sessions &sessions;
 		config::Store &store;
 		ChallengeBook &book;
+		IsnsServers &isns;
 	};
 
 	explicit Commands(const Surroundings &surroundings) : env_(surroundings) {}

@@ -74,6 +74,8 @@ bool wants(const varlink::DiscoverCall &call, std::string_view change)
 	return std::find(call.changes.begin(), call.changes.end(), change) != call.changes.end();
 }
 
+} // namespace
+
 std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply)
 {
 	std::vector<config::FoundPortal> found;
@@ -86,9 +88,8 @@ std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply)
 	return found;
 }
 
-/* Stores the reply as far as the call asks for it. */
-Status keep(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
-	    const DiscoveryReply &reply, config::Store &store, const Log &log)
+Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
+		      const DiscoveryReply &reply, config::Store &store, const Log &log)
 {
 	if (call.changes.empty() && !call.keep_portal)
 		return {};
@@ -122,8 +123,6 @@ varlink::DiscoverReply reply_of(const DiscoveryReply &reply)
 		out.skipped.push_back(skipped);
 	return out;
 }
-
-} // namespace
 
 asio::awaitable<DiscoveryOutcome<varlink::DiscoverReply>>
 send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &book, const Log &log)
@@ -188,7 +187,7 @@ send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &bo
 	for (const std::string &skipped : found->reply.skipped)
 		log(Level::warning, "discovery at ", call.address, " port ", call.port, ": ",
 		    skipped);
-	if (auto kept = keep(call, std::move(*record), found->reply, store, log); !kept)
+	if (auto kept = keep_discovery(call, std::move(*record), found->reply, store, log); !kept)
 		co_return failed(kept.error());
 	co_return reply_of(found->reply);
 }

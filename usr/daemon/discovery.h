@@ -25,4 +25,12 @@ template <class T> using DiscoveryOutcome = tl::expected<T, LoginFailure>;
 asio::awaitable<DiscoveryOutcome<varlink::DiscoverReply>>
 send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &book, const Log &log);
 
+/* What both mechanisms do with a reply: the records' form, the caller's, and storing it. */
+std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply);
+varlink::DiscoverReply reply_of(const DiscoveryReply &reply);
+
+/* As far as the call asks for it. */
+Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
+		      const DiscoveryReply &reply, config::Store &store, const Log &log);
+
 } // namespace hawser::daemon

@@ -9,6 +9,7 @@
 #include "config/store.h"
 #include "daemon/commands.h"
 #include "daemon/connector.h"
+#include "daemon/isns_servers.h"
 #include "daemon/module.h"
 #include "daemon/process.h"
 #include "daemon/saved.h"
@@ -128,7 +129,9 @@ public:
 	      saved_(str(options.run_dir, "/sessions")),
 	      sessions_(io_, log_, *control_, connector_, saved_, store_),
 	      loader_(io_, *control_),
-	      commands_({io_, log_, *control_, loader_, sessions_, store_, book_}),
+	      isns_({io_, log_, store_,
+		     [this](const config::NodeId &id) { return !sessions_.find(id).empty(); }}),
+	      commands_({io_, log_, *control_, loader_, sessions_, store_, book_, isns_}),
 	      server_(io_, log_,
 		      {"The Hawser project", "Hawser iSCSI initiator", HAWSER_VERSION, ""}),
 	      signals_(io_, SIGTERM, SIGINT)
@@ -170,6 +173,7 @@ private:
 		log_(Level::notice, "hawserd ", HAWSER_VERSION,
 		     " is ready, sessions taken over: ", sessions_.all().size());
 		notify_ready(str(sessions_.all().size(), " sessions taken over"));
+		isns_.start();
 		co_await log_in_automatic(io_, log_, sessions_, store_);
 	}
 
@@ -194,6 +198,7 @@ private:
 	asio::io_context io_{1};
 	Sessions sessions_;
 	ModuleLoader loader_;
+	IsnsServers isns_;
 	Commands commands_;
 	varlink::Server server_;
 	asio::signal_set signals_;

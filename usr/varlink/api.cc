@@ -235,13 +235,19 @@ void from_json(const Json &json, PingCall &value)
 
 void to_json(Json &json, const DiscoverCall &value)
 {
-	json = {{"address", value.address}, {"port", value.port},
-		{"ifaces", value.ifaces},   {"settings", value.settings},
-		{"changes", value.changes}, {"keep_portal", value.keep_portal}};
+	json = {{"type", value.type},
+		{"address", value.address},
+		{"port", value.port},
+		{"ifaces", value.ifaces},
+		{"settings", value.settings},
+		{"changes", value.changes},
+		{"keep_portal", value.keep_portal}};
 }
 
 void from_json(const Json &json, DiscoverCall &value)
 {
+	if (const auto type = json.find("type"); type != json.end() && !type->is_null())
+		type->get_to(value.type);
 	json.at("address").get_to(value.address);
 	json.at("port").get_to(value.port);
 	json.at("ifaces").get_to(value.ifaces);

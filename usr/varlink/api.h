@@ -124,6 +124,7 @@ struct PingCall {
 };
 
 struct DiscoverCall {
+	std::string type = "sendtargets"; // or isns
 	std::string address;
 	std::uint16_t port = 3260;
 	std::vector<std::string> ifaces;

@@ -86,6 +86,7 @@ TEST_CASE_METHOD(Fixture, "every value that the shipped configuration shows is t
 		const auto name = line.substr(1, sign - 1);
 		const auto *key = find_key(RecordKind::node, name);
 		key = key ? key : find_key(RecordKind::send_targets, name);
+		key = key ? key : find_key(RecordKind::isns, name);
 		REQUIRE(key);
 		const auto value = line.size() > sign + 2 ? line.substr(sign + 3) : "";
 		CHECK(key->initial == value);

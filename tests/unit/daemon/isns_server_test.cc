@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/isns_leases.h"
+#include "daemon/isns_server.h"
+
+#include "fake_isns.h"
+#include "fakes.h"
+#include "folder.h"
+
+#include <fstream>
+
+using namespace hawser;
+using namespace hawser::daemon;
+using Function = isns::Function;
+
+namespace
+{
+
+const std::string t1 = "iqn.2026-11.example:t1";
+const std::string t2 = "iqn.2026-11.example:t2";
+
+/* A server with its agent; what is kept is noted. */
+struct Follow {
+	asio::io_context io;
+	SilentSink *sink = new SilentSink;
+	Log log{std::unique_ptr<LogSink>(sink), Level::debug};
+	FakeIsns server{io};
+	Folder folder;
+	config::SecretBox secrets{folder.path(), "key"};
+	config::Settings settings{config::RecordKind::isns};
+	IsnsServer::Timings timings;
+	std::vector<std::vector<std::string>> kept; // names
+	std::vector<std::string> gone;		    // of t1 and t2, at the last time
+	std::shared_ptr<IsnsServer> agent;
+
+	Follow()
+	{
+		timings.answer = Seconds(5);
+		timings.between_queries = std::chrono::milliseconds(5);
+		timings.inquiry_slack = std::chrono::milliseconds(50);
+		server.targets[t1] = "192.0.2.1";
+	}
+
+	void start()
+	{
+		agent = std::make_shared<IsnsServer>(
+		    IsnsServer::Surroundings{
+			io, log, [] { return Result<config::Identity>(an_identity()); },
+			[this](const config::PortalId &, const DiscoveryReply &reply,
+			       const std::function<bool(const std::string &)> &is_gone) {
+				std::vector<std::string> names;
+				for (const auto &target : reply.targets)
+					names.push_back(target.name);
+				gone.clear();
+				for (const auto &name : {t1, t2})
+					if (is_gone(name))
+						gone.push_back(name);
+				kept.push_back(names);
+				return Status();
+			},
+			timings},
+		    config::PortalId{"127.0.0.1", server.port()}, settings);
+		agent->start();
+	}
+	template <class Condition> void until(const Condition &holds)
+	{
+		const auto end = Clock::now() + std::chrono::seconds(30);
+		while (!holds() && Clock::now() < end)
+			io.run_for(std::chrono::milliseconds(5));
+		INFO(log_text());
+		REQUIRE(holds());
+	}
+	template <class T> T run(asio::awaitable<T> work)
+	{
+		std::optional<T> result;
+		auto to_its_end = [&]() -> asio::awaitable<void> {
+			result.emplace(co_await std::move(work));
+		};
+		asio::co_spawn(io, to_its_end(), escalate);
+		until([&] { return result.has_value(); });
+		return std::move(*result);
+	}
+	std::string log_text() const
+	{
+		std::string text;
+		for (const auto &line : sink->lines)
+			text += line + "\n";
+		return text;
+	}
+	bool logged(std::string_view text) const
+	{
+		return log_text().find(text) != std::string::npos;
+	}
+	void up()
+	{
+		start();
+		until([&] { return !kept.empty(); });
+	}
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Follow, "a server is registered with, subscribed to and asked")
+{
+	up();
+	REQUIRE(server.registered);
+	CHECK(server.registered->name == an_identity().name);
+	CHECK(server.registered->esi == 60);
+	CHECK(server.subscribed);
+	CHECK(agent->registered());
+	CHECK(kept.back() == std::vector{t1});
+}
+
+TEST_CASE_METHOD(Follow, "a state change on the port of ours has the server asked again")
+{
+	up();
+	server.targets[t2] = "192.0.2.2";
+	CHECK(run(server.tell(server.state_change())) == 0);
+	until([&] { return kept.size() == 2; });
+	CHECK(kept.back() == std::vector{t1, t2});
+	CHECK_FALSE(logged("no notification"));
+}
+
+TEST_CASE_METHOD(Follow, "state changes that change nothing are not stored")
+{
+	up();
+	const auto before = server.count(Function::dev_attr_qry);
+	CHECK(run(server.tell(server.state_change())) == 0);
+	until([&] { return server.count(Function::dev_attr_qry) > before; });
+	CHECK(kept.size() == 1);
+}
+
+TEST_CASE_METHOD(Follow, "status inquiries are answered, those after others with a refusal")
+{
+	up();
+	CHECK(run(server.tell(server.inquiry())) == 0);
+	server.registered->entity = "another";
+	CHECK(run(server.tell(server.inquiry())) == isns::status::no_such_entry);
+}
+
+TEST_CASE_METHOD(Follow, "a registration that a restart has cost is made again")
+{
+	up();
+	server.registered.reset();
+	server.drop_connections();
+	until([&] { return server.registered.has_value(); });
+	CHECK(logged("it has forgotten the registration"));
+	CHECK(server.count(Function::dev_attr_reg) == 2);
+}
+
+TEST_CASE_METHOD(Follow, "a registration that is there still is left alone")
+{
+	up();
+	server.drop_connections();
+	const auto before = server.count(Function::dev_attr_qry);
+	until([&] { return server.count(Function::dev_attr_qry) >= before + 2; });
+	CHECK(server.count(Function::dev_attr_reg) == 1);
+}
+
+TEST_CASE_METHOD(Follow, "a server that has lost all it knew does not take targets away at once")
+{
+	timings.restart_grace = std::chrono::milliseconds(2500);
+	up();
+	CHECK(gone == std::vector{t1}); // was named: if it goes now, it is gone
+	until([&] { return kept.size() == 2; });
+	CHECK(gone == std::vector{t1, t2});
+	server.registered.reset();
+	server.targets.clear();
+	server.drop_connections();
+	until([&] { return kept.size() == 3; });
+	CHECK(kept.back().empty());
+	CHECK(gone.empty());
+	// Long enough for targets to come back: now it is believed.
+	until([&] { return kept.size() == 4; });
+	CHECK(kept.back().empty());
+	CHECK(gone == std::vector{t1, t2});
+}
+
+TEST_CASE_METHOD(Follow, "a target that goes while the server knows us is gone")
+{
+	server.targets[t2] = "192.0.2.2";
+	up();
+	server.targets.erase(t1);
+	run(server.tell(server.state_change()));
+	until([&] { return kept.size() == 2; });
+	CHECK(kept.back() == std::vector{t2});
+	CHECK(gone == std::vector{t1, t2}); // both were named
+}
+
+TEST_CASE_METHOD(Follow, "inquiries that do not come are warned about")
+{
+	REQUIRE(settings.set("discovery.isns.esi_interval", "1", secrets));
+	up();
+	until([&] { return logged("a firewall may block them"); });
+	CHECK(logged("no status inquiry has come to TCP port"));
+	CHECK(server.count(Function::dev_attr_reg) == 1);
+}
+
+TEST_CASE_METHOD(Follow, "inquiries that have cost the registration are done without")
+{
+	REQUIRE(settings.set("discovery.isns.esi_interval", "1", secrets));
+	up();
+	server.registered.reset();
+	until([&] { return server.registered.has_value(); });
+	CHECK(server.registered->esi == 0);
+	CHECK(logged("made again without inquiries"));
+}
+
+TEST_CASE_METHOD(Follow, "a change without a notification is warned about when it is found")
+{
+	REQUIRE(settings.set("discovery.isns.discoveryd_poll_inval", "1", secrets));
+	up();
+	server.targets[t2] = "192.0.2.2";
+	until([&] { return kept.size() == 2; });
+	CHECK(logged("targets have changed and no notification came"));
+}
+
+TEST_CASE_METHOD(Follow, "a registration is kept by a message within its period")
+{
+	REQUIRE(settings.set("discovery.isns.esi_interval", "0", secrets));
+	server.period = 1;
+	up();
+	const auto before = server.count(Function::dev_attr_qry);
+	until([&] { return server.count(Function::dev_attr_qry) >= before + 2; });
+	CHECK(server.count(Function::dev_attr_reg) == 1);
+	CHECK(kept.size() == 1);
+}
+
+TEST_CASE_METHOD(Follow, "a server that takes no registration is asked all the same")
+{
+	server.refuse_registration = 3;
+	timings.unregistered_poll = std::chrono::milliseconds(20);
+	up();
+	CHECK_FALSE(agent->registered());
+	CHECK(logged("refused the registration: Invalid Registration (3)"));
+	server.targets[t2] = "192.0.2.2";
+	until([&] { return kept.size() == 2; });
+	CHECK_FALSE(logged("no notification"));
+}
+
+TEST_CASE_METHOD(Follow, "a server that is removed is deregistered with")
+{
+	up();
+	bool ended = false;
+	agent->stop([&] { ended = true; });
+	until([&] { return ended; });
+	CHECK_FALSE(server.registered);
+	CHECK(server.count(Function::dev_dereg) == 1);
+	CHECK(logged("removed and deregistered"));
+	auto refused = run(agent->refresh());
+	CHECK_FALSE(refused);
+}
+
+TEST_CASE_METHOD(Follow, "a refresh asks now and fails as the connection does")
+{
+	up();
+	server.targets[t2] = "192.0.2.2";
+	auto reply = run(agent->refresh());
+	REQUIRE(reply);
+	CHECK(reply->targets.size() == 2);
+
+	const config::PortalId nobody{"127.0.0.1", 1};
+	agent = std::make_shared<IsnsServer>(
+	    IsnsServer::Surroundings{
+		io, log, [] { return Result<config::Identity>(an_identity()); },
+		[](const auto &, const auto &, const auto &) { return Status(); }, timings},
+	    nobody, settings);
+	agent->start();
+	reply = run(agent->refresh());
+	REQUIRE_FALSE(reply);
+	CHECK(reply.error().code == Code::connect_failed);
+}
+
+TEST_CASE_METHOD(Follow, "new settings are registered")
+{
+	up();
+	REQUIRE(settings.set("discovery.isns.esi_interval", "30", secrets));
+	agent->apply(settings);
+	until([&] { return server.registered->esi == 30; });
+	CHECK(server.count(Function::dev_attr_reg) == 2);
+}
+
+TEST_CASE("the leases of all DHCP clients are read, each server once")
+{
+	Folder folder;
+	std::filesystem::create_directories(folder.path() + "/dhclient");
+	std::filesystem::create_directories(folder.path() + "/networkd");
+	const auto write = [&](const std::string &name, const std::string &text) {
+		std::ofstream(folder.path() + "/" + name) << text;
+	};
+	write("dhclient/dhclient.eth0.leases",
+	      "lease {\n option unknown-83 0:0:0:0:0:0:0:0:0:0:c0:0:2:1:c0:0:2:2;\n}\n");
+	write("dhclient/dhclient.eth1.leases", "lease {\n option isns 0:1;\n}\n");
+	write("dhclient/other", "lease {\n option isns 0:0:0:0:0:0:0:0:0:0:c0:0:2:9;\n}\n");
+	write("networkd/2", "OPTION_83=00000000000000000000c0000202\n");
+	const auto found =
+	    isns_servers_of_leases({folder.path() + "/dhclient", folder.path() + "/networkd"}, 0);
+	REQUIRE(found.servers.size() == 2);
+	CHECK(to_string(found.servers[0]) == "192.0.2.1:3205");
+	CHECK(to_string(found.servers[1]) == "192.0.2.2:3205");
+	REQUIRE(found.problems.size() == 1);
+	CHECK(found.problems[0] == folder.path() + "/dhclient/dhclient.eth1.leases: DHCP option "
+						   "83: its 2 bytes have no room for an address");
+	CHECK(isns_servers_of_leases({"/nonexistent", "/nonexistent"}, 0).servers.empty());
+}

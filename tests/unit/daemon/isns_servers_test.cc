@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/isns_servers.h"
+
+#include "fake_isns.h"
+#include "fakes.h"
+#include "folder.h"
+
+#include <fstream>
+
+using namespace hawser;
+using namespace hawser::daemon;
+using Function = isns::Function;
+
+namespace
+{
+
+const std::string t1 = "iqn.2026-11.example:t1";
+
+struct Configured {
+	asio::io_context io;
+	Log log{std::make_unique<SilentSink>()};
+	FakeIsns server{io};
+	Folder folder;
+	config::Store store{folder.paths()};
+	config::PortalId where{"127.0.0.1", server.port()};
+	bool in_use = false;
+	std::vector<std::string> ifaces;
+	IsnsServers servers{{io,
+			     log,
+			     store,
+			     [this](const config::NodeId &) { return in_use; },
+			     {},
+			     {folder.path() + "/dhcp", folder.path() + "/net"}}};
+
+	Configured() { server.targets[t1] = "192.0.2.1"; }
+
+	void add(const std::string &follow = "Yes")
+	{
+		config::DiscoveryRecord record{where, config::Settings(config::RecordKind::isns)};
+		REQUIRE(
+		    record.settings.set("discovery.isns.use_discoveryd", follow, store.secrets()));
+		REQUIRE(store.put_discovery_record(record));
+	}
+	std::vector<config::Node> nodes()
+	{
+		auto listing = store.nodes();
+		REQUIRE(listing);
+		return std::move(listing->items);
+	}
+	template <class Condition> void until(const Condition &holds)
+	{
+		const auto end = Clock::now() + std::chrono::seconds(30);
+		while (!holds() && Clock::now() < end)
+			io.run_for(std::chrono::milliseconds(5));
+		REQUIRE(holds());
+	}
+	DiscoveryOutcome<varlink::DiscoverReply> discover(const std::vector<std::string> &changes,
+							  bool keep)
+	{
+		varlink::DiscoverCall call;
+		call.type = "isns";
+		call.address = where.host;
+		call.port = where.port;
+		call.changes = changes;
+		call.keep_portal = keep;
+		call.ifaces = ifaces;
+		std::optional<DiscoveryOutcome<varlink::DiscoverReply>> result;
+		auto to_its_end = [&]() -> asio::awaitable<void> {
+			result.emplace(co_await servers.discover(call));
+		};
+		asio::co_spawn(io, to_its_end(), escalate);
+		until([&] { return result.has_value(); });
+		return std::move(*result);
+	}
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Configured, "a server with a record is followed, its targets get records")
+{
+	add();
+	servers.start();
+	until([&] { return !nodes().empty(); });
+	const auto node = nodes().front();
+	CHECK(node.id.target == t1);
+	CHECK(node.source() == config::Source{config::SourceType::isns, where});
+	CHECK(server.registered);
+}
+
+TEST_CASE_METHOD(Configured, "records are followed while they come, change and go")
+{
+	servers.start();
+	CHECK_FALSE(servers.find(where));
+	add();
+	until([&] { return server.registered.has_value() && !nodes().empty(); });
+	add("No");
+	until([&] { return !server.registered; });
+	add();
+	until([&] { return server.registered.has_value(); });
+	REQUIRE(store.remove_discovery_record(config::RecordKind::isns, where));
+	until([&] { return !server.registered; });
+	CHECK(nodes().size() == 1); // what was found stays
+}
+
+TEST_CASE_METHOD(Configured, "a record's settings are left alone by what comes by itself")
+{
+	add();
+	servers.start();
+	until([&] { return !nodes().empty(); });
+	REQUIRE(store.update_nodes({}, [&](config::Node &node) {
+		return node.settings.set("node.startup", "automatic", store.secrets())
+		    .map([](const auto &) {});
+	}));
+	server.targets["iqn.2026-11.example:t2"] = "192.0.2.2";
+	REQUIRE(discover({}, false));
+	until([&] { return nodes().size() == 2; });
+	CHECK(nodes().front().settings.get("node.startup") == "automatic");
+}
+
+TEST_CASE_METHOD(Configured,
+		 "new targets are reached through the interface of those that are there")
+{
+	REQUIRE(store.put_iface(config::Iface{"nic0"}));
+	ifaces = {"nic0"};
+	REQUIRE(discover({"new"}, true));
+	servers.start();
+	server.targets["iqn.2026-11.example:t2"] = "192.0.2.2";
+	until([&] { return nodes().size() == 2; });
+	CHECK(nodes()[0].id.iface == "nic0");
+	CHECK(nodes()[1].id.iface == "nic0");
+}
+
+TEST_CASE_METHOD(Configured, "a record that a session uses stays when its target goes")
+{
+	const std::string t2 = "iqn.2026-11.example:t2";
+	server.targets[t2] = "192.0.2.2";
+	add();
+	servers.start();
+	until([&] { return nodes().size() == 2; });
+	in_use = true;
+	server.targets.erase(t1);
+	REQUIRE(discover({}, false));
+	REQUIRE(nodes().size() == 2);
+	CHECK(nodes()[0].vanished);
+	CHECK_FALSE(nodes()[1].vanished);
+	in_use = false;
+	server.targets.clear();
+	REQUIRE(discover({}, false));
+	CHECK(nodes().size() == 1);
+}
+
+TEST_CASE_METHOD(Configured, "to ask a server that is not listed neither adds it nor registers")
+{
+	servers.start();
+	auto reply = discover({"new"}, false);
+	REQUIRE(reply);
+	REQUIRE(reply->targets.size() == 1);
+	CHECK(reply->targets[0].target == t1);
+	CHECK(nodes().size() == 1);
+	CHECK(server.count(Function::dev_attr_reg) == 0);
+	CHECK(store.discovery_records()->items.empty());
+	CHECK_FALSE(servers.find(where));
+}
+
+TEST_CASE_METHOD(Configured, "a server that tells strangers nothing is registered with for once")
+{
+	server.tells_strangers = false;
+	auto reply = discover({}, false);
+	REQUIRE(reply);
+	CHECK(reply->targets.size() == 1);
+	CHECK(server.count(Function::dev_attr_reg) == 1);
+	CHECK(server.count(Function::dev_dereg) == 1);
+	CHECK_FALSE(server.registered);
+	CHECK(nodes().empty()); // no changes were asked for
+}
+
+TEST_CASE_METHOD(Configured, "a server that is asked for good is followed from then on")
+{
+	servers.start();
+	REQUIRE(discover({"new", "update", "delete"}, true));
+	until([&] { return server.registered.has_value(); });
+	CHECK(servers.find(where));
+	auto record = store.discovery_record(config::RecordKind::isns, where);
+	REQUIRE(record);
+	CHECK(record->found.size() == 1);
+}
+
+TEST_CASE_METHOD(Configured, "a server that cannot be reached is no reason to lose records")
+{
+	add();
+	servers.start();
+	until([&] { return !nodes().empty(); });
+	where.port = 1;
+	auto reply = discover({"new", "update", "delete"}, false);
+	REQUIRE_FALSE(reply);
+	CHECK(reply.error().error.code == Code::connect_failed);
+	CHECK(nodes().size() == 1);
+}
+
+TEST_CASE_METHOD(Configured, "servers that DHCP names are followed when hawserd.conf says so")
+{
+	const config::PortalId leased{"127.0.0.1", 3205};
+	std::filesystem::create_directories(folder.path() + "/dhcp");
+	std::filesystem::create_directories(folder.paths().config_dir);
+	std::ofstream(folder.path() + "/dhcp/dhclient.eth0.leases")
+	    << "lease {\n option unknown-83 0:0:0:0:0:0:0:0:0:0:7f:0:0:1;\n}\n";
+	servers.reload();
+	CHECK_FALSE(servers.find(leased));
+	std::ofstream(folder.paths().conf()) << "discovery.isns.dhcp = Yes\n";
+	servers.reload();
+	CHECK(servers.find(leased));
+	std::filesystem::remove(folder.path() + "/dhcp/dhclient.eth0.leases");
+	servers.reload();
+	until([&] { return !servers.find(leased); });
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/isns_server.h"
+
+#include "base/str.h"
+#include "iscsi/login_io.h"
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/ip/v6_only.hpp>
+#include <netinet/in.h>
+
+namespace hawser::daemon
+{
+
+namespace
+{
+
+using asio::ip::tcp;
+
+/* For what a server sends by itself there is little to say. */
+constexpr std::size_t max_incoming_message = 65536;
+constexpr std::size_t max_incoming = 8;
+constexpr std::chrono::minutes incoming_idle{15};
+
+/* Whether the server knows the entity at all. */
+bool is_known(const isns::Message &presence)
+{
+	return !presence.operating().empty();
+}
+
+/* So that the same targets are the same list, however the server has sorted them. */
+void in_order(DiscoveryReply &reply)
+{
+	std::sort(reply.targets.begin(), reply.targets.end(),
+		  [](const auto &a, const auto &b) { return a.name < b.name; });
+	for (DiscoveredTarget &target : reply.targets)
+		std::sort(target.portals.begin(), target.portals.end());
+}
+
+} // namespace
+
+Result<isns::IpAddress> local_address(StreamSocket &socket)
+{
+	sockaddr_in6 address{};
+	socklen_t length = sizeof address;
+	isns::IpAddress ip{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+	if (::getsockname(socket.native_handle(), reinterpret_cast<sockaddr *>(&address),
+			  &length) != 0)
+		return fail(Code::failed, "the address of our end is not known");
+	if (address.sin6_family == AF_INET6) {
+		std::copy_n(address.sin6_addr.s6_addr, ip.size(), ip.begin());
+	} else {
+		const auto &v4 = reinterpret_cast<const sockaddr_in &>(address);
+		const auto *bytes = reinterpret_cast<const std::uint8_t *>(&v4.sin_addr);
+		std::copy_n(bytes, 4, ip.begin() + 12);
+	}
+	return ip;
+}
+
+IsnsServer::IsnsServer(Surroundings surroundings, config::PortalId where, config::Settings settings)
+    : env_(std::move(surroundings)),
+      where_(std::move(where)),
+      settings_(std::move(settings)),
+      acceptor_(env_.io),
+      wake_(env_.io.get_executor()),
+      backoff_(static_cast<std::uint32_t>(std::hash<std::string>()(where_.host)))
+{
+}
+
+void IsnsServer::start()
+{
+	asio::co_spawn(env_.io, run(shared_from_this()), escalate);
+}
+
+void IsnsServer::apply(config::Settings settings)
+{
+	settings_ = std::move(settings);
+	apply_ = true;
+	wake();
+}
+
+void IsnsServer::stop(std::function<void()> ended)
+{
+	stopping_ = true;
+	ended_ = std::move(ended);
+	wake();
+}
+
+void IsnsServer::wake()
+{
+	wake_.notify();
+	if (connection_)
+		connection_->interrupt();
+}
+
+asio::awaitable<Result<DiscoveryReply>> IsnsServer::refresh()
+{
+	auto box = std::make_shared<Mailbox<Result<DiscoveryReply>>>(env_.io.get_executor());
+
+	if (stopping_)
+		co_return fail(Code::failed, "the iSNS server is being removed");
+	waiting_.push_back(box);
+	query_wanted_ = true;
+	wake();
+	auto results = co_await box->take();
+	co_return std::move(results.front());
+}
+
+void IsnsServer::tell_waiting(const Result<DiscoveryReply> &result)
+{
+	for (const auto &box : std::exchange(waiting_, {}))
+		box->put(result);
+}
+
+asio::awaitable<void> IsnsServer::run(std::shared_ptr<IsnsServer> self)
+{
+	IsnsServer &me = *self;
+
+	while (!me.stopping_) {
+		auto ended = co_await me.visit();
+		me.connection_.reset();
+		if (me.stopping_)
+			break;
+		if (ended)
+			continue;
+		me.tell_waiting(tl::unexpected(ended.error()));
+		// A connection that is idle may be closed: what counts is the next one.
+		if (std::exchange(me.up_, false))
+			me.say(Level::info, ended.error().text);
+		else if (std::exchange(me.told_, ended.error().text) != ended.error().text)
+			me.say(Level::error, ended.error().text);
+		const auto next = Clock::now() + me.backoff_.next();
+		while (!me.stopping_ && me.waiting_.empty() && Clock::now() < next)
+			co_await me.wake_.wait_until(next);
+	}
+	asio::error_code ec;
+	if (me.registered_)
+		me.say(Level::warning, "removed while it was not to be reached: it keeps the "
+				       "registration until it misses us");
+	me.acceptor_.close(ec);
+	for (const auto &connection : me.incoming_)
+		connection->interrupt();
+	me.tell_waiting(fail(Code::failed, "the iSNS server is being removed"));
+	if (me.ended_)
+		me.ended_();
+}
+
+asio::awaitable<Status> IsnsServer::visit()
+{
+	auto identity = env_.identity();
+	if (!identity)
+		co_return tl::unexpected(identity.error());
+	auto address = parse_host(where_.host, where_.port);
+	if (!address)
+		co_return tl::unexpected(address.error());
+	ConnectOptions options;
+	options.timeout = env_.timings.answer;
+	auto socket = co_await connect_to(std::move(*address), std::move(options));
+	if (!socket)
+		co_return tl::unexpected(socket.error());
+	if (auto ok = listen(); !ok)
+		co_return ok;
+	auto local = local_address(*socket);
+	if (!local)
+		co_return tl::unexpected(local.error());
+	if (*local != self_.address)
+		inquiries_fail_ = false; // another way, another firewall
+	if (!told_.empty())
+		last_inquiry_ = Clock::now(); // none could come
+	self_.name = identity->name;
+	self_.alias = identity->alias;
+	self_.address = *local;
+	if (granted_.entity.empty())
+		granted_.entity = self_.name;
+	connection_ = std::make_shared<isns::Connection>(
+	    std::move(*socket), [this](const isns::Message &request) { return serve(request); });
+	if (auto ok = co_await ensure_registered(); !ok)
+		co_return ok;
+	query_wanted_ = true;
+	co_return co_await look_after();
+}
+
+asio::awaitable<Status> IsnsServer::look_after()
+{
+	const auto again = [&](Clock::time_point at) {
+		return std::max(at, last_query_ + (waiting_.empty() ? env_.timings.between_queries
+								    : Clock::duration::zero()));
+	};
+
+	while (!stopping_) {
+		const Clock::duration poll =
+		    std::chrono::seconds(settings_.number("discovery.isns.discoveryd_poll_inval"));
+		if (std::exchange(apply_, false)) {
+			if (auto ok = listen(); !ok)
+				co_return ok;
+			if (auto ok = co_await register_now(); !ok)
+				co_return ok;
+			query_wanted_ = true;
+		}
+		auto now = Clock::now();
+		if (now >= check_at()) {
+			if (auto ok = co_await ensure_registered(); !ok)
+				co_return ok;
+			// Nobody tells about changes: look.
+			query_wanted_ |= !subscribed_;
+			now = Clock::now();
+		}
+		if (poll > Clock::duration::zero() && now >= last_query_ + poll)
+			query_wanted_ = true;
+		if (known_ && !known_trusted_ && now >= trust_at_)
+			query_wanted_ = true;
+		if (query_wanted_ && now >= again(now)) {
+			if (auto ok = co_await query(); !ok)
+				co_return ok;
+			continue;
+		}
+		auto until = check_at();
+		if (poll > Clock::duration::zero())
+			until = std::min(until, last_query_ + poll);
+		if (known_ && !known_trusted_)
+			until = std::min(until, trust_at_);
+		if (query_wanted_)
+			until = again(now);
+		if (auto ok = co_await connection_->attend(until); !ok)
+			co_return ok;
+	}
+	co_await deregister();
+	co_return Status();
+}
+
+Clock::time_point IsnsServer::check_at() const
+{
+	if (!registered_)
+		return last_message_ + env_.timings.unregistered_poll;
+	auto at = Clock::time_point::max();
+	if (granted_.esi_interval > 0)
+		at = last_inquiry_ + 2 * std::chrono::seconds(granted_.esi_interval) +
+		     env_.timings.inquiry_slack;
+	if (granted_.period > 0)
+		at = std::min(at, last_message_ + std::chrono::milliseconds(500) * granted_.period);
+	if (!subscribed_ || at == Clock::time_point::max())
+		at = std::min(at, last_message_ + env_.timings.unregistered_poll);
+	return at;
+}
+
+bool IsnsServer::inquiries_are_late() const
+{
+	return registered_ && granted_.esi_interval > 0 &&
+	       Clock::now() >= last_inquiry_ + 2 * std::chrono::seconds(granted_.esi_interval) +
+				   env_.timings.inquiry_slack;
+}
+
+asio::awaitable<Status> IsnsServer::ensure_registered()
+{
+	const bool late = inquiries_are_late();
+	auto presence = co_await connection_->call(
+	    isns::presence_query(self_.name, granted_.entity), env_.timings.answer);
+	if (!presence)
+		co_return tl::unexpected(presence.error());
+	last_message_ = Clock::now();
+	const bool present = registered_ && isns::is_present(*presence, self_);
+	if (late && (!present || !std::exchange(warned_of_inquiries_, true)))
+		say(Level::warning, "no status inquiry has come to TCP port ", self_.port, " for ",
+		    2 * granted_.esi_interval, " s, though it sends one every ",
+		    granted_.esi_interval,
+		    " s: a firewall may block them, and state change notifications with them",
+		    present ? ""
+			    : "; it has dropped the registration, which is made again "
+			      "without inquiries");
+	if (late) {
+		inquiries_fail_ |= !present;
+		last_inquiry_ = Clock::now();
+	}
+	if (present)
+		co_return Status();
+	if (!is_known(*presence)) {
+		if (registered_ && !late)
+			say(Level::notice, "it has forgotten the registration");
+		trust_at_ = Clock::now() + env_.timings.restart_grace;
+		named_.clear();
+	}
+	co_return co_await register_now();
+}
+
+asio::awaitable<Status> IsnsServer::register_now()
+{
+	const bool before = registered_;
+
+	self_.esi_interval =
+	    inquiries_fail_
+		? 0
+		: static_cast<std::uint32_t>(settings_.number("discovery.isns.esi_interval"));
+	registered_ = false;
+	subscribed_ = false;
+	auto granted = co_await isns::register_with(*connection_, self_, env_.timings.answer);
+	last_message_ = Clock::now();
+	last_inquiry_ = last_message_;
+	if (!granted && granted.error().code != Code::isns_registration)
+		co_return tl::unexpected(granted.error());
+	if (!granted) {
+		// It may still say what there is.
+		if (std::exchange(told_, granted.error().text) != granted.error().text)
+			say(Level::error, granted.error().text);
+		co_return Status();
+	}
+	granted_ = std::move(*granted);
+	registered_ = true;
+	auto subscribed =
+	    co_await connection_->call(isns::scn_registration(self_.name), env_.timings.answer);
+	if (!subscribed)
+		co_return tl::unexpected(subscribed.error());
+	subscribed_ = subscribed->status() == isns::status::successful;
+	if (!subscribed_)
+		say(Level::warning,
+		    "it refused to tell about changes: ", isns::status_text(subscribed->status()));
+	told_.clear();
+	backoff_.reset();
+	say(before ? Level::info : Level::notice, "registered as ", self_.name, " on TCP port ",
+	    self_.port, ", status inquiries: ",
+	    granted_.esi_interval ? str("every ", granted_.esi_interval, " s") : "none",
+	    ", registration period: ", granted_.period ? str(granted_.period, " s") : "none");
+	co_return Status();
+}
+
+asio::awaitable<Status> IsnsServer::query()
+{
+	const bool told = std::exchange(change_told_, false);
+
+	query_wanted_ = false;
+	auto reply = co_await isns::find_targets(*connection_, self_.name, env_.timings.answer);
+	last_query_ = last_message_ = Clock::now();
+	if (!reply)
+		co_return tl::unexpected(reply.error());
+	backoff_.reset();
+	up_ = true;
+	if (registered_)
+		told_.clear();
+	in_order(*reply);
+	for (const DiscoveredTarget &target : reply->targets)
+		named_.insert(target.name);
+	const bool trusted = last_query_ >= trust_at_;
+	const bool changed = !known_ || known_->targets != reply->targets;
+	if (changed || (trusted && !known_trusted_)) {
+		if (changed)
+			say(Level::notice, "it names ", reply->targets.size(), " targets");
+		if (!known_ || known_->skipped != reply->skipped)
+			for (const std::string &skipped : reply->skipped)
+				say(Level::warning, "not taken: ", skipped);
+		if (known_ && changed && subscribed_ && !told && waiting_.empty() &&
+		    !std::exchange(warned_of_changes_, true))
+			say(Level::warning,
+			    "targets have changed and no notification came to TCP "
+			    "port ",
+			    self_.port, ": a firewall may block them");
+		const auto gone = [&](const std::string &target) {
+			return trusted || named_.contains(target);
+		};
+		if (auto kept = env_.keep(where_, *reply, gone); kept) {
+			known_ = *reply;
+			known_trusted_ = trusted;
+		} else {
+			say(Level::error, kept.error().text);
+			tell_waiting(tl::unexpected(kept.error()));
+		}
+	}
+	tell_waiting(reply);
+	co_return Status();
+}
+
+asio::awaitable<void> IsnsServer::deregister()
+{
+	if (!registered_)
+		co_return;
+	auto answer = co_await connection_->call(isns::deregistration(self_.name, granted_.entity),
+						 env_.timings.answer);
+	registered_ = false;
+	if (!answer)
+		say(Level::warning, "removed without deregistering: ", answer.error().text);
+	else if (answer->status() != isns::status::successful)
+		say(Level::warning,
+		    "removed, and it refused to deregister: ", isns::status_text(answer->status()));
+	else
+		say(Level::notice, "removed and deregistered");
+}
+
+Status IsnsServer::listen()
+{
+	const auto wanted =
+	    static_cast<std::uint16_t>(settings_.number("discovery.isns.listen_port"));
+	asio::error_code ec;
+
+	if (acceptor_.is_open() && (wanted == 0 || wanted == self_.port))
+		return {};
+	acceptor_.close(ec);
+	const auto open = [&](const tcp &protocol, std::uint16_t port) {
+		acceptor_.close(ec);
+		acceptor_.open(protocol, ec);
+		if (!ec && protocol == tcp::v6())
+			acceptor_.set_option(asio::ip::v6_only(false), ec);
+		if (!ec && port != 0)
+			acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+		if (!ec)
+			acceptor_.bind({protocol, port}, ec);
+		if (!ec)
+			acceptor_.listen(static_cast<int>(max_incoming), ec);
+		return !ec;
+	};
+	if (!open(tcp::v6(), wanted) && !open(tcp::v4(), wanted)) {
+		if (wanted == 0)
+			return fail(Code::failed, str("no TCP port to listen on: ", ec.message()));
+		say(Level::warning, "cannot listen on TCP port ", wanted, " (", ec.message(),
+		    "), another one is used");
+		if (!open(tcp::v6(), 0) && !open(tcp::v4(), 0))
+			return fail(Code::failed, str("no TCP port to listen on: ", ec.message()));
+	}
+	self_.port = acceptor_.local_endpoint(ec).port();
+	asio::co_spawn(env_.io, accept(shared_from_this()), escalate);
+	return {};
+}
+
+asio::awaitable<void> IsnsServer::accept(std::shared_ptr<IsnsServer> self)
+{
+	IsnsServer &me = *self;
+	const std::uint16_t port = me.self_.port;
+
+	while (me.acceptor_.is_open() && me.self_.port == port) {
+		asio::error_code ec;
+		tcp::socket socket(me.env_.io);
+		co_await me.acceptor_.async_accept(socket,
+						   asio::redirect_error(asio::use_awaitable, ec));
+		if (ec == asio::error::operation_aborted)
+			co_return;
+		if (ec) {
+			// Out of descriptors, say: not before the next second.
+			me.say(Level::warning, "accepting a connection: ", ec.message());
+			Signal pause(me.env_.io.get_executor());
+			co_await pause.wait_until(Clock::now() + std::chrono::seconds(1));
+			continue;
+		}
+		if (me.incoming_.size() == max_incoming) {
+			me.incoming_.front()->interrupt();
+			me.incoming_.pop_front();
+		}
+		auto connection = std::make_shared<isns::Connection>(
+		    StreamSocket(std::move(socket)),
+		    [&me](const isns::Message &request) { return me.serve(request); },
+		    max_incoming_message);
+		me.incoming_.push_back(connection);
+		asio::co_spawn(me.env_.io, attend(self, connection), escalate);
+	}
+}
+
+asio::awaitable<void> IsnsServer::attend(std::shared_ptr<IsnsServer> self,
+					 std::shared_ptr<isns::Connection> connection)
+{
+	auto ended = co_await connection->attend(Clock::now() + incoming_idle);
+
+	if (!ended && ended.error().code == Code::isns_query)
+		self->say(Level::warning, "on TCP port ", self->self_.port, ": ",
+			  ended.error().text);
+	std::erase(self->incoming_, connection);
+}
+
+std::optional<isns::Builder> IsnsServer::serve(const isns::Message &request)
+{
+	auto served = isns::serve(request, granted_.entity);
+
+	switch (served.what) {
+	case isns::Served::What::state_change:
+		for (const std::string &name : served.changed)
+			say(Level::info, "state change of ", quoted(name));
+		change_told_ = true;
+		query_wanted_ = true;
+		wake();
+		break;
+	case isns::Served::What::inquiry:
+		say(Level::debug, "status inquiry");
+		warned_of_inquiries_ = false;
+		last_inquiry_ = last_message_ = Clock::now();
+		break;
+	case isns::Served::What::other:
+		say(Level::info, "a ", isns::function_name(request.function()),
+		    " that is none of ours");
+		break;
+	}
+	return std::move(served.answer);
+}
+
+} // namespace hawser::daemon

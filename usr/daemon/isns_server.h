@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One iSNS server as long as it is configured: registered with, asked when something
+ * has changed, and left in good order when it is removed.
+ *
+ *	- connected: what the registration needs to be kept is there, else it is made;
+ *	- a state change, a request or the poll interval asks for the targets;
+ *	- the server closes or is silent: connect again, with pauses that grow;
+ *	- a registration that the server forgot is made again, and that targets are gone
+ *	  which it has not named since is believed only when they have had the time to
+ *	  come back too;
+ *	- status inquiries that do not come are warned about, and done without when they
+ *	  have cost the registration.
+ *
+ * State changes and inquiries may come on our connection, or on one that the server
+ * makes to our port. What they can set off is an answer and one more query.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "config/identity.h"
+#include "config/records.h"
+#include "daemon/backoff.h"
+#include "daemon/signal.h"
+#include "isns/client.h"
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace hawser::daemon
+{
+
+class IsnsServer : public std::enable_shared_from_this<IsnsServer>
+{
+public:
+	struct Timings {
+		Seconds answer{15}; // to each request, and for the connection
+		/* From a lost registration to what it names no more being gone. */
+		Clock::duration restart_grace = std::chrono::minutes(5);
+		Clock::duration between_queries = std::chrono::seconds(1); // of state changes
+		Clock::duration inquiry_slack = std::chrono::seconds(5);
+		/* Between looks at a server that does not tell about changes. */
+		Clock::duration unregistered_poll = std::chrono::minutes(5);
+	};
+
+	/* All of it outlives the server. */
+	struct Surroundings {
+		asio::io_context &io;
+		const Log &log;
+		std::function<Result<config::Identity>()> identity;
+		/*
+		 * Stores what @server names. Of the targets that it names no more those go
+		 * for which @gone holds.
+		 */
+		std::function<Status(const config::PortalId &server, const DiscoveryReply &reply,
+				     const std::function<bool(const std::string &)> &gone)>
+		    keep;
+		Timings timings = {};
+	};
+
+	IsnsServer(Surroundings surroundings, config::PortalId where, config::Settings settings);
+
+	/* Once, with the object held by a shared_ptr. */
+	void start();
+	/* Settings as they are now: another port or interval is registered. */
+	void apply(config::Settings settings);
+	/* Deregisters; @ended is called when all is over. */
+	void stop(std::function<void()> ended);
+
+	/* Asks now. Fails as the connection or the server does. */
+	asio::awaitable<Result<DiscoveryReply>> refresh();
+
+	const config::PortalId &where() const { return where_; }
+	bool registered() const { return registered_; }
+	bool stopping() const { return stopping_; }
+
+private:
+	using Connections = std::deque<std::shared_ptr<isns::Connection>>;
+	using Waiting = std::shared_ptr<Mailbox<Result<DiscoveryReply>>>;
+
+	static asio::awaitable<void> run(std::shared_ptr<IsnsServer> self);
+	static asio::awaitable<void> accept(std::shared_ptr<IsnsServer> self);
+	static asio::awaitable<void> attend(std::shared_ptr<IsnsServer> self,
+					    std::shared_ptr<isns::Connection> connection);
+
+	/* From connecting to the end of the connection, or to stop(). */
+	asio::awaitable<Status> visit();
+	asio::awaitable<Status> look_after();
+	asio::awaitable<Status> ensure_registered();
+	asio::awaitable<Status> register_now();
+	asio::awaitable<Status> query();
+	asio::awaitable<void> deregister();
+	Status listen();
+	std::optional<isns::Builder> serve(const isns::Message &request);
+	/* When the registration is to be looked at. */
+	Clock::time_point check_at() const;
+	bool inquiries_are_late() const;
+	void tell_waiting(const Result<DiscoveryReply> &result);
+	void wake();
+	template <class... Args> void say(Level level, const Args &...args) const
+	{
+		env_.log(level, "iSNS server ", config::to_string(where_), ": ", args...);
+	}
+
+	Surroundings env_;
+	config::PortalId where_;
+	config::Settings settings_;
+	asio::ip::tcp::acceptor acceptor_;
+	Signal wake_;
+	Backoff backoff_;
+
+	std::shared_ptr<isns::Connection> connection_; // ours, while there is one
+	Connections incoming_;			       // those that the server made
+	isns::Registration self_;
+	isns::Granted granted_;
+	std::string told_; // the failure that was logged last
+
+	bool stopping_ = false;
+	bool up_ = false; // this connection was of use
+	bool registered_ = false;
+	bool subscribed_ = false;	   // state changes are told
+	bool apply_ = false;		   // what is registered is out of date
+	bool inquiries_fail_ = false;	   // they cost a registration: done without
+	bool warned_of_changes_ = false;   // that came without a notification
+	bool warned_of_inquiries_ = false; // that did not come
+	bool query_wanted_ = false;
+	bool change_told_ = false; // since the last query
+	Clock::time_point last_message_{};
+	Clock::time_point last_inquiry_{};
+	Clock::time_point last_query_{};
+	Clock::time_point trust_at_{}; // from then on whatever is not named is gone
+	std::optional<DiscoveryReply> known_;
+	std::set<std::string> named_; // targets, since the registration was made
+	bool known_trusted_ = false;
+	std::vector<Waiting> waiting_;
+	std::function<void()> ended_;
+};
+
+/* The address of our end of @socket, as it is registered. */
+Result<isns::IpAddress> local_address(StreamSocket &socket);
+
+} // namespace hawser::daemon
