@@ -17,17 +17,24 @@ Status check_type(const Options &options)
 {
 	if (!options.type)
 		return fail(Code::invalid_argument,
-			    "discovery requires a type: -t sendtargets (st)");
-	if (*options.type == "st" || *options.type == "sendtargets")
+			    "discovery requires a type: -t sendtargets (st) or isns");
+	if (*options.type == "st" || *options.type == "sendtargets" || *options.type == "isns")
 		return {};
-	for (std::string_view known : {"isns", "slp", "fw"})
+	for (std::string_view known : {"slp", "fw"})
 		if (*options.type == known)
 			return fail(Code::not_supported, str("discovery type ", known,
 							     " is not supported: "
-							     "sendtargets (st) is"));
+							     "sendtargets (st) and isns are"));
 	return fail(Code::invalid_argument,
 		    str("unknown discovery type ", hawser::quoted(*options.type),
-			": sendtargets (st) is one"));
+			": sendtargets (st) and isns are some"));
+}
+
+/* The kind of record that the type is about; check_type() has seen it. */
+config::RecordKind kind_of(const Options &options)
+{
+	return *options.type == "isns" ? config::RecordKind::isns
+				       : config::RecordKind::send_targets;
 }
 
 std::vector<config::DiscoveryRecord> list_records(Context &context)
@@ -170,7 +177,7 @@ bool keeps_portal(Context &context, const Options &options)
 	if (options.has(Op::nonpersistent))
 		return false;
 	return options.mode == Mode::discovery || options.has(Op::add) ||
-	       context.store.discovery_record(config::RecordKind::send_targets, options.portal->id);
+	       context.store.discovery_record(kind_of(options), options.portal->id);
 }
 
 void discover(Context &context, const Options &options)
@@ -178,7 +185,9 @@ void discover(Context &context, const Options &options)
 	if (options.has(Op::nonpersistent) && (options.ops.size() > 1 || options.login))
 		return context.tell({Code::invalid_argument,
 				     "nonpersistent stores no records: nothing else goes with it"});
+	const auto kind = kind_of(options);
 	varlink::DiscoverCall call;
+	call.type = config::discovery_type(kind);
 	call.address = options.portal->id.host;
 	call.port = options.portal->id.port;
 	call.ifaces = options.ifaces;
@@ -206,9 +215,10 @@ void discover(Context &context, const Options &options)
 		return context.tell(service.error());
 	auto reply = (*service)->discover(call);
 	if (!reply)
-		return context.tell(
-		    {reply.error().code,
-		     str("Could not perform SendTargets discovery: ", reply.error().text)});
+		return context.tell({reply.error().code,
+				     str("Could not perform ",
+					 kind == config::RecordKind::isns ? "iSNS" : "SendTargets",
+					 " discovery: ", reply.error().text)});
 	for (const auto &skipped : reply->skipped)
 		context.warn(str("not taken: ", skipped));
 	const auto nodes = nodes_of(*reply, ifaces);
@@ -233,12 +243,12 @@ void add_record(Context &context, const Options &options)
 {
 	if (auto conf = context.conf(); !conf)
 		return context.tell(conf.error());
-	auto record = context.store.new_discovery_record(config::RecordKind::send_targets,
-							 options.portal->id);
+	const auto kind = kind_of(options);
+	auto record = context.store.new_discovery_record(kind, options.portal->id);
 	if (!record)
 		return context.tell(record.error());
 	auto settings = options.settings;
-	if (!options.ifaces.empty())
+	if (!options.ifaces.empty() && kind == config::RecordKind::send_targets)
 		settings.emplace_back("discovery.sendtargets.iface", join(options.ifaces, ","));
 	for (const auto &[key, value] : settings)
 		if (auto set = record->settings.set(key, value, context.store.secrets()); !set)
@@ -260,8 +270,7 @@ void update_record(Context &context, const Options &options)
 {
 	if (options.settings.empty())
 		return context.tell({Code::invalid_argument, "update requires name and value"});
-	auto record =
-	    context.store.discovery_record(config::RecordKind::send_targets, options.portal->id);
+	auto record = context.store.discovery_record(kind_of(options), options.portal->id);
 	if (!record)
 		return context.tell(record.error().code == Code::nothing_found
 					? not_found(options.portal->id)
@@ -286,8 +295,7 @@ void work_on_record(Context &context, const Options &options)
 	case Op::update:
 		return update_record(context, options);
 	case Op::remove:
-		if (auto removed = context.store.remove_discovery_record(
-			config::RecordKind::send_targets, portal);
+		if (auto removed = context.store.remove_discovery_record(kind_of(options), portal);
 		    !removed)
 			context.tell(removed.error().code == Code::nothing_found ? not_found(portal)
 										 : removed.error());
@@ -297,7 +305,7 @@ void work_on_record(Context &context, const Options &options)
 	case Op::show:
 		break;
 	}
-	auto record = context.store.discovery_record(config::RecordKind::send_targets, portal);
+	auto record = context.store.discovery_record(kind_of(options), portal);
 	if (!record)
 		return context.tell(record.error().code == Code::nothing_found ? not_found(portal)
 									       : record.error());

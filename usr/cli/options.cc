@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "hawser/hawser.h"
 #include "iscsi/address.h"
+#include "isns/message.h"
 
 #include <algorithm>
 #include <getopt.h>
@@ -116,9 +117,9 @@ Result<std::uint32_t> parse_sid(std::string_view text)
 	return refuse(str(hawser::quoted(text), " is an invalid session ID or path"));
 }
 
-Result<PortalOption> parse_portal_option(std::string_view text)
+Result<PortalOption> parse_portal_option(std::string_view text, std::uint16_t default_number)
 {
-	auto portal = parse_portal(text);
+	auto portal = parse_portal(text, default_number);
 	if (!portal)
 		return tl::unexpected(portal.error());
 	PortalOption option{{portal->address.host, portal->address.port}, {}};
@@ -224,6 +225,12 @@ public:
 			return refuse(str("unexpected argument ", hawser::quoted(argv[::optind])));
 		if (auto checked = check(); !checked)
 			return tl::unexpected(checked.error());
+		/* The type may stand behind the portal: only now is its port known. */
+		if (options_.type == "isns" && options_.portal)
+			if (auto taken = store(options_.portal,
+					       parse_portal_option(portal_, isns::default_port));
+			    !taken)
+				return tl::unexpected(taken.error());
 		return std::move(options_);
 	}
 
@@ -234,7 +241,8 @@ private:
 		case 'm':
 			return store(options_.mode, parse_mode(value));
 		case 'p':
-			return store(options_.portal, parse_portal_option(value));
+			portal_ = value;
+			return store(options_.portal, parse_portal_option(value, default_port));
 		case 'r':
 			return store(options_.sid, parse_sid(value));
 		case 'o':
@@ -434,6 +442,7 @@ private:
 	}
 
 	Options options_;
+	std::string portal_; // as typed
 	Pairs pairs_;
 	std::vector<int> seen_;
 };
@@ -458,10 +467,10 @@ Result<Options> parse_options(const std::vector<std::string> &arguments)
 std::string help_text(const std::string &program)
 {
 	const std::string lines[] = {
-	    " -m discoverydb [-P printlevel] [--json] | [-t st -p ip:port [-I ifaceN ...] [-o "
+	    " -m discoverydb [-P printlevel] [--json] | [-t st|isns -p ip:port [-I ifaceN ...] [-o "
 	    "operation ...]"
 	    " [-n name -v value] [-D] [-l] [-W]]",
-	    " -m discovery [-P printlevel] [--json] | [-t st -p ip:port [-I ifaceN ...] [-o "
+	    " -m discovery [-P printlevel] [--json] | [-t st|isns -p ip:port [-I ifaceN ...] [-o "
 	    "operation ...] [-l] [-W]]",
 	    " -m node [-P printlevel] [--json] [-T targetname] [-p ip:port[,tpgt]] [-I iface]"
 	    " [-l [-W] | -u | -R | -s | [-o operation] [-n name -v value ...]]",

@@ -118,7 +118,7 @@ Result<Address> host_address(std::string_view host, bool bracketed, std::string_
 	return address;
 }
 
-Result<Portal> parse(std::string_view text, Form form)
+Result<Portal> parse(std::string_view text, Form form, std::uint16_t default_number)
 {
 	std::string_view rest = text;
 	Portal portal;
@@ -158,6 +158,7 @@ Result<Portal> parse(std::string_view text, Form form)
 	if (!address)
 		return tl::unexpected(address.error());
 	portal.address = std::move(*address);
+	portal.address.port = default_number;
 	if (port) {
 		const auto number = parse_u16(*port);
 		if (!number || *number == 0)
@@ -169,14 +170,14 @@ Result<Portal> parse(std::string_view text, Form form)
 
 } // namespace
 
-Result<Portal> parse_portal(std::string_view text)
+Result<Portal> parse_portal(std::string_view text, std::uint16_t port)
 {
-	return parse(text, Form::typed);
+	return parse(text, Form::typed, port);
 }
 
 Result<Portal> parse_target_address(std::string_view value)
 {
-	return parse(value, Form::wire);
+	return parse(value, Form::wire, default_port);
 }
 
 Result<Address> parse_host(std::string_view host, std::uint16_t port)

@@ -42,9 +42,10 @@ struct Portal {
 
 /*
  * What an administrator types: `host[:port][,tpgt]`, IPv6 in brackets, or bare
- * when neither port nor ambiguity is there (`fe80::1%eth0`).
+ * when neither port nor ambiguity is there (`fe80::1%eth0`). @port is what stands for
+ * one that is not typed.
  */
-Result<Portal> parse_portal(std::string_view text);
+Result<Portal> parse_portal(std::string_view text, std::uint16_t port = default_port);
 
 /*
  * A TargetAddress value as a target sends it: an IPv6 address is in brackets,

@@ -122,9 +122,65 @@ TEST_CASE_METHOD(Discovery,
 	CHECK(bad(Code::invalid_argument, "-m discovery -t st") ==
 	      "hawseradm: Please specify portal as <ipaddr>[:<ipport>]\n");
 	bad(Code::invalid_argument, "-m discovery -t bogus -p 192.0.2.9");
-	bad(Code::not_supported, "-m discovery -t isns -p 192.0.2.9");
 	bad(Code::not_supported, "-m discovery -t slp -p 192.0.2.9");
 	bad(Code::invalid_argument, "-m discoverydb -D");
+}
+
+TEST_CASE_METHOD(Discovery, "an iSNS server is asked on its own port, unless another is typed")
+{
+	good("-m discovery -t isns -p 192.0.2.9");
+	CHECK(service.discoveries.back().type == "isns");
+	CHECK(service.discoveries.back().port == 3205);
+	CHECK(service.discoveries.back().keep_portal);
+	good("-m discovery -p [2001:db8::9]:3260 -t isns");
+	CHECK(service.discoveries.back().address == "2001:db8::9");
+	CHECK(service.discoveries.back().port == 3260);
+	good("-m discovery -p 192.0.2.9 -t st");
+	CHECK(service.discoveries.back().type == "sendtargets");
+	CHECK(service.discoveries.back().port == 3260);
+	service.refusal = Error{Code::connect_failed, "refused"};
+	CHECK(bad(Code::connect_failed, "-m discovery -t isns -p 192.0.2.9") ==
+	      "hawseradm: Could not perform iSNS discovery: refused\n");
+}
+
+TEST_CASE_METHOD(Discovery, "a refresh adds no iSNS server, and keeps one that is there")
+{
+	good("-m discoverydb -t isns -p 192.0.2.9 -D");
+	CHECK_FALSE(service.discoveries.back().keep_portal);
+	good("-m discoverydb -t isns -p 192.0.2.9 -o new");
+	good("-m discoverydb -t isns -p 192.0.2.9 -D");
+	CHECK(service.discoveries.back().keep_portal);
+}
+
+TEST_CASE_METHOD(Bench, "iSNS servers have records of their own")
+{
+	CHECK(good("-m discoverydb -t isns -p 192.0.2.9 -o new") ==
+	      "New discovery record for [192.0.2.9,3205] added.\n");
+	good("-m discoverydb -t st -p 192.0.2.9:3205 -o new");
+	CHECK(good("-m discovery") == "192.0.2.9:3205 via sendtargets\n192.0.2.9:3205 via isns\n");
+	good("-m discoverydb -t isns -p 192.0.2.9 -o update -n discovery.isns.esi_interval -v 0");
+	CHECK(good("-m discoverydb -t isns -p 192.0.2.9") == std::string("# BEGIN RECORD ") +
+								 HAWSER_VERSION +
+								 "\n"
+								 "discovery.startup = manual\n"
+								 "discovery.type = isns\n"
+								 "discovery.isns.address = "
+								 "192.0.2.9\n"
+								 "discovery.isns.port = 3205\n"
+								 "discovery.isns.use_discoveryd = "
+								 "Yes\n"
+								 "discovery.isns.discoveryd_poll_"
+								 "inval = -1\n"
+								 "discovery.isns.esi_interval = "
+								 "0\n"
+								 "discovery.isns.listen_port = 0\n"
+								 "discovery.isns.dhcp = No\n"
+								 "# END RECORD\n");
+	bad(Code::invalid_argument,
+	    "-m discoverydb -t isns -p 192.0.2.9 -o update -n discovery.isns.esi_interval -v x");
+	good("-m discoverydb -t isns -p 192.0.2.9 -o delete");
+	bad(Code::nothing_found, "-m discoverydb -t isns -p 192.0.2.9 -o delete");
+	CHECK(good("-m discovery") == "192.0.2.9:3205 via sendtargets\n");
 }
 
 TEST_CASE_METHOD(Bench, "discovery records are made, shown, updated and deleted")
