@@ -253,31 +253,29 @@ IsnsServers::discover(varlink::DiscoverCall call)
 	for (const std::string &name : call.ifaces)
 		if (auto iface = env_.store.iface(name); !iface)
 			co_return failed(iface.error());
-	auto conf = config::load_conf(env_.store.paths(), env_.store.secrets());
-	if (!conf)
-		co_return failed(conf.error());
-	config::DiscoveryRecord record{{call.address, call.port}, conf->isns};
-	auto stored = env_.store.discovery_record(record.kind(), record.portal);
-	if (stored)
-		record.settings.merge(stored->settings);
-	else if (stored.error().code != Code::nothing_found)
-		co_return failed(stored.error());
+	const auto kind = config::RecordKind::isns;
+	const config::PortalId portal{call.address, call.port};
+	auto record = env_.store.discovery_record(kind, portal);
+	if (!record && record.error().code == Code::nothing_found)
+		record = env_.store.new_discovery_record(kind, portal);
+	if (!record)
+		co_return failed(record.error());
 	for (const auto &[key, value] : call.settings)
-		if (auto set = record.settings.set(key, value, env_.store.secrets()); !set)
+		if (auto set = record->settings.set(key, value, env_.store.secrets()); !set)
 			co_return failed(set.error());
 
-	auto server = find(record.portal);
+	auto server = find(record->portal);
 	Result<DiscoveryReply> found = DiscoveryReply();
 	if (server)
 		found = co_await server->refresh();
 	else
-		found = co_await ask_once(record.portal);
+		found = co_await ask_once(record->portal);
 	if (!found) {
-		env_.log(Level::error, "iSNS server ", config::to_string(record.portal), ": ",
+		env_.log(Level::error, "iSNS server ", config::to_string(record->portal), ": ",
 			 found.error().text);
 		co_return failed(found.error());
 	}
-	if (auto kept = keep_discovery(call, std::move(record), *found, env_.store, env_.log);
+	if (auto kept = keep_discovery(call, std::move(*record), *found, env_.store, env_.log);
 	    !kept)
 		co_return failed(kept.error());
 	co_return reply_of(*found);
