@@ -13,6 +13,8 @@ Paths Paths::from_environment()
 		paths.config_dir = dir;
 	if (const char *dir = std::getenv("HAWSER_STATE_DIR"); dir && *dir)
 		paths.state_dir = dir;
+	if (const char *dir = std::getenv("HAWSER_FIRMWARE_DIR"); dir && *dir)
+		paths.firmware_dir = dir;
 	return paths;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where things are kept. The environment (HAWSER_CONFIG_DIR, HAWSER_STATE_DIR)
- * moves the two folders, for tests and for a second set of records beside the
- * machine's own.
+ * moves the first two folders, for tests and for a second set of records beside the
+ * machine's own; HAWSER_FIRMWARE_DIR says where the kernel shows the boot firmware's
+ * table.
  */
 #pragma once
 
@@ -17,6 +18,7 @@ struct Paths {
 	std::string config_dir = "/etc/hawser";
 	std::string state_dir = "/var/lib/hawser";
 	std::string boot_id = "/proc/sys/kernel/random/boot_id"; // a text that no other boot has
+	std::string firmware_dir = "/sys/firmware/ibft";
 
 	static Paths from_environment();
 

@@ -25,6 +25,7 @@ public:
 		path = name;
 		paths.config_dir = name + "/etc";
 		paths.state_dir = name + "/var";
+		paths.firmware_dir = name + "/ibft";
 	}
 	~Scratch() { std::filesystem::remove_all(path); }
 	Scratch(const Scratch &) = delete;
