@@ -17,17 +17,15 @@ Status check_type(const Options &options)
 {
 	if (!options.type)
 		return fail(Code::invalid_argument,
-			    "discovery requires a type: -t sendtargets (st) or isns");
+			    "discovery requires a type: -t sendtargets (st), isns or fw");
 	if (*options.type == "st" || *options.type == "sendtargets" || *options.type == "isns")
 		return {};
-	for (std::string_view known : {"slp", "fw"})
-		if (*options.type == known)
-			return fail(Code::not_supported, str("discovery type ", known,
-							     " is not supported: "
-							     "sendtargets (st) and isns are"));
+	if (*options.type == "slp")
+		return fail(Code::not_supported, "discovery type slp is not supported: "
+						 "sendtargets (st), isns and fw are");
 	return fail(Code::invalid_argument,
 		    str("unknown discovery type ", hawser::quoted(*options.type),
-			": sendtargets (st) and isns are some"));
+			": sendtargets (st), isns and fw are"));
 }
 
 /* The kind of record that the type is about; check_type() has seen it. */
@@ -324,6 +322,8 @@ void run_discovery_mode(Context &context, const Options &options)
 					     "discovery requires a type (-t) and a portal (-p)"});
 		return list_discovery(context, options);
 	}
+	if (options.type == "fw")
+		return run_fw_discovery(context, options);
 	if (auto checked = check_type(options); !checked)
 		return context.tell(checked.error());
 	if (!options.portal)

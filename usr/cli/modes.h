@@ -14,6 +14,9 @@ namespace hawser::cli
 void run_node_mode(Context &context, const Options &options);
 void run_session_mode(Context &context, const Options &options);
 void run_discovery_mode(Context &context, const Options &options);
+void run_fw_mode(Context &context, const Options &options);
+/* Of discovery mode, type fw. */
+void run_fw_discovery(Context &context, const Options &options);
 void run_iface_mode(Context &context, const Options &options);
 void run_host_mode(Context &context, const Options &options);
 void run_import(Context &context, const Options &options);

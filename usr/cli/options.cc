@@ -70,6 +70,7 @@ constexpr ModeRow modes[] = {
     {"discoverydb", Mode::discoverydb, "DSIPdmntplovW"},
     {"node", Mode::node, "RsPIdmlSonvupTULW"},
     {"session", Mode::session, "PidmrRusonvSCbc"},
+    {"fw", Mode::fw, "dmlnvWI"},
     {"iface", Mode::iface, "IdnvmPoHCabci"},
     {"host", Mode::host, "CHdmPotnvxA"},
 };
@@ -151,11 +152,8 @@ Result<Mode> parse_mode(std::string_view text)
 	for (const auto &row : modes)
 		if (row.name == text)
 			return row.mode;
-	if (text == "fw")
-		return unsupported(
-		    "mode fw is not supported: targets of the boot firmware are not read");
 	return refuse(str("unknown mode ", hawser::quoted(text),
-			  ": it is one of discovery, discoverydb, node, session, iface, host"));
+			  ": it is one of discovery, discoverydb, node, session, fw, iface, host"));
 }
 
 /* --hidden is --hidden=yes. */
@@ -472,6 +470,7 @@ std::string help_text(const std::string &program)
 	    " [-n name -v value] [-D] [-l] [-W]]",
 	    " -m discovery [-P printlevel] [--json] | [-t st|isns -p ip:port [-I ifaceN ...] [-o "
 	    "operation ...] [-l] [-W]]",
+	    " -m discovery -t fw [--json] [-I ifaceN ...] [-o operation ...] [-l] [-W]",
 	    " -m node [-P printlevel] [--json] [-T targetname] [-p ip:port[,tpgt]] [-I iface]"
 	    " [-l [-W] | -u | -R | -s | [-o operation] [-n name -v value ...]]",
 	    " -m node -o new -T targetname -p ip:port[,tpgt] [-I iface] [--hidden[=no]]"
@@ -482,6 +481,7 @@ std::string help_text(const std::string &program)
 	    " [-n name -v value ...]]",
 	    " -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] "
 	    "[--json]",
+	    " -m fw [--json] | [-l [-I iface] [-n name -v value ...] [-W]]",
 	    " -m iface [-P printlevel] [--json] [-I iface [-o operation] [-n name -v value ...]]",
 	    " -m host [-P printlevel] [--json] [-H hostno]",
 	    " --import[=folder]",

@@ -22,7 +22,7 @@
 namespace hawser::cli
 {
 
-enum class Mode { none, discovery, discoverydb, node, session, iface, host };
+enum class Mode { none, discovery, discoverydb, node, session, fw, iface, host };
 
 enum class Op { add, remove, update, show, nonpersistent };
 

@@ -34,6 +34,9 @@ int run(Context &context, const std::vector<std::string> &arguments)
 	case Mode::discoverydb:
 		run_discovery_mode(context, *options);
 		break;
+	case Mode::fw:
+		run_fw_mode(context, *options);
+		break;
 	case Mode::iface:
 		run_iface_mode(context, *options);
 		break;

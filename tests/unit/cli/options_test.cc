@@ -129,9 +129,8 @@ TEST_CASE("actions that exclude each other are refused")
 
 TEST_CASE("what iscsiadm has and Hawser has not is refused as not supported")
 {
-	for (const char *line :
-	     {"-m fw", "-m node -S", "-k 0", "-m iface -I x -o apply", "-m host -C chap",
-	      "-m host -x 1", "-m iface -I x -C ping -a 192.0.2.1"})
+	for (const char *line : {"-m node -S", "-k 0", "-m iface -I x -o apply", "-m host -C chap",
+				 "-m host -x 1", "-m iface -I x -C ping -a 192.0.2.1"})
 		CHECK(bad(line).code == Code::not_supported);
 }
 
@@ -162,7 +161,7 @@ TEST_CASE("help and version need no mode, and help names no option that is refus
 	CHECK(good("--version").version);
 	CHECK(good("-m node -h").help);
 	const auto help = help_text("hawseradm");
-	for (const char *option : {"-S", "-k", "-m fw", "-A", "-x"})
+	for (const char *option : {"-S", "-k", "-A", "-x"})
 		CHECK(help.find(option) == std::string::npos);
 }
 
