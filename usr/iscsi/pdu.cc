@@ -136,9 +136,9 @@ Result<TargetPdu> decode_text(const Pdu &pdu)
 	r.text = pdu.data;
 	if (r.final && r.more)
 		return malformed("Text Response", "both F and C set");
-	if (r.final != (r.ttt == reserved_ttt))
-		return malformed("Text Response", r.final ? "F set and a target transfer tag"
-							  : "F clear and no target transfer tag");
+	// With F nothing follows that a tag could be for, so one is passed over.
+	if (!r.final && r.ttt == reserved_ttt)
+		return malformed("Text Response", "F clear and no target transfer tag");
 	return r;
 }
 
