@@ -4,8 +4,8 @@
 
     run.py --target lio|tgt [--initiator hawser|open-iscsi] MODULE[:FUNCTION]…
 
-A scenario is a function `holds_…(rig)` of a module in tests/vm/scenarios; the first line of
-its docstring is the sentence that it shows. Each starts and ends without sessions, records
+A scenario is a function `holds_…(rig)` of a module in tests/vm/scenarios; its docstring is
+the sentence that it shows. Each starts and ends without sessions, records
 and targets. One that fails does not stop those after it; the exit status counts all.
 """
 import argparse
@@ -83,7 +83,7 @@ def clean_up(rig):
 
 def run_one(rig, name, scenario):
     """True when it holds and leaves nothing, False when not, None when the target cannot do it."""
-    print(f"- {name}: {scenario.__doc__.splitlines()[0]}", flush=True)
+    print(f"- {name}: {' '.join(scenario.__doc__.split())}", flush=True)
     started = time.monotonic()
     rig.target.start()
     result = attempt(rig, lambda: scenario(rig))

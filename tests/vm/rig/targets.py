@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Real targets in the guest: LIO over configfs, and tgt over tgtadm.
+"""Real targets in the guest: LIO over configfs, tgt over tgtadm, istgt over its configuration file.
 
-Both are set up through the same calls. Logical units are numbered from 1 (tgt's LUN 0 is
+All are set up through the same calls. Logical units are numbered from 1 (tgt's LUN 0 is
 its controller). What one of them cannot do ends in Skip with the reason.
 """
 import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 from rig.checks import Skip, expect, read, run, wait_for, write
 
 IQN = "iqn.2026-11.io.hawser.test:"
 STORE = "/srv/hawser"
-# Both targets negotiate in favour of the initiator's offer with these.
+# The targets negotiate in favour of the initiator's offer with these.
 GENEROUS = {"InitialR2T": "No", "ImmediateData": "Yes", "FirstBurstLength": 16777215,
             "MaxBurstLength": 16777215, "MaxRecvDataSegmentLength": 262144,
             "MaxOutstandingR2T": 8, "HeaderDigest": "CRC32C,None", "DataDigest": "CRC32C,None"}
@@ -32,7 +33,14 @@ def sparse(path, size):
     return path
 
 
-class Lio:
+class Target:
+    """What differs from what the scenarios take for granted."""
+
+    own_luns = ()  # disks that it has beside those that were asked for
+    fixed = {}  # text keys whose outcome it decides alone
+
+
+class Lio(Target):
     name = "lio"
     config = "/sys/kernel/config/target"
 
@@ -190,7 +198,7 @@ class Lio:
         shutil.rmtree(STORE, ignore_errors=True)
 
 
-class Tgt:
+class Tgt(Target):
     name = "tgt"
 
     def __init__(self):
@@ -309,4 +317,148 @@ class Tgt:
         shutil.rmtree(STORE, ignore_errors=True)
 
 
-KINDS = {"lio": Lio, "tgt": Tgt}
+class Istgt(Target):
+    """It reads its configuration once, when it starts: every change starts it anew, which a session would notice."""
+
+    name = "istgt"
+    config = "/run/hawser-istgt"
+    ONCE = "istgt reads its configuration once, when it starts"
+    LAST_LUN = 15
+    own_luns = (0,)  # no target without LUN 0: a small disk that nobody asked for
+    # InitialR2T: "not supported value No"; the other is one for all targets, and a target's own is not looked at.
+    fixed = {"InitialR2T": "Yes", "MaxRecvDataSegmentLength": 262144}
+
+    def __init__(self):
+        self.daemon = None
+        self.targets = {}  # name -> {"portals", "window", "keys", "chap", "luns": {lun: path}}
+
+    def start(self):
+        for folder in (STORE, self.config):
+            os.makedirs(folder, exist_ok=True)
+
+    def add(self, target, portals=("127.0.0.1:3260",), window=None, **keys):
+        self.targets[target] = {"portals": list(portals), "window": window, "keys": {**GENEROUS, **self.fixed, **keys},
+                                "chap": None, "luns": {}}
+        self._check(keys)
+        self._change()
+
+    def set(self, target, **keys):
+        self._check(keys)
+        self.targets[target]["keys"].update(keys)
+        self._change()
+
+    def set_chap(self, target, user, password, mutual=None):
+        self.targets[target]["chap"] = (user, password, *(mutual or ()))
+        self._change()
+
+    def add_lun(self, target, lun, size="64M", backend="ramdisk", block_size=512):
+        if backend == "block":
+            raise Skip(self.ONCE)
+        if lun > self.LAST_LUN:
+            raise Skip(f"istgt's README: maximum LUN is {self.LAST_LUN}")
+        if block_size != 512:
+            raise Skip("istgt has blocks of 512 bytes for disks")
+        self.targets[target]["luns"][lun] = sparse(f"{STORE}/{target}-{lun}", size)
+        self._change()
+
+    def store(self, target, lun):
+        return self.targets[target]["luns"][lun]
+
+    def remove_lun(self, target, lun):
+        path = self.targets[target]["luns"].pop(lun)
+        self._change()
+        os.unlink(path)
+
+    def resize(self, target, lun, size):
+        raise Skip(self.ONCE)
+
+    @contextlib.contextmanager
+    def stalled(self):
+        """The whole daemon stands still: nothing is read, nothing is answered."""
+        self.daemon.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.daemon.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        if self.daemon and self.daemon.poll() is None:
+            self.daemon.send_signal(signal.SIGKILL)
+            self.daemon.wait(10)
+
+    def restart(self):
+        """Runs when there is something to serve: a target without units is an error to istgt."""
+        self.kill()
+        if not any(about["luns"] for about in self.targets.values()):
+            return
+        self._write()
+        log = open("/out/istgt.log", "a", encoding="utf-8")
+        self.daemon = subprocess.Popen(["istgt", "-D", "-c", f"{self.config}/istgt.conf"],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        for host, _, port in {portal.rpartition(":") for about in self.targets.values() for portal in about["portals"]}:
+            wait_for("istgt listens", lambda address=(host.strip("[]"), int(port)): listens(*address, self.daemon))
+
+    def remove(self, target):
+        for path in self.targets.pop(target)["luns"].values():
+            os.unlink(path)
+        self._change()
+
+    def stop(self):
+        self.targets.clear()
+        self.kill()
+        for folder in (STORE, self.config):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _check(self, keys):
+        for key, value in keys.items():
+            if key.startswith("default_"):
+                raise Skip(f"istgt has no {key}")
+            if key in self.fixed and value != self.fixed[key]:
+                raise Skip(f"istgt has {key} {self.fixed[key]} alone")
+
+    def _change(self):
+        """A new start with what is said now, unless a session would notice."""
+        if run("ss", "-Htn", "state", "established", "sport = :3260").stdout.strip():
+            raise Skip(self.ONCE)
+        self.restart()
+
+    def _write(self):
+        lines = ["[Global]", f"  NodeBase {IQN.rstrip(':')}", f"  PidFile {self.config}/pid",
+                 f"  AuthFile {self.config}/auth.conf", "  Timeout 60", "  NopInInterval 0",
+                 "  DiscoveryAuthMethod Auto", "  MaxSessions 128", "  MaxConnections 4", "  MaxR2T 32",
+                 f"  MaxRecvDataSegmentLength {self.fixed['MaxRecvDataSegmentLength']}",
+                 "[UnitControl]", "  AuthMethod Auto", "  AuthGroup None", "  Portal UC1 127.0.0.1:3261",
+                 "  Netmask 127.0.0.1",
+                 "[InitiatorGroup1]", "  InitiatorName ALL", "  Netmask ALL"]
+        accounts = []
+        for number, (target, about) in enumerate(self.targets.items(), 1):
+            if not about["luns"]:
+                continue
+            lines += [f"[PortalGroup{number}]", *(f"  Portal DA{n} {p}" for n, p in enumerate(about["portals"]))]
+            lines += [f"[LogicalUnit{number}]", f"  TargetName {IQN}{target}",
+                      f"  Mapping PortalGroup{number} InitiatorGroup1", "  UnitType Disk", "  UseDigest Auto"]
+            lines += [f"  {key} {value}" for key, value in about["keys"].items()
+                      if not key.endswith("Digest") and key != "MaxRecvDataSegmentLength"]
+            if about["window"]:
+                lines.append(f"  QueueDepth {about['window']}")
+            chap = about["chap"]
+            lines += [f"  AuthMethod {'CHAP Mutual' if len(chap) > 2 else 'CHAP'}", f"  AuthGroup AuthGroup{number}"] \
+                if chap else ["  AuthMethod Auto", "  AuthGroup None"]
+            if chap:
+                accounts += [f"[AuthGroup{number}]", "  Auth " + " ".join(f'"{word}"' for word in chap)]
+            lines.append(f"  LUN0 Storage {sparse(f'{STORE}/{target}-0', '1M')} Auto")
+            lines += [f"  LUN{lun} Storage {path} Auto" for lun, path in sorted(about["luns"].items())]
+        for name, words in (("istgt.conf", lines), ("auth.conf", accounts)):
+            with open(f"{self.config}/{name}", "w", encoding="utf-8") as f:
+                f.write("\n".join(words) + "\n")
+        os.chmod(f"{self.config}/auth.conf", 0o600)
+
+
+def listens(host, port, daemon):
+    """True once somebody accepts connections there; a daemon that has ended never will."""
+    expect(daemon.poll() is None, f"the target's daemon ended with {daemon.returncode}: see its log in /out")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as client:
+        return client.connect_ex((host, port)) == 0
+
+
+KINDS = {"lio": Lio, "tgt": Tgt, "istgt": Istgt}

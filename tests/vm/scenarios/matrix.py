@@ -31,19 +31,25 @@ def legal(row):
     return row.get("FirstBurstLength", 0) <= row.get("MaxBurstLength", 1 << 24)
 
 
-def product():
-    names = list(AXES)
-    for values in itertools.product(*AXES.values()):
+def axes_of(target):
+    """The settings to try; of what the target has but one of, that one."""
+    own = target.fixed.get("MaxRecvDataSegmentLength")
+    return {**AXES, "target's": (own,)} if own else AXES
+
+
+def product(axes):
+    names = list(axes)
+    for values in itertools.product(*axes.values()):
         row = dict(zip(names, values))
         if legal(row):
             yield row
 
 
-def pairs(seed):
+def pairs(axes, seed):
     """Rows that together hold every legal pair of two axes' values, picked greedily."""
-    names = list(AXES)
+    names = list(axes)
     open_pairs = {(a, x, b, y) for a, b in itertools.combinations(names, 2)
-                  for x in AXES[a] for y in AXES[b] if legal({a: x, b: y})}
+                  for x in axes[a] for y in axes[b] if legal({a: x, b: y})}
     dice = random.Random(seed)
     while open_pairs:
         best, best_new = None, set()
@@ -53,7 +59,7 @@ def pairs(seed):
             row = {a: x, b: y}
             for name in dice.sample(names, len(names)):
                 if name not in row:
-                    choices = [v for v in AXES[name] if legal({**row, name: v})]
+                    choices = [v for v in axes[name] if legal({**row, name: v})]
                     row[name] = max(choices, key=lambda v: (gain(row, name, v, open_pairs), dice.random()))
             new = {(a, row[a], b, row[b]) for a, b in itertools.combinations(names, 2)} & open_pairs
             if len(new) > len(best_new):
@@ -72,12 +78,13 @@ def gain(row, name, value, open_pairs):
 def holds_pairs(rig):
     """Each pair of text key settings (or, in the long run, their product) is agreed on and carries data."""
     names = {}
-    for number, length in enumerate(LENGTHS):
+    axes = axes_of(rig.target)
+    for number, length in enumerate(axes["target's"]):
         names[length] = f"m{number}"
         rig.target.add(names[length], MaxRecvDataSegmentLength=length)
         rig.target.add_lun(names[length], 1, size="16M")
     rig.initiator.discover()
-    rows = list(product() if rig.full else pairs(rig.seed))
+    rows = list(product(axes) if rig.full else pairs(axes, rig.seed))
     rig.say(f"{len(rows)} rows")
     for row in rows:
         try_row(rig, names[row["target's"]], row)
@@ -90,7 +97,8 @@ def try_row(rig, target, row):
         rig.initiator.set_key(target, f"node.conn[0].iscsi.{kind}", wanted)
     rig.initiator.login(target)
     disk = rig.initiator.disk(target)
-    check_agreed(rig.initiator.session(target), row)
+    agreed = {"InitialR2T": rig.target.fixed.get("InitialR2T", row["InitialR2T"])}
+    check_agreed(rig.initiator.session(target), {**row, **agreed})
     small = min(row["MaxRecvDataSegmentLength"], row["target's"]) == 512
     fio(disk, size="1M" if small else "4M", bsrange="512-384k", iodepth=4)
     rig.initiator.logout(target)
