@@ -5,9 +5,9 @@
 #include "cli/actions.h"
 #include "cli/modes.h"
 #include "config/firmware.h"
+#include "iscsi/names.h"
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 
 namespace hawser::cli
@@ -192,11 +192,16 @@ std::vector<config::NodeId> store(Context &context, const config::Firmware &firm
 		context.tell(sessions.error());
 		return {};
 	}
-	config::Discovery discovery{.source = {config::SourceType::fw, {"", 0}},
-				    .found = {},
-				    .ifaces = ifaces,
-				    .changes = changes};
-	std::map<config::NodeId, const config::FirmwareTarget *> ids;
+	config::Discovery discovery{
+	    .source = {config::SourceType::fw, {"", 0}},
+	    .found = {},
+	    .ifaces = ifaces,
+	    .changes = changes,
+	    .in_use = [&](const config::NodeId &id) {
+		    return std::any_of(sessions->begin(), sessions->end(),
+				       [&](const auto &session) { return node_of(session) == id; });
+	    }};
+	std::vector<config::NodeId> stored;
 	for (const auto &target : firmware.targets) {
 		/* What a record cannot hold is found out before anything is stored. */
 		config::Settings probe(config::RecordKind::node);
@@ -210,14 +215,9 @@ std::vector<config::NodeId> store(Context &context, const config::Firmware &firm
 			context.warn(str(target.name, ": ", warning));
 		discovery.found.push_back({target.name, target.portal, -1});
 		for (const auto &iface : ifaces)
-			ids.emplace(config::NodeId{target.name, target.portal, iface}, &target);
+			stored.push_back({target.name, target.portal, iface});
 	}
-	context.store.set_in_use([&](const config::NodeId &id) {
-		return std::any_of(sessions->begin(), sessions->end(),
-				   [&](const auto &session) { return node_of(session) == id; });
-	});
 	auto outcome = context.store.store_discovery(std::move(discovery));
-	context.store.set_in_use(nullptr);
 	if (!outcome) {
 		context.tell(outcome.error());
 		return {};
@@ -227,7 +227,15 @@ std::vector<config::NodeId> store(Context &context, const config::Firmware &firm
 	auto changed = std::move(outcome->added);
 	changed.insert(changed.end(), outcome->updated.begin(), outcome->updated.end());
 	for (const auto &id : changed) {
-		const RecordValues values(*ids.at(id), further);
+		/* A record that was there may spell the name in another case. */
+		const auto target = std::find_if(
+		    firmware.targets.begin(), firmware.targets.end(), [&](const auto &candidate) {
+			    return candidate.portal == id.portal &&
+				   same_name(candidate.name, id.target);
+		    });
+		if (target == firmware.targets.end())
+			continue;
+		const RecordValues values(*target, further);
 		auto updated = context.store.update_nodes(
 		    {.target = id.target,
 		     .host = id.portal.host,
@@ -242,10 +250,6 @@ std::vector<config::NodeId> store(Context &context, const config::Firmware &firm
 			return {};
 		}
 	}
-	std::vector<config::NodeId> stored;
-	for (const auto &target : firmware.targets)
-		for (const auto &iface : ifaces)
-			stored.push_back({target.name, target.portal, iface});
 	return stored;
 }
 

@@ -150,6 +150,15 @@ TEST_CASE_METHOD(Fw, "a target that the firmware names no more goes, unless it i
 	record(t1, v4);
 }
 
+TEST_CASE_METHOD(Fw, "a record that spells the target's name in another case is the same record")
+{
+	good("-m iface -I ibft -o new");
+	good("-m node -o new -T iqn.2003-01.org.example:T1 -p 192.0.2.1 -I ibft");
+	good("-m fw -l");
+	CHECK(store.nodes()->items.size() == 1);
+	CHECK(record(t1, v4).settings.get("node.startup") == "onboot");
+}
+
 TEST_CASE_METHOD(Fw, "name and value go into the records of a login")
 {
 	good("-m fw -l -n node.session.timeo.replacement_timeout -v 0");
