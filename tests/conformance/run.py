@@ -17,21 +17,28 @@ import os
 import pkgutil
 import sys
 import time
+from types import ModuleType
 
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../vm")]
 
 import login  # noqa: E402
 from harness import Case, Driver, run_case, tests_of  # noqa: E402
 from table import table  # noqa: E402
 
-HERE = os.path.dirname(os.path.realpath(__file__))
 AT_ONCE = 8
+SCENARIOS = ("conformance", "windows2012", "unh_iol")  # of tests/vm: in the table, and run there
 
 
 def modules():
     """All test modules in the order of their ORDER."""
     found = [importlib.import_module(f"login.{info.name}") for info in pkgutil.iter_modules(login.__path__)]
     return sorted(found, key=lambda module: module.ORDER)
+
+
+def everything() -> list[ModuleType]:
+    """What the table lists."""
+    return [*modules(), *(importlib.import_module(f"scenarios.{name}") for name in SCENARIOS)]
 
 
 def known_failures() -> dict[str, str]:
@@ -77,8 +84,8 @@ async def run(cases: list[tuple[str, Case]], program: str, verbose: bool) -> int
 
     await asyncio.gather(*(one(name, case) for name, case in cases))
     await driver.stop()
-    everything = {name for name, _ in chosen([])}
-    for name in sorted(set(known) - everything):
+    names = {name for name, _ in chosen([])}
+    for name in sorted(set(known) - names):
         counts["fails"] += 1
         print(f"fails: known-failures.tsv names {name}, which is no test")
     print(f"{counts['holds']} hold, {counts['known']} are known not to hold, {counts['fails']} fail")
@@ -94,11 +101,11 @@ def main() -> None:
     parser.add_argument("tests", nargs="*")
     args = parser.parse_args()
     if args.table:
-        print(table(modules()), end="")
+        print(table(everything()), end="")
         return
     if args.check_table:
         with open(args.check_table, encoding="utf-8") as old:
-            changes = list(difflib.unified_diff(old.read().splitlines(), table(modules()).splitlines(),
+            changes = list(difflib.unified_diff(old.read().splitlines(), table(everything()).splitlines(),
                                                 args.check_table, "the tests", lineterm="", n=0))
         if changes:
             sys.exit("\n".join([*changes[:40], f"make it anew: {sys.argv[0]} --table >{args.check_table}"]))

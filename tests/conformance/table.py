@@ -3,6 +3,7 @@
 import string
 from types import ModuleType
 
+import unh_iol
 from harness import Test, tests_of
 
 HEAD = """.. SPDX-License-Identifier: GPL-2.0-or-later
@@ -15,7 +16,11 @@ Conformance
 Sentences of the RFCs, each with a test in ``tests/conformance`` in which a target that
 speaks from a script says what it takes, and Hawser's part of the conversation is checked PDU
 by PDU. Whatever else a test is about, every PDU that Hawser sends in it is checked for
-reserved bits, padding, sequence numbers, and keys in a wrong stage or said twice.
+reserved bits, padding, sequence numbers, and keys in a wrong stage or said twice. Modules that begin with
+``vm`` are scenarios in a virtual machine (``tests/vm/scenarios``), which say it to the kernel's module.
+
+*Windows Server 2012* is Microsoft's "iSCSI Target Implementation Notes" with the known issues of that target, by the
+heading of each; the target in these tests has them all.
 
 A word in *italics* stands for each of several values; the last column counts them. How to run
 one is in testing.rst.
@@ -47,13 +52,20 @@ def sections(test: Test) -> str:
     return "; ".join(f"{source}, {', '.join(found)}" if any(found) else source for source, found in seen.items())
 
 
+def shown_of(source: str, modules: list[ModuleType]) -> set[str]:
+    """The sections of a source that some case is of."""
+    parts = [part.partition(", ") for module in modules for test in tests_of(module)
+             for case in test.cases for part in case.section.split("; ")]
+    return {section for name, _, section in parts if name == source}
+
+
 def table(modules: list[ModuleType]) -> str:
-    lines = [HEAD]
+    lines = [HEAD, unh_iol.paragraph(shown_of(unh_iol.SOURCE, modules))]
     for module in modules:
         title = (module.__doc__ or "").splitlines()[0].rstrip(".")
         lines += [title, "=" * len(title), "", ".. list-table::", "   :header-rows: 1",
                   "   :widths: 10 20 60 10", "", "   * - test", "     - section", "     - sentence", "     - cases"]
-        short = module.__name__.rsplit(".", 1)[-1]
+        short = module.__name__.removeprefix("login.").replace("scenarios.", "vm ")
         for number, test in enumerate(tests_of(module), 1):
             lines += [f"   * - {short} {number}", f"     - {sections(test)}", f"     - {shown(test.sentence)}",
                       f"     - {len(test.cases)}"]

@@ -16,7 +16,7 @@ def names(found):
     return [target["name"] for target in found.targets]
 
 
-@shows("RFC 7143, C; RFC 7143, 13.3")
+@shows("RFC 7143, C; RFC 7143, 13.3; UNH-IOL FFP, 18.1")
 async def send_targets(t):
     """A discovery session asks SendTargets=All once and logs out of the session."""
     found = await t.discovery_holds()
@@ -162,7 +162,7 @@ async def reply_in_pieces(t, size):
         assert request.ttt == answer.ttt and request.itt == answer.itt and not request.data, request
 
 
-@shows("RFC 7143, 11.11.4")
+@shows("RFC 7143, 11.11.4; UNH-IOL FFP, 18.2")
 async def tag_and_lun_returned(t):
     """Transfer tag and LUN of a Text Response that is not the last come back in the next request."""
     part = TextResponse(text.encode([("TargetName", f"{BASE}.1")]), more=1, ttt=0x1234, lun=7 << 48)
@@ -173,12 +173,32 @@ async def tag_and_lun_returned(t):
 
 
 @shows("RFC 7143, 11.11.1", each=[{"fields": name, "values": values} for name, values in (
-    ("F with a transfer tag", {"final": 1, "ttt": 5}), ("no F and no transfer tag", {"final": 0}),
-    ("F and C", {"final": 1, "more": 1}))])
+    ("no F and no transfer tag", {"final": 0}), ("F and C", {"final": 1, "more": 1}))])
 async def bad_flags(t, fields, values):
     """A Text Response with {fields} is a protocol error and ends the discovery."""
     t.target.script = answering(TextResponse(text.encode([("TargetName", f"{BASE}.1")]), **values))
     assert not (await t.discovery_fails()).retryable
+
+
+@shows("RFC 7143, 11.11.4; UNH-IOL FFP, 18.3.2")
+async def neither_final_nor_tag(t):
+    """A Text Response with a LUN that is not the last and has no transfer tag cannot be asked on: it ends the
+    discovery."""
+    part = TextResponse(text.encode([("TargetName", f"{BASE}.1"), ("TargetAddress", "10.0.0.1:3260,1")]), lun=7 << 48)
+    t.target.script = answering(part)
+    assert not (await t.discovery_fails()).retryable
+    assert len(t.target.received(TextRequest)) == 1
+
+
+@shows("UNH-IOL FFP, 18.3.1")
+async def final_with_tag(t):
+    """A transfer tag in the last Text Response is passed over: the reply is taken, and the logout closes the session
+    with a task tag of its own."""
+    t.target.script = answering(reply([("TargetName", f"{BASE}.1")], ttt=5))
+    assert names(await t.discovery_holds()) == [f"{BASE}.1"]
+    request, = t.target.received(TextRequest)
+    logout, = t.target.received(LogoutRequest)
+    assert logout.reason == LogoutRequest.SESSION and logout.itt != request.itt
 
 
 @shows("RFC 7143, 11.11.3")

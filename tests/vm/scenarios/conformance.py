@@ -6,6 +6,7 @@ import random
 from rig.checks import expect, fio, run, wait_for
 from rig.scripted import Scripted
 
+from harness import shows
 from iscsi.disk import READ_10, WRITE_10
 from iscsi.pdu import (Ahs, AsyncMessage, DataIn, LogoutResponse, NopIn, R2t, Reject, ScsiCommand, ScsiResponse,
                        TaskManagementResponse, UnknownPdu)
@@ -45,8 +46,9 @@ def write_block(disk, block, check=True):
                check=check, timeout=180)
 
 
+@shows("RFC 7143, 13.18; RFC 7143, 13.19")
 def holds_out_of_order(rig):
-    """Data-In PDUs, Data-In sequences and R2Ts in any order make the same data (RFC 7143, 13.18 and 13.19)."""
+    """Data-In PDUs, Data-In sequences and R2Ts in any order make the same data."""
     for pdus in ("Yes", "No"):
         for sequences in ("Yes", "No"):
             records = {"node.session.iscsi.DataPDUInOrder": pdus, "node.session.iscsi.DataSequenceInOrder": sequences,
@@ -131,6 +133,7 @@ WRITES = {
 }
 
 
+@shows("RFC 7143, 11; RFC 7143, 7.3")
 def holds_violations(rig):
     """Whatever a target does wrong is told by its rule, costs it the connection at most, and never a byte of data."""
     records = {"node.session.iscsi.InitialR2T": "Yes", "node.session.iscsi.ImmediateData": "No",
@@ -168,8 +171,9 @@ def violations(text):
     return run("dmesg").stdout.count(f"the target broke the protocol: {text} ")
 
 
+@shows("RFC 7143, 4.2.2.1; UNH-IOL FFP, 3.3")
 def holds_window(rig):
-    """No command is sent outside of the target's window, however narrow (UNH-IOL full feature phase 3.1 to 3.3)."""
+    """No command is sent outside of the target's window, however narrow."""
     for window in (1, 2, 7):
         with Scripted() as scripted:
             scripted.target.window = window
