@@ -38,6 +38,7 @@ class Target:
 
     own_luns = ()  # disks that it has beside those that were asked for
     fixed = {}  # text keys whose outcome it decides alone
+    unmaps = True
 
 
 class Lio(Target):
@@ -327,6 +328,7 @@ class Istgt(Target):
     own_luns = (0,)  # no target without LUN 0: a small disk that nobody asked for
     # InitialR2T: "not supported value No"; the other is one for all targets, and a target's own is not looked at.
     fixed = {"InitialR2T": "Yes", "MaxRecvDataSegmentLength": 262144}
+    unmaps = False
 
     def __init__(self):
         self.daemon = None
