@@ -50,20 +50,25 @@ std::string hex_encode(std::span<const std::uint8_t> bytes)
 	return out;
 }
 
+bool hex_decode(std::string_view digits, std::span<std::uint8_t> out)
+{
+	if (digits.size() != 2 * out.size())
+		return false;
+	for (std::size_t i = 0; i < out.size(); i++) {
+		const int high = hex_value(digits[2 * i]);
+		const int low = hex_value(digits[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = static_cast<std::uint8_t>(high << 4 | low);
+	}
+	return true;
+}
+
 std::optional<Bytes> hex_decode(std::string_view digits)
 {
-	if (digits.size() % 2 != 0)
+	Bytes out(digits.size() / 2);
+	if (!hex_decode(digits, out))
 		return std::nullopt;
-
-	Bytes out;
-	out.reserve(digits.size() / 2);
-	for (std::size_t i = 0; i < digits.size(); i += 2) {
-		const int high = hex_value(digits[i]);
-		const int low = hex_value(digits[i + 1]);
-		if (high < 0 || low < 0)
-			return std::nullopt;
-		out.push_back(static_cast<std::uint8_t>(high << 4 | low));
-	}
 	return out;
 }
 

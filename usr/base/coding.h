@@ -28,6 +28,8 @@ std::string hex_encode(std::span<const std::uint8_t> bytes); // lower case, no p
 
 /* An even number of hexadecimal digits in either case; anything else is nullopt. */
 std::optional<Bytes> hex_decode(std::string_view digits);
+/* The same into @out, which two digits a byte must fill; false when they do not. */
+bool hex_decode(std::string_view digits, std::span<std::uint8_t> out);
 
 std::string base64_encode(std::span<const std::uint8_t> bytes); // with padding
 

@@ -26,10 +26,18 @@ std::size_t whole_pages(std::size_t size)
 
 Secret::Secret(std::span<const std::uint8_t> bytes)
 {
-	if (bytes.empty())
-		return;
+	map(bytes.size());
+	if (size_ != 0)
+		std::memcpy(data_, bytes.data(), size_);
+}
 
-	const std::size_t length = whole_pages(bytes.size());
+Secret::Secret(std::string_view text) : Secret(as_bytes(text)) {}
+
+void Secret::map(std::size_t size)
+{
+	if (size == 0)
+		return;
+	const std::size_t length = whole_pages(size);
 	void *map =
 	    ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
@@ -37,11 +45,8 @@ Secret::Secret(std::span<const std::uint8_t> bytes)
 	locked_ = ::mlock(map, length) == 0;
 	::madvise(map, length, MADV_DONTDUMP);
 	data_ = static_cast<std::uint8_t *>(map);
-	size_ = bytes.size();
-	std::memcpy(data_, bytes.data(), size_);
+	size_ = size;
 }
-
-Secret::Secret(std::string_view text) : Secret(as_bytes(text)) {}
 
 Secret::Secret(Secret &&other) noexcept
     : data_(std::exchange(other.data_, nullptr)),

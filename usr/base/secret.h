@@ -25,6 +25,17 @@ public:
 	/* Copies @bytes; the caller wipes its own copy. Throws std::bad_alloc. */
 	explicit Secret(std::span<const std::uint8_t> bytes);
 	explicit Secret(std::string_view text);
+	/*
+	 * @size bytes that @fill, called as fill(std::span<std::uint8_t>), puts there: what is
+	 * read or decrypted so has never been anywhere else.
+	 */
+	template <class Fill> static Secret make(std::size_t size, Fill &&fill)
+	{
+		Secret secret;
+		secret.map(size);
+		fill(std::span(secret.data_, size));
+		return secret;
+	}
 	Secret(Secret &&other) noexcept;
 	Secret &operator=(Secret &&other) noexcept;
 	Secret(const Secret &) = delete;
@@ -41,6 +52,7 @@ public:
 	friend bool operator==(const Secret &a, const Secret &b);
 
 private:
+	void map(std::size_t size);
 	void clear() noexcept;
 
 	std::uint8_t *data_ = nullptr; // an anonymous mapping of our own

@@ -29,6 +29,11 @@ TEST_CASE("hexadecimal with an odd number of digits or a foreign character is re
 	CHECK(!hex_decode("0g"));
 	CHECK(!hex_decode("0x00"));
 	CHECK(!hex_decode(std::string_view("0\0", 2)));
+	Bytes place(2);
+	CHECK(hex_decode("009F", place));
+	CHECK(place == Bytes{0x00, 0x9f});
+	for (const char *digits : {"", "00", "009", "009g", "009f00"})
+		CHECK_FALSE(hex_decode(digits, place));
 }
 
 TEST_CASE("base64 agrees with the vectors of RFC 4648")

@@ -4,6 +4,7 @@
 #include "base/coding.h"
 #include "base/log.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <sstream>
@@ -61,6 +62,18 @@ TEST_CASE("a secret keeps its bytes and is compared by them")
 	CHECK(secret.empty());
 	CHECK(as_text(moved.bytes()) == "twelve bytes");
 	CHECK(Secret().empty());
+}
+
+TEST_CASE("a secret is filled in the place where it stays")
+{
+	const std::uint8_t *place = nullptr;
+	const Secret secret = Secret::make(3, [&](std::span<std::uint8_t> bytes) {
+		place = bytes.data();
+		std::fill(bytes.begin(), bytes.end(), 'x');
+	});
+	CHECK(as_text(secret.bytes()) == "xxx");
+	CHECK(secret.bytes().data() == place);
+	CHECK(Secret::make(0, [](std::span<std::uint8_t> bytes) { CHECK(bytes.empty()); }).empty());
 }
 
 TEST_CASE("a secret is left out of core dumps and is locked when that is allowed")
