@@ -5,20 +5,22 @@
 #include "config/files.h"
 #include "config/ini.h"
 
+#include <sys/stat.h>
+
 namespace hawser::config
 {
 
 Conf parse_conf(std::string_view text, std::string_view name, SecretBox &box)
 {
 	Conf conf;
-	const IniFile file = parse_ini(text);
+	IniFile file = parse_ini(text);
 	auto warn = [&](int line, std::string_view what) {
 		conf.warnings.push_back(str(name, " line ", line, ": ", what));
 	};
 
 	for (const auto &problem : file.problems)
 		warn(problem.line, problem.text);
-	for (const auto &entry : file.entries) {
+	for (auto &entry : file.entries) {
 		/* open-iscsi's service has switches of its own; ours has no use for them. */
 		if (entry.key.starts_with("iscsid."))
 			continue;
@@ -38,6 +40,10 @@ Conf parse_conf(std::string_view text, std::string_view name, SecretBox &box)
 		}
 		if (!known)
 			warn(entry.line, str("unknown key ", quoted(entry.key)));
+		if (is_secret(entry.key) == true && !entry.value.empty()) {
+			conf.secrets = true;
+			wipe(entry.value);
+		}
 	}
 	return conf;
 }
@@ -47,7 +53,17 @@ Result<Conf> load_conf(const Paths &paths, SecretBox &box)
 	auto text = read_file(paths.conf(), 1u << 20);
 	if (!text)
 		return tl::unexpected(text.error());
-	return parse_conf(text->value_or(""), paths.conf(), box);
+	if (!*text)
+		return Conf{};
+	Conf conf = parse_conf(**text, paths.conf(), box);
+	wipe(**text);
+	struct stat info;
+	if (conf.secrets && ::stat(paths.conf().c_str(), &info) == 0 &&
+	    (info.st_uid != 0 || (info.st_mode & 077) != 0))
+		conf.warnings.push_back(
+		    str(paths.conf(), " holds a secret and is not root's alone: chown root it, and "
+				      "chmod 600"));
+	return conf;
 }
 
 } // namespace hawser::config

@@ -27,10 +27,14 @@ struct Conf {
 		       : kind == RecordKind::send_targets ? discovery
 							  : isns;
 	}
+	bool secrets = false;		   // it sets one, in the clear
 	std::vector<std::string> warnings; // one line each, naming file and line
 };
 
-/* No file is an empty file. Errors: the file is there and cannot be read. */
+/*
+ * No file is an empty file. A file with a secret that others than root may read is warned
+ * about. Errors: the file is there and cannot be read.
+ */
 Result<Conf> load_conf(const Paths &paths, SecretBox &box);
 
 /* The same from text; @name stands in the warnings. */

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@ namespace
 {
 
 constexpr std::string_view temporary_prefix = ".tmp-";
+constexpr std::size_t read_step = 4096;
 constexpr auto lock_patience = std::chrono::seconds(10);
 constexpr auto lock_interval = std::chrono::milliseconds(5);
 
@@ -54,7 +56,21 @@ Status write_all(int fd, std::string_view contents, const std::string &path)
 	return {};
 }
 
-/* What a writer that died between write and rename left behind. */
+/*
+ * Is this what a writer that died between write and rename left behind? The writers of one
+ * folder have no lock in common everywhere: those that live finish their own.
+ */
+bool is_leftover(std::string_view name)
+{
+	if (!name.starts_with(temporary_prefix))
+		return false;
+	name.remove_prefix(temporary_prefix.size());
+	const auto writer = parse_number(name.substr(0, name.find('-')));
+	return !writer || *writer == static_cast<std::uint64_t>(::getpid()) ||
+	       *writer > INT32_MAX ||
+	       (::kill(static_cast<pid_t>(*writer), 0) != 0 && errno == ESRCH);
+}
+
 void remove_leftovers(int folder)
 {
 	const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -66,7 +82,7 @@ void remove_leftovers(int folder)
 		return;
 	}
 	while (const dirent *entry = ::readdir(dir.get()))
-		if (std::string_view(entry->d_name).starts_with(temporary_prefix))
+		if (is_leftover(entry->d_name))
 			::unlinkat(folder, entry->d_name, 0);
 }
 
@@ -88,21 +104,28 @@ Result<std::optional<std::string>> read_file(const std::string &path, std::size_
 			return std::nullopt;
 		return system_failure("open", path);
 	}
+	/* Straight into place: what a file holds is in memory once, and the caller can wipe it. */
+	struct stat info;
 	std::string contents;
-	char buffer[16384];
-	for (;;) {
-		const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+	if (::fstat(fd.get(), &info) == 0 && info.st_size > 0)
+		contents.reserve(std::min<std::size_t>(info.st_size, limit) + read_step);
+	for (std::size_t size = 0;;) {
+		contents.resize(std::max(contents.capacity(), size + read_step));
+		const ssize_t got =
+		    ::read(fd.get(), contents.data() + size, contents.size() - size);
 		if (got < 0) {
 			if (errno == EINTR)
 				continue;
 			return system_failure("read", path);
 		}
-		if (got == 0)
-			return contents;
-		contents.append(buffer, static_cast<std::size_t>(got));
-		if (contents.size() > limit)
+		size += static_cast<std::size_t>(got);
+		if (size > limit)
 			return fail(Code::record_failed,
 				    str(path, " is larger than ", limit, " bytes"));
+		if (got == 0) {
+			contents.resize(size);
+			return contents;
+		}
 	}
 }
 
@@ -163,6 +186,9 @@ Status FileBatch::write(const std::string &name, std::string_view contents, mode
 	if (!file)
 		return system_failure("write", str(folder_, "/", name));
 	changes_.push_back({name, temporary});
+	/* The mode that was asked for, whatever the umask. */
+	if (::fchmod(file.get(), mode) != 0)
+		return system_failure("write", str(folder_, "/", name));
 	return write_all(file.get(), contents, str(folder_, "/", name));
 }
 

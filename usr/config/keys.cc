@@ -3,12 +3,14 @@
 
 #include "base/coding.h"
 #include "base/str.h"
+#include "base/types.h"
 #include "config/key_rows.h"
 #include "config/utf8.h"
 #include "iscsi/keys.h"
 #include "iscsi/names.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <deque>
 #include <unordered_map>
@@ -145,6 +147,44 @@ Result<CheckedValue> check_list(const RecordKey &key, std::string_view value)
 	return CheckedValue{std::move(checked), {}};
 }
 
+Result<CheckedValue> check_ip(const RecordKey &key, std::string_view value)
+{
+	const std::string text(value);
+	std::array<std::uint8_t, sizeof(in6_addr)> bytes{};
+	std::array<char, INET6_ADDRSTRLEN> canonical{};
+	for (const int family : {AF_INET, AF_INET6})
+		if (::inet_pton(family, text.c_str(), bytes.data()) == 1)
+			return CheckedValue{
+			    ::inet_ntop(family, bytes.data(), canonical.data(), canonical.size()),
+			    {}};
+	return refuse(key, value, "is no IPv4 or IPv6 address");
+}
+
+/* Ethernet's has six octets, InfiniBand's twenty. */
+Result<CheckedValue> check_mac(const RecordKey &key, std::string_view value)
+{
+	const auto octets = split(value, ':');
+	const bool fits = octets.size() >= 6 && octets.size() <= 20 &&
+			  std::all_of(octets.begin(), octets.end(), [](std::string_view octet) {
+				  return octet.size() == 2 && hex_decode(octet);
+			  });
+	if (!fits)
+		return refuse(key, value,
+			      "is not 6 to 20 octets of two hexadecimal digits joined by colons");
+	return CheckedValue{to_lower(value), {}};
+}
+
+Result<CheckedValue> check_isid(const RecordKey &key, std::string_view value)
+{
+	const auto parsed = Isid::parse(value);
+	if (!parsed)
+		return refuse(key, value, "is not twelve hexadecimal digits");
+	if (parsed->format() == Isid::Format::reserved)
+		return refuse(key, value,
+			      "begins with the bits 11, which are reserved (RFC 7143, 11.12.5)");
+	return CheckedValue{to_string(*parsed), {}};
+}
+
 Result<CheckedValue> check_secret(const RecordKey &key, std::string_view value)
 {
 	std::size_t bytes = value.size();
@@ -210,6 +250,14 @@ std::vector<const RecordKey *> unit_keys(RecordKind kind, std::string_view metho
 	return keys;
 }
 
+std::optional<bool> is_secret(std::string_view name)
+{
+	for (const auto &row : record_keys())
+		if (row.name == name)
+			return row.type == secret;
+	return std::nullopt;
+}
+
 Result<CheckedValue> check_value(const RecordKey &key, std::string_view value)
 {
 	if (value.empty()) {
@@ -243,6 +291,12 @@ Result<CheckedValue> check_value(const RecordKey &key, std::string_view value)
 				    str(key.name, ": ", prepared.error().text));
 		return CheckedValue{std::move(*prepared), {}};
 	}
+	case ip:
+		return check_ip(key, value);
+	case mac:
+		return check_mac(key, value);
+	case isid:
+		return check_isid(key, value);
 	case secret:
 		return check_secret(key, value);
 	}

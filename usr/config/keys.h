@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,9 @@ enum class ValueType {
 	choice, // one of the words
 	list,	// some of the words in order of preference, joined by commas
 	name,	// an iSCSI name
+	ip,	// an IPv4 or IPv6 address
+	mac,	// the address of a network device: octets in hexadecimal, joined by colons
+	isid,	// twelve hexadecimal digits
 	secret, // text, or 0x and an even number of hexadecimal digits; kept encrypted
 };
 
@@ -66,6 +70,10 @@ std::span<const RecordKey> record_keys();
  * record, where they are shown and not set. Null when there is none.
  */
 const RecordKey *find_key(RecordKind kind, std::string_view name);
+
+/* Whether the keys of this name, in records of whatever kind, are secrets; nothing: there is none.
+ */
+std::optional<bool> is_secret(std::string_view name);
 
 struct CheckedValue {
 	std::string value;   // in canonical spelling

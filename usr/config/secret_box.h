@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Secrets at rest: AES-256-GCM under a key of the machine's own, which lies in
- * a file that only root reads and is made at first use. What comes out is
- * "gcm1:" and base64 of nonce, ciphertext and tag, and is bound to a context
- * (the key's name, say): opened under another one, or changed by a bit, it is
- * refused.
+ * Secrets at rest: AES-256-GCM under a key of the machine's own (key_ring.h). What
+ * comes out is "gcm2:", the key's id, ":" and base64 of nonce, ciphertext and tag, and is
+ * bound to a context (the record key's name): opened under another one, or changed by a
+ * bit, it is refused. "gcm1:" is the form of before, which does not name its key.
  */
 #pragma once
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "config/key_ring.h"
 
 #include <string>
 #include <string_view>
@@ -20,30 +20,34 @@ namespace hawser::config
 class SecretBox
 {
 public:
-	/* @folder and @name: the key file. Nothing is read or made until it is needed. */
-	SecretBox(std::string folder, std::string name)
-	    : folder_(std::move(folder)), name_(std::move(name))
+	/* Nothing is read or made until it is needed. */
+	SecretBox(std::string folder, std::string name, std::string credentials = {})
+	    : keys_(std::move(folder), std::move(name), std::move(credentials))
 	{
 	}
+
+	KeyRing &keys() { return keys_; }
 
 	Result<std::string> seal(std::span<const std::uint8_t> secret, std::string_view context);
 	Result<std::string> seal(std::string_view secret, std::string_view context);
 
 	/*
 	 * Code::record_failed when @sealed is not ours, was changed, or was sealed
-	 * under another key; Code::no_permission when the key may not be read.
+	 * under a key that is not here; Code::no_permission when the key may not be read.
 	 */
 	Result<Secret> open(std::string_view sealed, std::string_view context);
+
+	/* @sealed under the key of now: itself when it is under that, else sealed anew. */
+	Result<std::string> renew(const std::string &sealed, std::string_view context);
 
 	/* Whether @text has the form of something sealed; says nothing about the key. */
 	static bool is_sealed(std::string_view text);
 
 private:
-	Status load_key(bool make);
+	Result<std::string> seal(const SealKey &key, std::span<const std::uint8_t> secret,
+				 std::string_view context);
 
-	std::string folder_;
-	std::string name_;
-	Secret key_;
+	KeyRing keys_;
 };
 
 } // namespace hawser::config

@@ -121,12 +121,14 @@ Result<Secret> Settings::secret(std::string_view key, SecretBox &box) const
 	const auto text = as_text(opened->bytes());
 	if (!starts_with_nocase(text, "0x"))
 		return opened;
-	auto octets = hex_decode(text.substr(2));
-	if (!octets)
+	bool is_hex = true;
+	const auto digits = text.substr(2);
+	Secret secret = Secret::make(digits.size() / 2, [&](std::span<std::uint8_t> octets) {
+		is_hex = hex_decode(digits, octets);
+	});
+	if (!is_hex)
 		return fail(Code::record_failed,
 			    str(key, ": the stored secret is not hexadecimal"));
-	Secret secret{std::span<const std::uint8_t>(*octets)};
-	wipe(*octets);
 	return secret;
 }
 
@@ -159,6 +161,20 @@ Result<std::string> Settings::set(std::string_view key, std::string_view value, 
 		adopt_unit(spec->unit);
 	values_.insert_or_assign(std::string(key), std::move(checked->value));
 	return std::move(checked->warning);
+}
+
+bool Settings::renew(SecretBox &box)
+{
+	bool any = false;
+	for (auto &[key, value] : values_) {
+		const RecordKey *spec = find_key(kind_, key);
+		if (!spec || spec->type != ValueType::secret)
+			continue;
+		any = true;
+		if (auto renewed = box.renew(value, key))
+			value = std::move(*renewed);
+	}
+	return any;
 }
 
 void Settings::adopt_unit(std::string_view method)

@@ -81,6 +81,13 @@ public:
 	/* All values that are set at this level or below, in one that has nothing below it. */
 	Settings flattened() const;
 
+	/*
+	 * Encrypts under the key of now what is under another; what does not open stays. Whoever
+	 * stores settings does so with the lock of the records held, for the key may have
+	 * changed since they were set. The result is whether there is a secret at all.
+	 */
+	bool renew(SecretBox &box);
+
 	/* As stored: this level's {"key": "value", ...}, secrets as they were encrypted. */
 	nlohmann::json to_json() const;
 	/* Keys of a later version are kept and not looked at. */

@@ -34,7 +34,10 @@ Error set_aside(const std::string &path, const Error &why)
 
 } // namespace
 
-Store::Store(Paths paths) : paths_(std::move(paths)), secrets_(paths_.config_dir, "secret.key") {}
+Store::Store(Paths paths)
+    : paths_(std::move(paths)), secrets_(paths_.config_dir, "secret.key", paths_.credentials_dir)
+{
+}
 
 Result<Identity> Store::identity()
 {

@@ -170,7 +170,7 @@ public:
 	Result<DiscoveryRecord> new_discovery_record(RecordKind kind, const PortalId &portal);
 	/* @kind: send_targets or isns. Code::nothing_found when there is none. */
 	Result<DiscoveryRecord> discovery_record(RecordKind kind, const PortalId &portal);
-	Status put_discovery_record(const DiscoveryRecord &record);
+	Status put_discovery_record(DiscoveryRecord record);
 	/* What was found there stays. */
 	Status remove_discovery_record(RecordKind kind, const PortalId &portal);
 

@@ -192,11 +192,12 @@ Result<DiscoveryRecord> Store::discovery_record(RecordKind kind, const PortalId 
 		    str("there is no discovery record of ", to_string(portal)));
 }
 
-Status Store::put_discovery_record(const DiscoveryRecord &record)
+Status Store::put_discovery_record(DiscoveryRecord record)
 {
 	auto held = lock();
 	if (!held)
 		return tl::unexpected(held.error());
+	record.settings.renew(secrets_);
 	return write_file(paths_.discovery(), discovery_file(record.kind(), record.portal),
 			  discovery_to_text(record));
 }
@@ -224,7 +225,7 @@ Result<DiscoveryOutcome> Store::store_discovery(Discovery discovery)
 	if (!discovery.record)
 		return outcome;
 	discovery.record->found = std::move(discovery.found);
-	if (auto put = put_discovery_record(*discovery.record); !put)
+	if (auto put = put_discovery_record(std::move(*discovery.record)); !put)
 		return tl::unexpected(put.error());
 	return outcome;
 }

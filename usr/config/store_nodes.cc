@@ -182,8 +182,10 @@ Status Store::stage_target(Change &change, const std::string &file, Target &targ
 		return {};
 	}
 	sort_by_id(target.nodes);
+	target.settings->renew(secrets_);
 	Isids isids(target.nodes);
 	for (auto &node : target.nodes) {
+		node.settings.renew(secrets_);
 		const auto wanted = node.settings.number("node.session.nr_sessions");
 		if (auto drawn = draw_isids(change, isids, node, static_cast<std::size_t>(wanted));
 		    !drawn)

@@ -40,19 +40,34 @@ std::string SavedSessions::make_key()
 	return hex_encode(bytes);
 }
 
-Status SavedSessions::save(const SavedSession &session)
+/*
+ * No lock is taken, so a change of the key may go by between the encryption and the
+ * file. It changes the key first and then goes through the files: either it finds this
+ * one, or the key has another id when the file is there.
+ */
+Status SavedSessions::save(SavedSession session)
 {
-	// The records' own texts, each a member, so that both are read by their owners.
-	config::Target target;
-	target.name = session.node.id.target;
-	target.nodes.push_back(session.node);
-	target.nodes.front().settings = session.node.settings.flattened();
-	const Json file = {
-	    {"version", version},
-	    {"node", config::target_to_text(target)},
-	    {"iface", config::iface_to_text(session.iface)},
-	};
-	return config::write_file(folder_, str(session.key, suffix), file.dump());
+	for (;;) {
+		// The records' own texts, each a member, so that both are read by their owners.
+		config::Target target;
+		target.name = session.node.id.target;
+		target.nodes.push_back(session.node);
+		config::Settings &settings = target.nodes.front().settings;
+		settings = session.node.settings.flattened();
+		const bool secret = settings.renew(secrets_);
+		const auto before = secret ? secrets_.keys().current() : nullptr;
+		const Json file = {
+		    {"version", version},
+		    {"node", config::target_to_text(target)},
+		    {"iface", config::iface_to_text(session.iface)},
+		};
+		auto written = config::write_file(folder_, str(session.key, suffix), file.dump());
+		if (!written || !secret)
+			return written;
+		const auto after = secrets_.keys().current();
+		if (!before || !after || *before == *after)
+			return {};
+	}
 }
 
 Result<std::optional<SavedSession>> SavedSessions::load(const std::string &key)

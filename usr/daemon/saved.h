@@ -7,7 +7,8 @@
  * it has ended. A daemon killed at any instant leaves a session with its file, or a
  * file without a session, which the next start removes.
  *
- * Secrets in it are encrypted as they are in the records.
+ * Secrets in it are encrypted as they are in the records, and go along when the key is
+ * changed (config/rekey.h).
  */
 #pragma once
 
@@ -31,14 +32,16 @@ struct SavedSession {
 class SavedSessions
 {
 public:
-	static constexpr const char *default_folder = "/run/hawser/sessions";
-
-	explicit SavedSessions(std::string folder = default_folder) : folder_(std::move(folder)) {}
+	/* @secrets outlives this. */
+	SavedSessions(std::string folder, config::SecretBox &secrets)
+	    : folder_(std::move(folder)), secrets_(secrets)
+	{
+	}
 
 	/* A key that no other session has. */
 	static std::string make_key();
 
-	Status save(const SavedSession &session);
+	Status save(SavedSession session);
 	/* Nothing when there is no such file; Code::record_failed when it is damaged. */
 	Result<std::optional<SavedSession>> load(const std::string &key);
 	void remove(const std::string &key);
@@ -47,6 +50,7 @@ public:
 
 private:
 	std::string folder_;
+	config::SecretBox &secrets_;
 };
 
 } // namespace hawser::daemon

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config/conf.h"
 
+#include "base/coding.h"
 #include "scratch.h"
 
 #include <catch2/catch.hpp>
 #include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace hawser;
 using namespace hawser::config;
@@ -103,4 +106,31 @@ TEST_CASE_METHOD(Fixture, "open-iscsi's configuration is accepted, its service's
 				     "node.session.xmit_thread_priority = -20\n",
 				     "iscsid.conf", box);
 	CHECK(conf.warnings.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a configuration with a secret that others may read is warned about")
+{
+	scratch.put(scratch.paths.conf(), "node.session.auth.password = twelve bytes\n");
+	const auto mode = GENERATE(0600, 0640, 0644);
+	REQUIRE(::chmod(scratch.paths.conf().c_str(), mode) == 0);
+	auto conf = load_conf(scratch.paths, box);
+	REQUIRE(conf);
+	const bool told =
+	    std::any_of(conf->warnings.begin(), conf->warnings.end(), [&](const std::string &line) {
+		    CHECK(line.find("twelve bytes") == std::string::npos);
+		    return line.find("chmod 600") != std::string::npos;
+	    });
+	CHECK(told == (mode != 0600 || ::geteuid() != 0));
+	CHECK(as_text(conf->node.secret("node.session.auth.password", box)->bytes()) ==
+	      "twelve bytes");
+}
+
+TEST_CASE_METHOD(Fixture, "a configuration without a secret may be read by all")
+{
+	scratch.put(scratch.paths.conf(), "node.startup = automatic\n"
+					  "node.session.auth.password =\n");
+	REQUIRE(::chmod(scratch.paths.conf().c_str(), 0644) == 0);
+	auto conf = load_conf(scratch.paths, box);
+	REQUIRE(conf);
+	CHECK(conf->warnings.empty());
 }

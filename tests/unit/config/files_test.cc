@@ -6,7 +6,9 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace hawser;
 using namespace hawser::config;
@@ -64,9 +66,19 @@ TEST_CASE("what a writer that died left behind is removed by the next one")
 {
 	Scratch scratch;
 	const std::string folder = scratch.path / "f";
-	scratch.put(folder + "/.tmp-1-0", "half a rec");
+	const pid_t dead = ::fork();
+	if (dead == 0)
+		::_exit(0);
+	REQUIRE(::waitpid(dead, nullptr, 0) == dead);
+	const std::string left = folder + "/.tmp-" + std::to_string(dead) + "-0";
+	const std::string ours = folder + "/.tmp-" + std::to_string(::getpid()) + "-0";
+	const std::string at_work = folder + "/.tmp-" + std::to_string(::getppid()) + "-0";
+	for (const auto &file : {left, ours, at_work})
+		scratch.put(file, "half a rec");
 	REQUIRE(write_file(folder, "file", "x"));
-	CHECK_FALSE(std::filesystem::exists(folder + "/.tmp-1-0"));
+	CHECK_FALSE(std::filesystem::exists(left));
+	CHECK_FALSE(std::filesystem::exists(ours));
+	CHECK(std::filesystem::exists(at_work));
 }
 
 TEST_CASE("many files go in one batch")

@@ -85,7 +85,23 @@ TEST_CASE("a secret that was changed, moved to another key or cut short is refus
 	CHECK_FALSE(box.open(sealed.substr(0, 20), "k"));
 	CHECK_FALSE(box.open("", "k"));
 	CHECK_FALSE(box.open("gcm1:", "k"));
+	CHECK_FALSE(box.open("gcm2:", "k"));
+	CHECK_FALSE(box.open("gcm2::" + sealed.substr(sealed.rfind(':') + 1), "k"));
 	CHECK(box.open(sealed, "k"));
+}
+
+TEST_CASE("what was sealed before keys had ids opens, and is renewed under its key's id")
+{
+	Scratch scratch;
+	auto box = box_in(scratch);
+	const auto sealed = box.seal("correct horse", "k").value();
+	const auto older = "gcm1:" + sealed.substr(sealed.rfind(':') + 1);
+	auto opened = box_in(scratch).open(older, "k");
+	REQUIRE(opened);
+	CHECK(as_text(opened->bytes()) == "correct horse");
+	const auto renewed = box_in(scratch).renew(older, "k").value();
+	CHECK(renewed.substr(0, 22) == sealed.substr(0, 22));
+	CHECK(box.renew(renewed, "k").value() == renewed);
 }
 
 TEST_CASE("a secret sealed under a lost key says so and names the key file")

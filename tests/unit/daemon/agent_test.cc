@@ -19,8 +19,8 @@ struct World {
 	Log log{std::unique_ptr<LogSink>(sink), Level::debug};
 	FakeKernel kernel;
 	FakeTarget target{io};
-	SavedSessions saved{folder.path() + "/sessions"};
 	config::Store store{folder.paths()};
+	SavedSessions saved{folder.path() + "/sessions", store.secrets()};
 	config::Node node = a_node();
 	int ended = 0;
 	std::optional<SessionAgent::FirstLogin> outcome;

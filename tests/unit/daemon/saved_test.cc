@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/coding.h"
+#include "config/rekey.h"
 #include "daemon/saved.h"
 
 #include "folder.h"
@@ -26,7 +27,7 @@ TEST_CASE("A session's settings come back as they were saved, secrets encrypted"
 {
 	Folder folder;
 	config::Store store(folder.paths());
-	SavedSessions saved(folder.path() + "/sessions");
+	SavedSessions saved(folder.path() + "/sessions", store.secrets());
 	config::Node node = a_node();
 	REQUIRE(node.settings.set("node.session.cmds_max", "64", store.secrets()));
 	REQUIRE(
@@ -52,7 +53,8 @@ TEST_CASE("A session's settings come back as they were saved, secrets encrypted"
 TEST_CASE("A key that the module gives back wrong reads no file")
 {
 	Folder folder;
-	SavedSessions saved(folder.path() + "/sessions");
+	config::Store store(folder.paths());
+	SavedSessions saved(folder.path() + "/sessions", store.secrets());
 	for (const std::string key :
 	     {"", "../../etc/passwd", "0123456789abcdef0123456789abcde/",
 	      "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcdef"}) {
@@ -65,7 +67,8 @@ TEST_CASE("A key that the module gives back wrong reads no file")
 TEST_CASE("A damaged file is told about")
 {
 	Folder folder;
-	SavedSessions saved(folder.path() + "/sessions");
+	config::Store store(folder.paths());
+	SavedSessions saved(folder.path() + "/sessions", store.secrets());
 	const std::string key = SavedSessions::make_key();
 	REQUIRE(
 	    saved.save({key, a_node(), {"default", config::Settings(config::RecordKind::iface)}}));
@@ -82,7 +85,8 @@ TEST_CASE("A damaged file is told about")
 TEST_CASE("Files without a session are removed and the others kept")
 {
 	Folder folder;
-	SavedSessions saved(folder.path() + "/sessions");
+	config::Store store(folder.paths());
+	SavedSessions saved(folder.path() + "/sessions", store.secrets());
 	const config::Iface iface{"default", config::Settings(config::RecordKind::iface)};
 	const std::string kept = SavedSessions::make_key();
 	const std::string left_over = SavedSessions::make_key();
@@ -94,4 +98,29 @@ TEST_CASE("Files without a session are removed and the others kept")
 	CHECK(files_in(folder.path() + "/sessions") == std::vector<std::string>{kept + ".json"});
 	saved.remove(kept);
 	CHECK(files_in(folder.path() + "/sessions").empty());
+}
+
+TEST_CASE("A session that was begun before the key changed is saved under the new one")
+{
+	Folder folder;
+	config::Store store(folder.paths());
+	SavedSessions saved(folder.path() + "/sessions", store.secrets());
+	config::Node node = a_node();
+	REQUIRE(
+	    node.settings.set("node.session.auth.password", "a very good secret", store.secrets()));
+	{
+		config::Store other(folder.paths());
+		REQUIRE(config::rekey(folder.paths(), other.secrets()));
+	}
+	const std::string key = SavedSessions::make_key();
+	REQUIRE(saved.save({key, node, {"default", config::Settings(config::RecordKind::iface)}}));
+
+	config::Store later(folder.paths());
+	auto loaded = saved.load(key);
+	REQUIRE(loaded);
+	REQUIRE(*loaded);
+	auto secret =
+	    (*loaded)->node.settings.secret("node.session.auth.password", later.secrets());
+	REQUIRE(secret);
+	CHECK(as_text(secret->bytes()) == "a very good secret");
 }
