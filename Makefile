@@ -62,6 +62,7 @@ bench: deps userspace
 install:
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
 	scripts/install-module '$(DESTDIR)'
+	scripts/make-name '$(DESTDIR)' '$(PREFIX)'
 
 uninstall:
 	scripts/uninstall '$(DESTDIR)' $(BUILD)/install_manifest.txt

@@ -3,12 +3,18 @@
 
 #include "base/str.h"
 
+#include <unistd.h>
+
 namespace hawser::cli
 {
 
 void Context::tell(const Error &error)
 {
-	err << program << ": " << error.text << '\n';
+	err << program << ": " << error.text;
+	/* What the system says, "Permission denied", does not tell what is missing. */
+	const bool hint = error.code == Code::no_permission && ::geteuid() != 0 &&
+			  error.text.find("root") == std::string::npos;
+	err << (hint ? " (only root may)\n" : "\n");
 	if (first_ == Code::success)
 		first_ = error.code;
 }

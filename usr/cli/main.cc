@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* hawseradm: the administrator's command. */
 #include "cli/modes.h"
+#include "cli/secret_input.h"
 
 #include <cstdlib>
 #include <exception>
@@ -14,11 +15,13 @@ int main(int argc, char **argv)
 	std::string program = argc > 0 ? argv[0] : "hawseradm";
 	program.erase(0, program.find_last_of('/') + 1);
 	try {
+		const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+		cli::hide_secrets(argc, argv, arguments);
 		config::Store store;
 		cli::KernelSessions sessions;
 		cli::Context context(program, std::cout, std::cerr, store, sessions,
 				     cli::connect_service);
-		const int status = cli::run(context, {argv + (argc > 0 ? 1 : 0), argv + argc});
+		const int status = cli::run(context, arguments);
 		std::cout.flush();
 		if (!std::cout) {
 			std::cerr << program << ": standard output could not be written\n";

@@ -19,7 +19,9 @@ void run_fw_mode(Context &context, const Options &options);
 void run_fw_discovery(Context &context, const Options &options);
 void run_iface_mode(Context &context, const Options &options);
 void run_host_mode(Context &context, const Options &options);
+void run_initiator_mode(Context &context, const Options &options);
 void run_import(Context &context, const Options &options);
+void run_new_key(Context &context, const Options &options);
 
 /* The whole program but for what main() makes; returns the exit status. */
 int run(Context &context, const std::vector<std::string> &arguments);

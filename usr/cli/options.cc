@@ -15,7 +15,16 @@ namespace hawser::cli
 namespace
 {
 
-enum Long { opt_json = 256, opt_cid, opt_import, opt_hidden, opt_persistent };
+enum Long {
+	opt_json = 256,
+	opt_cid,
+	opt_import,
+	opt_hidden,
+	opt_persistent,
+	opt_new_key,
+	opt_secret_prompt,
+	opt_secret_fd
+};
 
 constexpr option long_options[] = {
     {"mode", required_argument, nullptr, 'm'},
@@ -54,6 +63,9 @@ constexpr option long_options[] = {
     {"import", optional_argument, nullptr, opt_import},
     {"hidden", optional_argument, nullptr, opt_hidden},
     {"persistent", optional_argument, nullptr, opt_persistent},
+    {"new-key", no_argument, nullptr, opt_new_key},
+    {"secret-prompt", no_argument, nullptr, opt_secret_prompt},
+    {"secret-fd", required_argument, nullptr, opt_secret_fd},
     {},
 };
 
@@ -73,6 +85,7 @@ constexpr ModeRow modes[] = {
     {"fw", Mode::fw, "dmlnvWI"},
     {"iface", Mode::iface, "IdnvmPoHCabci"},
     {"host", Mode::host, "CHdmPotnvxA"},
+    {"initiator", Mode::initiator, "dmonv"},
 };
 
 tl::unexpected<Error> refuse(std::string text)
@@ -152,8 +165,9 @@ Result<Mode> parse_mode(std::string_view text)
 	for (const auto &row : modes)
 		if (row.name == text)
 			return row.mode;
-	return refuse(str("unknown mode ", hawser::quoted(text),
-			  ": it is one of discovery, discoverydb, node, session, fw, iface, host"));
+	return refuse(str(
+	    "unknown mode ", hawser::quoted(text),
+	    ": it is one of discovery, discoverydb, node, session, fw, iface, host, initiator"));
 }
 
 /* --hidden is --hidden=yes. */
@@ -179,11 +193,15 @@ Status check_startup_word(int letter, std::string_view word)
 struct Pairs {
 	std::optional<std::string> name;
 	std::optional<std::string> value;
+	std::optional<std::optional<int>> secret; // the value is read from here
 
 	void take(Options &options)
 	{
 		if (!name || !value)
 			return;
+		if (secret)
+			options.secrets.push_back({options.settings.size(), *secret});
+		secret.reset();
 		options.settings.emplace_back(std::move(*name), std::move(*value));
 		name.reset();
 		value.reset();
@@ -269,6 +287,14 @@ private:
 			pairs_.value = value;
 			pairs_.take(options_);
 			break;
+		case opt_secret_prompt:
+			return take_secret(std::nullopt);
+		case opt_secret_fd: {
+			auto fd = number_option<int>(letter, value, 0, 65535);
+			if (!fd)
+				return tl::unexpected(fd.error());
+			return take_secret(*fd);
+		}
 		case 'H':
 			return store(options_.host,
 				     number_option<std::uint32_t>(letter, value, 0, UINT32_MAX));
@@ -340,6 +366,9 @@ private:
 			return store(options_.hidden, yes_or_no(letter, value));
 		case opt_persistent:
 			return store(options_.persistent, yes_or_no(letter, value));
+		case opt_new_key:
+			options_.new_key = true;
+			break;
 		case 'V':
 			options_.version = true;
 			break;
@@ -355,6 +384,17 @@ private:
 		if (!from)
 			return tl::unexpected(from.error());
 		to = std::move(*from);
+		return {};
+	}
+
+	/* In the place of -v: the value is read when the whole line has been understood. */
+	Status take_secret(std::optional<int> fd)
+	{
+		if (pairs_.value)
+			return refuse("two values (-v) and no name (-n) between them");
+		pairs_.value = "";
+		pairs_.secret = fd;
+		pairs_.take(options_);
 		return {};
 	}
 
@@ -378,10 +418,12 @@ private:
 			    str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
 		if (pairs_.value)
 			return refuse("a value (-v) has no name (-n)");
-		if (options_.import_from) {
+		for (int alone : {opt_import, opt_new_key}) {
+			if (std::find(seen_.begin(), seen_.end(), alone) == seen_.end())
+				continue;
 			for (int letter : seen_)
-				if (letter != opt_import && letter != opt_json && letter != 'd')
-					return refuse(str("--import: option ", shown(letter),
+				if (letter != alone && letter != opt_json && letter != 'd')
+					return refuse(str(shown(alone), ": option ", shown(letter),
 							  " does not go with it"));
 			return {};
 		}
@@ -392,7 +434,8 @@ private:
 				  [&](const auto &m) { return m.mode == options_.mode; });
 		for (int letter : seen_) {
 			const bool fits =
-			    letter == opt_json ||
+			    letter == opt_json || letter == opt_secret_prompt ||
+			    letter == opt_secret_fd ||
 			    (letter == opt_cid && options_.mode == Mode::session) ||
 			    ((letter == opt_hidden || letter == opt_persistent) &&
 			     options_.mode == Mode::node) ||
@@ -484,14 +527,17 @@ std::string help_text(const std::string &program)
 	    " -m fw [--json] | [-l [-I iface] [-n name -v value ...] [-W]]",
 	    " -m iface [-P printlevel] [--json] [-I iface [-o operation] [-n name -v value ...]]",
 	    " -m host [-P printlevel] [--json] [-H hostno]",
+	    " -m initiator [--json] [-o operation] [-n name -v value ...]",
 	    " --import[=folder]",
+	    " --new-key [--json]",
 	    " -h | -V",
 	};
 	std::string text;
 	for (const auto &line : lines)
 		append(text, str(program, line, "\n"));
 	append(text, "\noperations: new, delete, update, show; with discovery: new, delete, "
-		     "update, nonpersistent\n"
+		     "update, nonpersistent; of the initiator: show, update\n"
+		     "a secret: --secret-prompt or --secret-fd number in the place of -v value\n"
 		     "See hawseradm(8).\n");
 	return text;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command line: iscsiadm's grammar (iscsiadm(8)), with --json, --cid and
- * --import beside it.
+ * The command line: iscsiadm's grammar (iscsiadm(8)), with --json, --cid, --import,
+ * --new-key, --secret-prompt and --secret-fd beside it. Further long options are named so that
+ * no abbreviation of iscsiadm's gets a second meaning.
  *
  * getopt_long(3) reads it, as it does iscsiadm's: scripts rely on abbreviated
  * long options (--target for --targetname), on values that start with '-' and on
@@ -22,13 +23,19 @@
 namespace hawser::cli
 {
 
-enum class Mode { none, discovery, discoverydb, node, session, fw, iface, host };
+enum class Mode { none, discovery, discoverydb, node, session, fw, iface, host, initiator };
 
 enum class Op { add, remove, update, show, nonpersistent };
 
 struct PortalOption {
 	config::PortalId id;
 	std::optional<int> tpgt;
+};
+
+/* A value that is not on the command line. */
+struct SecretSource {
+	std::size_t setting;   // which of the settings it is for
+	std::optional<int> fd; // where it comes from; nothing: it is asked for
 };
 
 struct Options {
@@ -39,6 +46,7 @@ struct Options {
 	std::vector<std::string> ifaces;
 	std::optional<std::string> type;			   // of discovery, as typed
 	std::vector<std::pair<std::string, std::string>> settings; // -n, -v
+	std::vector<SecretSource> secrets;			   // read by read_secrets()
 	std::optional<std::uint32_t> sid;
 	std::optional<std::uint32_t> host;
 	std::optional<int> print_level;
@@ -47,6 +55,7 @@ struct Options {
 	std::optional<std::string> import_from; // folder of open-iscsi
 	std::optional<bool> hidden;		// of a new record; else: hidden ones too
 	std::optional<bool> persistent;		// of a new record
+	bool new_key = false;
 	bool login = false;
 	bool logout = false;
 	bool rescan = false;

@@ -1,8 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/modes.h"
+#include "cli/secret_input.h"
 
 namespace hawser::cli
 {
+
+namespace
+{
+
+/* Asks for and reads the values that are not on the command line. */
+Status read_secrets(Options &options)
+{
+	for (const auto &source : options.secrets) {
+		auto &[name, value] = options.settings[source.setting];
+		auto secret = source.fd ? read_secret(*source.fd) : ask_secret(name);
+		if (!secret)
+			return tl::unexpected(secret.error());
+		value = std::move(*secret);
+	}
+	return {};
+}
+
+} // namespace
 
 int run(Context &context, const std::vector<std::string> &arguments)
 {
@@ -18,6 +37,14 @@ int run(Context &context, const std::vector<std::string> &arguments)
 	if (options->version) {
 		context.out << context.program << " version " << HAWSER_VERSION << '\n';
 		return 0;
+	}
+	if (auto read = read_secrets(*options); !read) {
+		context.tell(read.error());
+		return context.exit_status();
+	}
+	if (options->new_key) {
+		run_new_key(context, *options);
+		return context.exit_status();
 	}
 	if (options->import_from) {
 		run_import(context, *options);
@@ -42,6 +69,9 @@ int run(Context &context, const std::vector<std::string> &arguments)
 		break;
 	case Mode::host:
 		run_host_mode(context, *options);
+		break;
+	case Mode::initiator:
+		run_initiator_mode(context, *options);
 		break;
 	case Mode::none:
 		break; // refused by the parser

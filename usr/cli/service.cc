@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/service.h"
 
+#include "config/paths.h"
+
 namespace hawser::cli
 {
 
@@ -63,7 +65,7 @@ private:
 
 Result<std::unique_ptr<Service>> connect_service()
 {
-	auto client = varlink::Client::connect();
+	auto client = varlink::Client::connect(config::Paths::from_environment().socket());
 	if (!client)
 		return tl::unexpected(client.error());
 	return std::make_unique<VarlinkService>(std::move(*client));

@@ -22,6 +22,7 @@ constexpr std::string_view name_prefix = "iqn.2026-11.io.hawser:";
 constexpr std::size_t suffix_bytes = 6;
 constexpr int state_format = 1;
 constexpr std::string_view file_name = "initiatorname.hawser";
+constexpr mode_t file_mode = 0644; // a name is no secret
 
 /* What is drawn once for this machine, and the name last made from the host's. */
 struct Drawn {
@@ -79,32 +80,51 @@ Result<Drawn> draw()
 		     {}};
 }
 
-/* @text with its InitiatorName line replaced; other lines stay as they are. */
-std::string with_name(std::string_view text, std::string_view name)
+constexpr std::string_view file_text =
+    "# The iSCSI name of this initiator, as targets know it. It was made from the\n"
+    "# host's name and follows it until another name is put here; * asks for a name\n"
+    "# made from the host's again. The service reads it when it starts.\n";
+
+/* @text with its line of @key replaced, removed for ""; other lines stay as they are. */
+std::string with_line(std::string_view text, std::string_view key, std::string_view value)
 {
 	std::string out;
-	bool placed = false;
+	bool placed = value.empty();
 	for (auto line : split(text, '\n')) {
 		const auto sign = line.find('=');
 		const bool names =
-		    sign != std::string_view::npos && trim(line.substr(0, sign)) == "InitiatorName";
+		    sign != std::string_view::npos && trim(line.substr(0, sign)) == key;
 		if (names && placed)
 			continue;
-		append(out, names ? str("InitiatorName=", name) : std::string(line));
+		append(out, names ? str(key, "=", value) : std::string(line));
 		append(out, '\n');
 		placed = placed || names;
 	}
 	while (out.ends_with("\n\n"))
 		out.pop_back();
 	if (!placed)
-		append(out, str("InitiatorName=", name, "\n"));
+		append(out, str(key, "=", value, "\n"));
 	return out;
 }
 
-constexpr std::string_view file_text =
-    "# The iSCSI name of this initiator, as targets know it. It was made from the\n"
-    "# host's name and follows it until another name is put here; * asks for a name\n"
-    "# made from the host's again. The service reads it when it starts.\n";
+Status check_alias(std::string_view alias)
+{
+	if (alias.size() > max_alias_bytes)
+		return fail(Code::invalid_argument, str("the initiator's alias is longer than ",
+							max_alias_bytes, " bytes"));
+	if (!is_plain_text(alias))
+		return fail(Code::invalid_argument,
+			    "the initiator's alias is not UTF-8 without control characters");
+	return {};
+}
+
+Result<std::string> read_text(const Paths &paths)
+{
+	auto text = read_file(paths.initiator_name(), 65536);
+	if (!text)
+		return tl::unexpected(text.error());
+	return text->value_or(std::string(file_text));
+}
 
 } // namespace
 
@@ -135,11 +155,10 @@ Result<Identity> load_identity(const Paths &paths, const std::string &host_name,
 	const IniFile file = parse_ini(text->value_or(""));
 	const std::string *set = file.find("InitiatorName");
 	const std::string *alias = file.find("InitiatorAlias");
-	Identity identity{{}, alias ? *alias : "", (*drawn)->isid_random};
-	if (identity.alias.size() > 255)
-		return fail(
-		    Code::invalid_argument,
-		    str(paths.initiator_name(), ": InitiatorAlias is longer than 255 bytes"));
+	Identity identity{{}, alias ? *alias : "", (*drawn)->isid_random, false};
+	if (auto checked = check_alias(identity.alias); !checked)
+		return fail(checked.error().code,
+			    str(paths.initiator_name(), ": ", checked.error().text));
 
 	if (set && !set->empty() && *set != "*" && *set != (*drawn)->made_name) {
 		auto prepared = prepare_name(*set);
@@ -149,6 +168,7 @@ Result<Identity> load_identity(const Paths &paths, const std::string &host_name,
 		identity.name = std::move(*prepared);
 	} else {
 		identity.name = name_from_host(host_name, (*drawn)->suffix);
+		identity.follows_host = true;
 		if (identity.name != (*drawn)->made_name) {
 			(*drawn)->made_name = identity.name;
 			changed = true;
@@ -159,32 +179,55 @@ Result<Identity> load_identity(const Paths &paths, const std::string &host_name,
 		if (auto written = write_drawn(paths, **drawn); !written)
 			return tl::unexpected(written.error());
 	if (!set || (*set != identity.name && identity.name == (*drawn)->made_name)) {
-		auto written =
-		    write_file(paths.config_dir, std::string(file_name),
-			       with_name(text->value_or(std::string(file_text)), identity.name));
+		auto written = write_file(paths.config_dir, std::string(file_name),
+					  with_line(text->value_or(std::string(file_text)),
+						    "InitiatorName", identity.name),
+					  file_mode);
 		if (!written)
 			return tl::unexpected(written.error());
 	}
 	return identity;
 }
 
-Status set_initiator_name(const Paths &paths, std::string_view name)
+Result<Identity> read_identity(const Paths &paths)
 {
-	std::string value = "*";
-	if (name != "*") {
-		auto prepared = prepare_name(name);
-		if (!prepared)
-			return tl::unexpected(prepared.error());
-		value = std::move(*prepared);
-	}
-	auto lock = WriteLock::take(paths.state_dir, paths.lock());
-	if (!lock)
-		return tl::unexpected(lock.error());
 	auto text = read_file(paths.initiator_name(), 65536);
 	if (!text)
 		return tl::unexpected(text.error());
-	return write_file(paths.config_dir, std::string(file_name),
-			  with_name(text->value_or(std::string(file_text)), value));
+	const IniFile file = parse_ini(text->value_or(""));
+	const std::string *name = file.find("InitiatorName");
+	const std::string *alias = file.find("InitiatorAlias");
+	Identity identity;
+	if (name && *name != "*")
+		identity.name = *name;
+	if (alias)
+		identity.alias = *alias;
+	return identity;
+}
+
+Status change_identity(const Paths &paths, const IdentityChange &change)
+{
+	std::optional<std::string> name = change.name;
+	if (name && *name != "*") {
+		auto prepared = prepare_name(*name);
+		if (!prepared)
+			return tl::unexpected(prepared.error());
+		name = std::move(*prepared);
+	}
+	if (change.alias)
+		if (auto checked = check_alias(*change.alias); !checked)
+			return checked;
+	auto lock = WriteLock::take(paths.state_dir, paths.lock());
+	if (!lock)
+		return tl::unexpected(lock.error());
+	auto text = read_text(paths);
+	if (!text)
+		return tl::unexpected(text.error());
+	if (name)
+		*text = with_line(*text, "InitiatorName", *name);
+	if (change.alias)
+		*text = with_line(*text, "InitiatorAlias", *change.alias);
+	return write_file(paths.config_dir, std::string(file_name), *text, file_mode);
 }
 
 std::string host_name()

@@ -22,6 +22,7 @@
 #include "config/paths.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace hawser::config
@@ -32,8 +33,9 @@ inline constexpr std::uint16_t discovery_qualifier = 0xff00;
 
 struct Identity {
 	std::string name;
-	std::string alias;	       // may be empty
-	std::uint32_t isid_random = 0; // 24 bits
+	std::string alias;		       // may be empty
+	std::uint32_t isid_random = 0;	       // 24 bits
+	std::optional<bool> follows_host = {}; // the name was made; nothing: not looked up
 
 	Isid isid(std::uint16_t qualifier) const
 	{
@@ -55,8 +57,25 @@ Result<Identity> load_identity(const Paths &paths, const std::string &host_name)
 /* The same under a lock that the caller holds already. */
 Result<Identity> load_identity(const Paths &paths, const std::string &host_name, const WriteLock &);
 
-/* Sets the name, "*" to follow the host's name again. */
-Status set_initiator_name(const Paths &paths, std::string_view name);
+/*
+ * The name and the alias as the file has them, and nothing that only root may read: for
+ * showing them. Neither makes nor writes anything; a name that is not made yet is "".
+ */
+Result<Identity> read_identity(const Paths &paths);
+
+/* What is absent stays. */
+struct IdentityChange {
+	std::optional<std::string> name = {};  // "*" to follow the host's name again
+	std::optional<std::string> alias = {}; // "" for none
+};
+
+/*
+ * Both at once or, with Code::invalid_argument and the rule, neither. Live sessions
+ * keep what they logged in with.
+ */
+Status change_identity(const Paths &paths, const IdentityChange &change);
+
+inline constexpr std::size_t max_alias_bytes = 255; // RFC 7143, 6.1 and 13.7
 
 std::string host_name(); // of this machine
 

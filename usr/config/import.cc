@@ -115,7 +115,7 @@ private:
 		const std::string *name = file ? file->find("InitiatorName") : nullptr;
 		if (!name)
 			return {};
-		if (auto set = set_initiator_name(store_.paths(), *name); !set) {
+		if (auto set = change_identity(store_.paths(), {*name, {}}); !set) {
 			if (set.error().code != Code::invalid_argument)
 				return set;
 			skipped(path, set.error().text);

@@ -78,7 +78,8 @@ TEST_CASE_METHOD(OpenIscsi, "open-iscsi's records are taken over and told one by
 	CHECK(good("-m iface").starts_with("nic0 tcp,<empty>,<empty>,eth0,<empty>\n"));
 	CHECK(good("-m discoverydb -t st -p 192.0.2.9").find("reopen_max = 2") !=
 	      std::string::npos);
-	CHECK(store.discovery_record({"192.0.2.9", 3260})->found.size() == 3);
+	CHECK(store.discovery_record(config::RecordKind::send_targets, {"192.0.2.9", 3260})
+		  ->found.size() == 3);
 	CHECK(scratch.get(scratch.paths.conf()).find("node.startup = automatic\n") !=
 	      std::string::npos);
 }

@@ -78,9 +78,9 @@ TEST_CASE("an asterisk brings the name made from the host's back")
 {
 	Scratch scratch;
 	const auto made = load(scratch).name;
-	REQUIRE(set_initiator_name(scratch.paths, "iqn.2001-04.com.example:mine"));
+	REQUIRE(change_identity(scratch.paths, {"iqn.2001-04.com.example:mine", {}}));
 	CHECK(load(scratch).name == "iqn.2001-04.com.example:mine");
-	REQUIRE(set_initiator_name(scratch.paths, "*"));
+	REQUIRE(change_identity(scratch.paths, {"*", {}}));
 	CHECK(load(scratch).name == made);
 	CHECK(scratch.get(scratch.paths.initiator_name()).find("InitiatorName=" + made) !=
 	      std::string::npos);
@@ -89,7 +89,8 @@ TEST_CASE("an asterisk brings the name made from the host's back")
 TEST_CASE("a bad name in the file or from the administrator is refused")
 {
 	Scratch scratch;
-	CHECK(set_initiator_name(scratch.paths, "bad_name").error().code == Code::invalid_argument);
+	CHECK(change_identity(scratch.paths, {"bad_name", {}}).error().code ==
+	      Code::invalid_argument);
 	scratch.put(scratch.paths.initiator_name(), "InitiatorName=bad_name\n");
 	auto identity = load_identity(scratch.paths, "web1");
 	REQUIRE_FALSE(identity);
