@@ -136,6 +136,7 @@ send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &bo
 	for (const std::string &warning : conf->warnings)
 		log(Level::warning, warning);
 	auto record = record_of(call, store);
+	varlink::wipe(call.settings);
 	if (!record)
 		co_return failed(record.error());
 	call.ifaces = record->settings.list("discovery.sendtargets.iface");
@@ -147,10 +148,7 @@ send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &bo
 			co_return failed(iface.error());
 		if (call.ifaces.size() > 1)
 			continue; // which of them to ask through is not said
-		auto bound = binding_of(*iface);
-		if (!bound)
-			co_return failed(bound.error());
-		binding = std::move(*bound);
+		binding = binding_of(*iface);
 		initiator_name = iface->settings.get("iface.initiatorname");
 	}
 	auto identity = store.identity();

@@ -14,6 +14,8 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
 
 namespace hawser::daemon
 {
@@ -21,21 +23,47 @@ namespace hawser::daemon
 namespace
 {
 
-/* The network device with a MAC address, by /sys/class/net. */
-std::string device_with_mac(std::string_view mac)
+struct CloseDir {
+	void operator()(DIR *dir) const { closedir(dir); }
+};
+
+/*
+ * The network device with a MAC address, by /sys/class/net. What stands on a device
+ * (VLANs, bridges, bonds, VRFs) may share its address: then the hardware is meant.
+ */
+Result<std::string> device_with_mac(std::string_view mac)
 {
-	struct Close {
-		void operator()(DIR *dir) const { closedir(dir); }
-	};
 	const std::string folder = "/sys/class/net";
-	std::unique_ptr<DIR, Close> dir(opendir(folder.c_str()));
+	std::vector<std::string> hardware;
+	std::vector<std::string> others;
+	std::unique_ptr<DIR, CloseDir> dir(opendir(folder.c_str()));
 	while (const dirent *entry = dir ? readdir(dir.get()) : nullptr) {
-		std::ifstream file(str(folder, '/', std::string_view(entry->d_name), "/address"));
+		const std::string path = str(folder, '/', std::string_view(entry->d_name));
+		std::ifstream file(path + "/address");
 		std::string found;
-		if (file >> found && equals_nocase(found, mac))
-			return entry->d_name;
+		if (!(file >> found) || !equals_nocase(found, mac))
+			continue;
+		const bool is_hardware = access((path + "/device").c_str(), F_OK) == 0;
+		(is_hardware ? hardware : others).emplace_back(entry->d_name);
 	}
-	return {};
+	auto &devices = hardware.empty() ? others : hardware;
+	if (devices.empty())
+		return fail(Code::connect_failed, str("no network device has the address ", mac));
+	if (devices.size() > 1) {
+		std::sort(devices.begin(), devices.end());
+		return fail(Code::connect_failed,
+			    str("several network devices have the address ", mac, ": ",
+				join(devices, ", "), "; iface.net_ifacename names one"));
+	}
+	return devices.front();
+}
+
+int family_of(int fd)
+{
+	int family = AF_UNSPEC;
+	socklen_t size = sizeof family;
+	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+	return family;
 }
 
 template <class T> T as(std::int64_t value)
@@ -99,10 +127,17 @@ std::string Plan::name() const
 
 Status Binding::apply(int fd) const
 {
-	if (!device.empty() && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
-					  static_cast<socklen_t>(device.size() + 1)) < 0)
+	std::string name = device;
+	if (name.empty() && !mac.empty()) {
+		auto found = device_with_mac(mac);
+		if (!found)
+			return tl::unexpected(found.error());
+		name = std::move(*found);
+	}
+	if (!name.empty() && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name.c_str(),
+					static_cast<socklen_t>(name.size() + 1)) < 0)
 		return fail(Code::connect_failed,
-			    str("network device ", device, ": ", std::strerror(errno)));
+			    str("network device ", name, ": ", std::strerror(errno)));
 	if (source_address.empty())
 		return {};
 
@@ -116,12 +151,21 @@ Status Binding::apply(int fd) const
 		size = sizeof v4;
 	} else if (inet_pton(AF_INET6, source_address.c_str(), &v6.sin6_addr) == 1) {
 		v6.sin6_family = AF_INET6;
+		if (IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr))
+			v6.sin6_scope_id = if_nametoindex(name.c_str());
 		address = reinterpret_cast<const sockaddr *>(&v6);
 		size = sizeof v6;
 	} else {
 		return fail(Code::invalid_argument,
 			    str("source address ", source_address, " is no IP address"));
 	}
+	if (address->sa_family != family_of(fd))
+		return fail(Code::connect_failed,
+			    str("source address ", source_address, ": the portal's is of IPv",
+				address->sa_family == AF_INET ? 6 : 4));
+	// The port is chosen by connect(), which knows the other end: one port serves many.
+	const int on = 1;
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 	if (bind(fd, address, size) < 0)
 		return fail(Code::connect_failed,
 			    str("source address ", source_address, ": ", std::strerror(errno)));
@@ -142,19 +186,12 @@ Status Plan::prepare(int fd) const
 	return binding.apply(fd);
 }
 
-Result<Binding> binding_of(const config::Iface &iface)
+Binding binding_of(const config::Iface &iface)
 {
 	Binding binding;
 	binding.device = iface.settings.get("iface.net_ifacename");
+	binding.mac = iface.settings.get("iface.hwaddress");
 	binding.source_address = iface.settings.get("iface.ipaddress");
-	const auto mac = iface.settings.get("iface.hwaddress");
-	if (binding.device.empty() && !mac.empty()) {
-		binding.device = device_with_mac(mac);
-		if (binding.device.empty())
-			return fail(
-			    Code::invalid_argument,
-			    str("iface ", iface.name, ": no network device has the address ", mac));
-	}
 	return binding;
 }
 
@@ -171,10 +208,7 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 		return tl::unexpected(portal.error());
 	plan.portal = std::move(*portal);
 	plan.persistent_portal = node.id.portal;
-	auto binding = binding_of(iface);
-	if (!binding)
-		return tl::unexpected(binding.error());
-	plan.binding = std::move(*binding);
+	plan.binding = binding_of(iface);
 
 	LoginConfig &login = plan.login;
 	login.initiator_name = iface.settings.get("iface.initiatorname");

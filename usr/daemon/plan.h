@@ -22,15 +22,18 @@ namespace hawser::daemon
 
 /* What an interface record binds connections to; empty members bind to nothing. */
 struct Binding {
-	std::string device;	    // by name
+	std::string device;	    // by name: a network device or a VRF
+	std::string mac;	    // of the device, when it has no name here
 	std::string source_address; // numeric
 
-	/* Before connect: SO_BINDTODEVICE and bind(). */
+	/*
+	 * Before connect: SO_BINDTODEVICE and bind(). Code::connect_failed for what is not there
+	 * now and may be there later: a device, its address.
+	 */
 	Status apply(int fd) const;
 };
 
-/* Code::invalid_argument when no device has the interface record's MAC address. */
-Result<Binding> binding_of(const config::Iface &iface);
+Binding binding_of(const config::Iface &iface);
 
 struct Plan {
 	config::Node node;   // as it was at login, what was set for this login included
@@ -60,7 +63,7 @@ struct Plan {
 
 /*
  * @isid: of this session. Errors name the key that cannot be used: a secret that
- * does not open, a portal that is no address, an interface without its device.
+ * does not open, a portal that is no address.
  */
 Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 		       const config::Identity &identity, Isid isid, config::SecretBox &secrets);

@@ -2,12 +2,40 @@
 #include "daemon/sessions.h"
 
 #include "base/str.h"
+#include "iscsi/names.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace hawser::daemon
 {
+
+namespace
+{
+
+/* The ISIDs that a record's sessions have: those drawn for it, or its interface's own. */
+Result<std::vector<Isid>> isids_of(const config::Node &node, const config::Iface &iface)
+{
+	const auto sessions = node.settings.number("node.session.nr_sessions");
+	if (sessions > 1 && !node.settings.yes("node.session.multiple"))
+		return fail(Code::invalid_argument,
+			    str(config::to_string(node.id), ": node.session.nr_sessions is ",
+				sessions, ", and node.session.multiple is No"));
+	const auto given = iface.settings.get("iface.isid");
+	if (given.empty())
+		return node.isids;
+	if (sessions > 1)
+		return fail(Code::invalid_argument,
+			    str(config::to_string(node.id), ": node.session.nr_sessions is ",
+				sessions, ", and iface.isid of interface ", iface.name,
+				" is for one session"));
+	auto isid = Isid::parse(given);
+	if (!isid)
+		return tl::unexpected(isid.error());
+	return std::vector{*isid};
+}
+
+} // namespace
 
 Sessions::Sessions(asio::io_context &io, const Log &log, kernel::Control &control,
 		   Connector &connector, SavedSessions &saved, config::Store &store)
@@ -219,9 +247,11 @@ Result<unsigned> Sessions::log_in(const config::Node &node,
 			return tl::unexpected(given.error());
 		merged.isids = std::move(given->isids);
 	}
-
+	const auto isids = isids_of(merged, *iface);
+	if (!isids)
+		return tl::unexpected(isids.error());
 	unsigned begun = 0;
-	for (const Isid &isid : merged.isids) {
+	for (const Isid &isid : *isids) {
 		if (existing.size() + begun >= wanted)
 			break;
 		if (std::find(used.begin(), used.end(), isid) != used.end())
@@ -229,6 +259,10 @@ Result<unsigned> Sessions::log_in(const config::Node &node,
 		auto plan = make_plan(merged, *iface, *identity, isid, store_.secrets());
 		if (!plan)
 			return tl::unexpected(plan.error());
+		if (auto may = may_begin(*plan); !may && begun == 0)
+			return tl::unexpected(may.error());
+		else if (!may)
+			break; // what was begun goes on
 		auto agent = std::make_shared<SessionAgent>(surroundings(), std::move(*plan));
 		agents_.push_back(agent);
 		agent->start(persistence, done);
@@ -244,6 +278,54 @@ Result<unsigned> Sessions::log_in(const config::Node &node,
 		return fail(Code::record_failed,
 			    str("the record of ", config::to_string(node.id), " has no ISID left"));
 	return begun;
+}
+
+/*
+ * Two sessions of one initiator name and ISID to one portal group of a target would
+ * reinstate each other for ever (RFC 7143, 4.4.3). While a tag is not known, it may be the same.
+ */
+Status Sessions::may_begin(const Plan &plan) const
+{
+	const auto multiple = [](const config::Node &node) {
+		return node.settings.yes("node.session.multiple");
+	};
+	const auto refuse = [&](const std::string &what, const std::string &why) {
+		return fail(Code::session_exists,
+			    str(what, " to ", plan.node.id.target, " is there already, and ", why));
+	};
+	const auto same_isid = [&](const std::string &initiator, Isid isid,
+				   std::optional<Tpgt> tpgt) {
+		return isid == plan.login.isid && same_name(initiator, plan.login.initiator_name) &&
+		       (!tpgt || !plan.login.expected_tpgt || *tpgt == *plan.login.expected_tpgt);
+	};
+	const std::string isid_why = str("has the same initiator name and ISID ",
+					 to_string(plan.login.isid), " (iface.isid)");
+
+	for (const auto &agent : agents_) {
+		const Plan &other = agent->plan();
+		if (!same_name(other.node.id.target, plan.node.id.target))
+			continue;
+		const std::string what =
+		    agent->sid() ? str("session ", agent->sid()->value, " (", other.name(), ")")
+				 : str("a login under way (", other.name(), ")");
+		if (other.node.id != plan.node.id && !multiple(plan.node))
+			return refuse(what, "node.session.multiple of this record is No");
+		if (other.node.id != plan.node.id && !multiple(other.node))
+			return refuse(what, "node.session.multiple of its record is No");
+		if (same_isid(other.login.initiator_name, other.login.isid,
+			      other.login.expected_tpgt))
+			return refuse(what, isid_why);
+	}
+	for (const auto &[sid, other] : orphans_) {
+		if (!same_name(other.target_name, plan.node.id.target))
+			continue;
+		const std::string what = str("session ", sid.value);
+		if (!multiple(plan.node))
+			return refuse(what, "node.session.multiple of this record is No");
+		if (same_isid(other.initiator_name, other.isid, other.tpgt))
+			return refuse(what, isid_why);
+	}
+	return {};
 }
 
 std::shared_ptr<SessionAgent> Sessions::find(Sid sid) const

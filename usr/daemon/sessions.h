@@ -46,7 +46,9 @@ public:
 	 * not there yet. @settings stand above the record's, for these sessions only; of
 	 * authentication, they have all or nothing.
 	 * The result is how many were begun; @done is called for each of them.
-	 * Code::session_exists when all are there.
+	 * Code::session_exists when all are there, and when another session to the target
+	 * is in the way: node.session.multiple of either is No, or it has the ISID that
+	 * this interface gives.
 	 */
 	using OnLogin = std::function<void(const SessionAgent::FirstLogin &)>;
 	Result<unsigned> log_in(const config::Node &node,
@@ -87,6 +89,8 @@ private:
 	Result<Plan> plan_of(const SavedSession &settings, const kernel::SessionInfo &session);
 	void forget(SessionAgent &agent);
 	void move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt);
+	/* Whether the rules of node.session.multiple and iface.isid let @plan have a session. */
+	Status may_begin(const Plan &plan) const;
 	asio::awaitable<Result<kernel::EventBody>>
 	wait_for(Waiter waiter, std::chrono::seconds limit, std::string_view what);
 	void wake_waiters(const kernel::Event &event);

@@ -64,8 +64,10 @@ asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Ses
 			leading[node.id.target].push_back(std::move(node));
 			continue;
 		}
+		/* A daemon that takes over finds its sessions there; anything else is news. */
+		const bool expected = !sessions.find(node.id).empty();
 		auto begun = sessions.log_in(node, {}, SessionAgent::Persistence::endless, nullptr);
-		if (!begun && begun.error().code != Code::session_exists)
+		if (!begun && !(expected && begun.error().code == Code::session_exists))
 			log(Level::error, begun.error().text);
 	}
 	for (auto &[target, ways] : leading)

@@ -164,11 +164,14 @@ TEST_CASE_METHOD(Records, "The portal group is the one that the target declared"
 	CHECK(unknown.error().code == Code::login_failed);
 }
 
-TEST_CASE_METHOD(Records, "A MAC address that no device has is refused by the interface's name")
+TEST_CASE_METHOD(Records, "A device that is not there yet keeps no session from being planned")
 {
 	REQUIRE(iface.settings.set("iface.hwaddress", "02:00:00:00:00:99", store.secrets()));
 	auto made = plan();
-	REQUIRE_FALSE(made);
-	CHECK_THAT(made.error().text,
-		   Catch::Contains("default") && Catch::Contains("02:00:00:00:00:99"));
+	REQUIRE(made);
+	const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	const auto prepared = made->prepare(fd.get());
+	REQUIRE_FALSE(prepared);
+	CHECK(prepared.error().code == Code::connect_failed);
+	CHECK_THAT(prepared.error().text, Catch::Contains("02:00:00:00:00:99"));
 }

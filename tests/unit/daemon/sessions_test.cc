@@ -21,8 +21,8 @@ struct World {
 	SilentSink *sink = new SilentSink;
 	Log log{std::unique_ptr<LogSink>(sink), Level::debug};
 	FakeKernel kernel;
-	SavedSessions saved{folder.path() + "/sessions"};
 	config::Store store{folder.paths()};
+	SavedSessions saved{folder.path() + "/sessions", store.secrets()};
 	asio::io_context io{1};
 	FakeTarget target{io};
 	Sessions sessions{io, log, kernel, target, saved, store};
@@ -46,6 +46,22 @@ struct World {
 		REQUIRE(begun);
 		REQUIRE(until([&] { return made == *begun; }));
 		return made;
+	}
+
+	Error refused(const config::Node &node)
+	{
+		const int before = target.logins;
+		auto begun = sessions.log_in(node, {}, SessionAgent::Persistence::limited, nullptr);
+		REQUIRE_FALSE(begun);
+		CHECK(target.logins == before);
+		return begun.error();
+	}
+
+	void interface(const std::string &name, const char *key, const char *value)
+	{
+		config::Iface iface{name};
+		REQUIRE(iface.settings.set(key, value, store.secrets()));
+		REQUIRE(store.put_iface(iface));
 	}
 
 	bool until(const std::function<bool()> &condition, std::chrono::milliseconds limit = 5s)
@@ -81,6 +97,113 @@ TEST_CASE_METHOD(World, "One login makes as many sessions as the record says, ea
 	for (const auto &[sid, info] : kernel.live)
 		isids.insert(info.identity.isid);
 	CHECK(isids.size() == 3);
+}
+
+TEST_CASE_METHOD(World, "Over several portals and interfaces one target has several sessions")
+{
+	interface("nic0", "iface.net_ifacename", "eth0");
+	interface("other", "iface.initiatorname", "iqn.2001-04.com.example:other");
+	auto second = a_node(), third = a_node(), fourth = a_node();
+	second.id.portal.host = "192.0.2.2";
+	third.id.iface = "nic0";
+	fourth.id.iface = "other";
+	std::set<Isid> isids;
+	std::set<std::string> names;
+	for (const auto &node : {a_node(), second, third, fourth})
+		log_in(stored(node));
+	for (const auto &[sid, info] : kernel.live) {
+		isids.insert(info.identity.isid);
+		names.insert(info.identity.initiator_name);
+	}
+	CHECK(kernel.live.size() == 4);
+	CHECK(isids.size() == 4);
+	CHECK(names.size() == 2);
+}
+
+TEST_CASE_METHOD(World, "Without node.session.multiple a second session is refused by the first")
+{
+	auto first = a_node(), second = a_node();
+	second.id.portal.host = "192.0.2.2";
+	std::string whose = "this record";
+	SECTION("of the second's record")
+	{
+		REQUIRE(second.settings.set("node.session.multiple", "No", store.secrets()));
+	}
+	SECTION("of the first's record")
+	{
+		REQUIRE(first.settings.set("node.session.multiple", "No", store.secrets()));
+		whose = "its record";
+	}
+	first = stored(first);
+	second = stored(second);
+	target.silent = true;
+	REQUIRE(sessions.log_in(first, {}, SessionAgent::Persistence::limited, nullptr));
+	CHECK_THAT(refused(second).text, Catch::Contains("a login under way"));
+	sessions.all().front()->log_out([](Status) {});
+	REQUIRE(until([&] { return sessions.all().empty(); }));
+	target.silent = false;
+
+	log_in(first);
+	const Error error = refused(second);
+	CHECK(error.code == Code::session_exists);
+	CHECK_THAT(error.text, Catch::Contains("session 1 (") &&
+				   Catch::Contains(config::to_string(first.id)) &&
+				   Catch::Contains("node.session.multiple of " + whose));
+
+	kernel.live.clear();
+	sessions.on_module_gone();
+	REQUIRE(until([&] { return sessions.all().empty(); }));
+	CHECK(log_in(second) == 1);
+}
+
+TEST_CASE_METHOD(World, "Without node.session.multiple several sessions to one portal are refused")
+{
+	auto node = a_node();
+	REQUIRE(node.settings.set("node.session.multiple", "No", store.secrets()));
+	REQUIRE(node.settings.set("node.session.nr_sessions", "2", store.secrets()));
+	CHECK_THAT(refused(stored(node)).text, Catch::Contains("node.session.nr_sessions is 2"));
+}
+
+TEST_CASE_METHOD(World, "An interface gives its session an ISID, and no two sessions share it")
+{
+	interface("fixed", "iface.isid", "0x4000000a0001");
+	auto first = a_node(), second = a_node(), elsewhere = a_node("iqn.2026-11.example:u");
+	first.id.iface = second.id.iface = elsewhere.id.iface = "fixed";
+	second.id.portal.host = "192.0.2.2";
+	const Isid isid = Isid::parse("0x4000000a0001").value();
+	log_in(stored(first));
+	CHECK(kernel.live.at(Sid(1)).identity.isid == isid);
+
+	const Error error = refused(stored(second));
+	CHECK(error.code == Code::session_exists);
+	CHECK_THAT(error.text, Catch::Contains("session 1 (") && Catch::Contains("iface.isid"));
+	log_in(stored(elsewhere));
+	CHECK(kernel.live.at(Sid(2)).identity.isid == isid);
+
+	SECTION("but sessions to two portal groups may (RFC 7143, 4.4.3)")
+	{
+		second.tpgt = 2;
+		log_in(stored(second));
+		CHECK(kernel.live.at(Sid(3)).identity.isid == isid);
+	}
+	SECTION("and a daemon that takes over knows of it")
+	{
+		Sessions later(io, log, kernel, target, saved, store);
+		later.take_over();
+		auto begun =
+		    later.log_in(stored(second), {}, SessionAgent::Persistence::limited, nullptr);
+		REQUIRE_FALSE(begun);
+		CHECK(begun.error().code == Code::session_exists);
+	}
+}
+
+TEST_CASE_METHOD(World, "An interface with an ISID is for one session of a record")
+{
+	interface("fixed", "iface.isid", "0x4000000a0001");
+	auto node = a_node();
+	node.id.iface = "fixed";
+	REQUIRE(node.settings.set("node.session.nr_sessions", "2", store.secrets()));
+	CHECK_THAT(refused(stored(node)).text, Catch::Contains("iface.isid"));
 }
 
 TEST_CASE_METHOD(World, "A setting that is none is refused before a login is begun")
