@@ -207,7 +207,8 @@ asio::awaitable<void> Commands::login(Exchange &exchange)
 		co_await refuse(exchange, failure_of(*bad));
 		co_return;
 	}
-	const auto call = exchange.parameters().get<varlink::LoginCall>();
+	auto call = exchange.parameters().get<varlink::LoginCall>();
+	exchange.forget_parameters();
 	if (auto module = co_await env_.loader.ensure(); !module) {
 		co_await refuse(exchange, failure_of(module.error()));
 		co_return;
@@ -248,6 +249,7 @@ asio::awaitable<void> Commands::login(Exchange &exchange)
 			total++;
 		}
 	}
+	varlink::wipe(call.settings);
 	co_await reporter.run(total);
 }
 
@@ -369,6 +371,7 @@ asio::awaitable<void> Commands::discover(Exchange &exchange)
 		co_return;
 	}
 	auto call = exchange.parameters().get<varlink::DiscoverCall>();
+	exchange.forget_parameters();
 	DiscoveryOutcome<varlink::DiscoverReply> found = varlink::DiscoverReply();
 	if (call.type == "isns")
 		found = co_await env_.isns.discover(std::move(call));

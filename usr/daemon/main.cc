@@ -6,6 +6,7 @@
  */
 #include "base/fd.h"
 #include "base/str.h"
+#include "config/rekey.h"
 #include "config/store.h"
 #include "daemon/commands.h"
 #include "daemon/connector.h"
@@ -126,7 +127,7 @@ public:
 	      options_(options),
 	      control_(std::move(control)),
 	      connector_(*control_, book_),
-	      saved_(str(options.run_dir, "/sessions")),
+	      saved_(str(options.run_dir, "/sessions"), store_.secrets()),
 	      sessions_(io_, log_, *control_, connector_, saved_, store_),
 	      loader_(io_, *control_),
 	      isns_({io_, log_, store_,
@@ -164,6 +165,8 @@ private:
 	{
 		if (auto module = co_await loader_.ensure(); !module)
 			log_(Level::error, module.error().text, "; discovery works, logins do not");
+		settle_keys();
+		announce();
 		sessions_.take_over();
 		if (auto dropped = store_.drop_transient(); !dropped)
 			log_(Level::error, "records: ", dropped.error().text);
@@ -175,6 +178,38 @@ private:
 		notify_ready(str(sessions_.all().size(), " sessions taken over"));
 		isns_.start();
 		co_await log_in_automatic(io_, log_, sessions_, store_);
+	}
+
+	/* Before any secret is needed: a change of their key that was cut short. */
+	void settle_keys()
+	{
+		auto ended = config::finish_rekey(store_.paths(), store_.secrets());
+		if (!ended)
+			log_(Level::error,
+			     "the change of the key of secrets has not ended, and "
+			     "both keys are kept: ",
+			     ended.error().text);
+		else if (*ended)
+			log_(Level::notice,
+			     "a change of the key of secrets that was cut short has "
+			     "ended: key ",
+			     (*ended)->key);
+		if (store_.secrets().keys().file_beside_credential())
+			log_(Level::notice,
+			     "secrets go under the systemd credential now; "
+			     "`hawseradm --new-key` moves those that are under ",
+			     store_.paths().secret_key(), " and removes it");
+	}
+
+	/* The first start of a machine makes the name here. */
+	void announce()
+	{
+		auto identity = store_.identity();
+		if (identity)
+			log_(Level::notice, "initiator name ", identity->name);
+		else
+			log_(Level::error,
+			     "no logins, for there is no initiator name: ", identity.error().text);
 	}
 
 	/* Sessions stay as they are: the module has them. */

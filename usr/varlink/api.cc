@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "varlink/api.h"
 
+#include "base/secret.h"
+
 namespace hawser::varlink
 {
 
@@ -265,6 +267,13 @@ void from_json(const Json &json, DiscoverReply &value)
 {
 	json.at("targets").get_to(value.targets);
 	json.at("skipped").get_to(value.skipped);
+}
+
+void wipe(std::map<std::string, std::string> &settings)
+{
+	for (auto &[key, value] : settings)
+		hawser::wipe(value);
+	settings.clear();
 }
 
 } // namespace hawser::varlink

@@ -188,4 +188,7 @@ template <class T> void from_json(const Json &json, Progress<T> &value)
 	json.at("total").get_to(value.total);
 }
 
+/* The settings of a call that have been taken over: there may be a secret among them. */
+void wipe(std::map<std::string, std::string> &settings);
+
 } // namespace hawser::varlink

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "varlink/message.h"
 
+#include "base/secret.h"
 #include "base/str.h"
 
 #include <utility>
@@ -179,6 +180,11 @@ void Framer::feed(std::string_view bytes)
 	scanned_ -= start_;
 	start_ = 0;
 	buffer_ += bytes;
+}
+
+void Framer::forget()
+{
+	wipe(std::span(reinterpret_cast<std::uint8_t *>(buffer_.data()), start_));
 }
 
 Result<std::optional<std::string_view>> Framer::next()

@@ -57,6 +57,8 @@ public:
 	void feed(std::string_view bytes);
 	/* A message, nothing yet, or Code::invalid_request when it is too long. */
 	Result<std::optional<std::string_view>> next();
+	/* Wipes what was given out: it may have held a secret. */
+	void forget();
 	/* Is a message begun and not ended? */
 	bool partial() const { return start_ < buffer_.size(); }
 

@@ -258,10 +258,12 @@ asio::awaitable<void> Server::serve_client(Socket socket)
 			if (ec)
 				co_return;
 			framer.feed({chunk.data(), got});
+			::explicit_bzero(chunk.data(), got);
 			continue;
 		}
 
 		auto call = parse_call(**message);
+		framer.forget();
 		if (!call) {
 			// There is no telling what it wants to read: hang up.
 			log_(Level::warning, "varlink: process ", peer->pid, ": ",

@@ -51,6 +51,8 @@ public:
 	}
 
 	const Json &parameters() const { return call_.parameters; }
+	/* When they have been read: there may be a secret in them. */
+	void forget_parameters() { call_.parameters = nullptr; }
 	/* Does the client take several replies? */
 	bool more() const { return call_.more; }
 	const Peer &peer() const { return peer_; }

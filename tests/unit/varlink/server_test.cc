@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace hawser;
 using namespace hawser::varlink;
@@ -264,5 +266,45 @@ TEST_CASE_METHOD(Fixture, "A program that waits gets replies, progress and error
 	auto nobody = Client::connect(path);
 	REQUIRE_FALSE(nobody);
 	CHECK(nobody.error().code == Code::no_daemon);
+	std::filesystem::remove_all(folder);
+}
+
+TEST_CASE_METHOD(Fixture,
+		 "Another user than root reaches nothing, by the socket's mode and its own")
+{
+	if (geteuid() != 0) {
+		WARN("only root can be another user");
+		return;
+	}
+	char folder[] = "/tmp/hawser-varlink-XXXXXX";
+	REQUIRE(mkdtemp(folder));
+	REQUIRE(chmod(folder, 0755) == 0);
+	const std::string path = folder + "/socket"s;
+	REQUIRE(server.listen(path));
+	server.accept();
+	const bool opened = GENERATE(false, true);
+	/* As if somebody had opened it: who calls is looked at besides. */
+	if (opened)
+		REQUIRE(chmod(path.c_str(), 0666) == 0);
+
+	const pid_t child = fork();
+	if (child == 0) {
+		if (setgid(65534) != 0 || setuid(65534) != 0)
+			_exit(99);
+		auto client = Client::connect(path);
+		if (!client)
+			_exit(static_cast<int>(client.error().code));
+		auto done =
+		    client->call("Echo", {{"text", "x"}}, false, [](const Json &) { _exit(98); });
+		const bool told = !done && done.error().text.find("root only") != std::string::npos;
+		_exit(told ? static_cast<int>(done.error().code) : 97);
+	}
+	REQUIRE(child > 0);
+	int status = 0;
+	for (int round = 0; waitpid(child, &status, WNOHANG) == 0 && round < 1000; round++)
+		io.run_one_for(std::chrono::milliseconds(20));
+	REQUIRE(WIFEXITED(status));
+	CHECK(WEXITSTATUS(status) == static_cast<int>(Code::no_permission));
+	server.close();
 	std::filesystem::remove_all(folder);
 }

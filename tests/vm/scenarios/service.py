@@ -100,3 +100,45 @@ def holds_automatic(rig):
         fio(rig.initiator.disk("t"), size="2M")
         log = run("journalctl", "-u", UNIT, "-o", "cat", "--no-pager").stdout
         expect("192.0.2.1" in log, f"the journal does not tell of the one that is not there:\n{log}")
+
+
+def holds_credential(rig):
+    """With a systemd credential no key file is left, logins with CHAP hold, and without the service no secret is set."""
+    credential, dropin = "/etc/hawser/hawser.key.cred", "/etc/systemd/system/hawserd.service.d"
+    key = "/etc/hawser/secret.key"
+    rig.target.add("locked")
+    rig.target.add_lun("locked", 1)
+    rig.target.set_chap("locked", "user", "a-good-secret-1")
+    rig.initiator.discover()
+    for name, value in (("authmethod", "CHAP"), ("username", "user"), ("password", "a-good-secret-1")):
+        rig.initiator.set_key("locked", f"node.session.auth.{name}", value)
+    expect(os.path.exists(key), "there is no key file")
+    os.makedirs(dropin, exist_ok=True)
+    with open("/run/key", "wb") as f:
+        f.write(os.urandom(32))
+    run("systemd-creds", "encrypt", "--with-key=host", "--name=hawser.key", "/run/key", credential)
+    os.unlink("/run/key")
+    with open(f"{dropin}/key.conf", "w", encoding="ascii") as f:
+        f.write(f"[Service]\nLoadCredentialEncrypted=hawser.key:{credential}\n")
+    run("systemctl", "daemon-reload")
+    try:
+        with under_systemd(rig):
+            rig.initiator.adm("--new-key")
+            expect(not os.path.exists(key), "the key file is still there")
+            rig.initiator.login("locked")
+            before = os.path.basename(rig.initiator.session("locked"))
+            run("systemctl", "restart", UNIT)
+            expect(os.path.basename(rig.initiator.session("locked")) == before, "another session")
+            log = run("journalctl", "-u", UNIT, "-o", "cat", "--no-pager").stdout
+            expect("will not be connected again" not in log, f"the session was not taken over:\n{log}")
+            rig.initiator.logout("locked")
+        refused = rig.initiator.node("locked", "-o", "update", "-n", "node.session.auth.password", "-v",
+                                     "another-secret-2", check=False)
+        expect(refused.returncode == 6, f"without the service: {refused.returncode} {refused.stderr}")
+        expect("start hawserd.service" in refused.stderr, f"what is missing is not told: {refused.stderr}")
+        expect(not os.path.exists(key), "a key file was made beside the credential")
+    finally:
+        os.unlink(f"{dropin}/key.conf")
+        run("systemctl", "daemon-reload")
+        rig.initiator.adm("-m", "node", "-o", "delete", check=False)
+        run("rm", "-f", "/etc/hawser/secret.credential")
