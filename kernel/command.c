@@ -106,12 +106,14 @@ void hws_task_forget(struct hws_task *task)
 	}
 	if (unlikely(conn->in.task == task)) {
 		conn->in.task = NULL;
-		conn->in.kept = HWS_IN_KEEP;
+		conn->in.kept = conn->in.room;
 	}
 	if (conn->tmf_active == task)
 		conn->tmf_active = NULL;
 	if (conn->ping_active == task)
 		conn->ping_active = NULL;
+	if (conn->text_active == task)
+		conn->text_active = NULL;
 	task->state = HWS_TASK_IDLE;
 	task->sc = NULL;
 	WRITE_ONCE(task->conn, NULL);

@@ -287,6 +287,8 @@ static void reset_data_path(struct hws_conn *conn)
 	memset(&conn->out, 0, offsetof(struct hws_out, head));
 	hws_frame_init(&conn->in.frame, p->header_digest, p->data_digest);
 	conn->in.task = NULL;
+	conn->in.to = conn->in.keep;
+	conn->in.room = HWS_IN_KEEP;
 	conn->in.kept = 0;
 	conn->in.dead = false;
 	conn->read_rules = hws_session_read_rules(conn->session);
@@ -302,6 +304,7 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->exp_stat_sn = p->exp_stat_sn;
 	conn->tmf_active = NULL;
 	conn->ping_active = NULL;
+	conn->text_active = NULL;
 	conn->pong_count = 0;
 	conn->last_recv = jiffies;
 	conn->sending = false;

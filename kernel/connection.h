@@ -81,7 +81,9 @@ struct hws_out {
 struct hws_in {
 	struct hws_frame frame;
 	struct hws_task *task;	/* whose pages are filled, NULL: kept or sunk */
-	u32 kept;		/* bytes in @keep */
+	u8 *to;			/* where data goes that is not a command's */
+	u32 room;		/* bytes there */
+	u32 kept;		/* bytes that came there */
 	u32 crc;
 	bool dead;		/* the stream cannot be read on */
 	u8 *keep;		/* HWS_IN_KEEP bytes */
@@ -131,6 +133,7 @@ struct hws_conn {
 	u32 exp_stat_sn;
 	struct hws_task *tmf_active;	/* one immediate function at a time */
 	struct hws_task *ping_active;	/* one other immediate request */
+	struct hws_task *text_active;	/* the exchange under way */
 	struct hws_pong pongs[HWS_PONGS];
 	u8 pong_head;
 	u8 pong_count;

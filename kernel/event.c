@@ -13,10 +13,11 @@ atomic64_t hws_generation = ATOMIC64_INIT(1);
 enum { GROUP_EVENTS = 0 };
 
 
-static struct sk_buff *begin(struct hws_session *session, enum hws_event event,
-			     size_t extra, void **header)
+static struct sk_buff *begin_as(struct hws_session *session,
+				enum hws_event event, size_t extra,
+				void **header, gfp_t gfp)
 {
-	struct sk_buff *skb = genlmsg_new(512 + extra, GFP_ATOMIC);
+	struct sk_buff *skb = genlmsg_new(512 + extra, gfp);
 
 	if (!skb)
 		return NULL;
@@ -30,6 +31,12 @@ static struct sk_buff *begin(struct hws_session *session, enum hws_event event,
 		return NULL;
 	}
 	return skb;
+}
+
+static struct sk_buff *begin(struct hws_session *session, enum hws_event event,
+			     size_t extra, void **header)
+{
+	return begin_as(session, event, extra, header, GFP_ATOMIC);
 }
 
 /* @full: it did not fit, which the sizes above rule out; then it is lost. */
@@ -227,6 +234,31 @@ void hws_event_tmf(struct hws_session *session, u32 id, u8 function,
 	       (lun && nla_put(skb, HWS_TMF_A_LUN, HWS_LUN_LEN, lun)) ||
 	       nla_put_u32(skb, HWS_TMF_A_STATUS, error) ||
 	       nla_put_u8(skb, HWS_TMF_A_RESPONSE, response);
+	if (!full)
+		nla_nest_end(skb, nest);
+	send(skb, header, full);
+}
+
+/* Without memory for the answer, that is what is told. Process context. */
+void hws_event_text(struct hws_session *session, u32 id, int error,
+		    const u8 *text, u32 length)
+{
+	struct sk_buff *skb;
+	struct nlattr *nest;
+	void *header;
+	bool full;
+
+	skb = begin_as(session, HWS_EVENT_TEXT, length, &header, GFP_KERNEL);
+	if (!skb && length) {
+		error = ENOMEM;
+		skb = begin(session, HWS_EVENT_TEXT, 0, &header);
+	}
+	if (!skb)
+		return;
+	nest = nla_nest_start(skb, HWS_A_TEXT);
+	full = !nest || nla_put_u32(skb, HWS_TEXT_A_ID, id) ||
+	       nla_put_u32(skb, HWS_TEXT_A_STATUS, error) ||
+	       (!error && nla_put(skb, HWS_TEXT_A_TEXT, length, text));
 	if (!full)
 		nla_nest_end(skb, nest);
 	send(skb, header, full);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Events for the multicast group. Any context; a message for which there is no
+ * Events for the multicast group. Any context but for hws_event_text(), which
+ * may sleep; a message for which there is no
  * memory is dropped, as the uapi header says that events may be.
  */
 #ifndef _HWS_EVENT_H
@@ -27,6 +28,8 @@ void hws_event_scan(struct hws_session *session, int error, u32 added,
 		    u32 removed);
 void hws_event_ping(struct hws_session *session, u32 id, u32 size, int error,
 		    u64 rtt_ns);
+void hws_event_text(struct hws_session *session, u32 id, int error,
+		    const u8 *text, u32 length);
 void hws_event_tmf(struct hws_session *session, u32 id, u8 function,
 		   const u8 *lun, int error, u8 response);
 

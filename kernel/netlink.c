@@ -506,6 +506,32 @@ static int ping(struct sk_buff *request, struct genl_info *info)
 	return ret;
 }
 
+static int text(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session;
+	const struct nlattr *bytes;
+	struct hws_conn *conn;
+	u32 id;
+	int ret;
+
+	ret = need(info, HWS_A_TEXT, "HWS_A_TEXT is missing");
+	if (!ret)
+		ret = hws_parse_text(info->attrs[HWS_A_TEXT], &id, &bytes,
+				     info->extack);
+	if (ret)
+		return ret;
+	session = session_of(info);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	conn = conn_of(session, info);
+	ret = PTR_ERR_OR_ZERO(conn);
+	if (!ret)
+		ret = hws_admin_text(session, conn, id, nla_data(bytes),
+				     nla_len(bytes));
+	hws_session_put(session);
+	return ret;
+}
+
 static int tmf(struct sk_buff *request, struct genl_info *info)
 {
 	u8 function, lun[HWS_LUN_LEN];
@@ -579,6 +605,7 @@ static const struct genl_ops ops[] = {
 	DO(TMF, tmf),
 	DO(SCAN, scan),
 	DO_OR_DUMP(STATS_GET, stats_get, stats_dump),
+	DO(TEXT, text),
 };
 
 static const struct genl_multicast_group groups[] = {

@@ -34,6 +34,8 @@ int hws_parse_conn_set(const struct nlattr *nest, struct nlattr **tb,
 		       struct netlink_ext_ack *extack);
 int hws_parse_ping(const struct nlattr *nest, u32 *id, u32 *size,
 		   struct netlink_ext_ack *extack);
+int hws_parse_text(const struct nlattr *nest, u32 *id,
+		   const struct nlattr **text, struct netlink_ext_ack *extack);
 int hws_parse_tmf(const struct nlattr *nest, u32 *id, u8 *function, u8 *lun,
 		  bool *has_lun, struct netlink_ext_ack *extack);
 

@@ -127,9 +127,39 @@ static void build_logout(struct hws_conn *conn, struct hws_task *task)
 	HWS_COUNT_CONN(conn, TX_LOGOUT, 1);
 }
 
+/* Returns the data that goes with it. */
+static const u8 *build_text(struct hws_conn *conn, struct hws_task *task)
+{
+	struct hws_text_request *h = &next_header(conn)->text;
+	struct hws_request *r = task->request;
+	u32 offset;
+
+	offset = hws_text_request(&r->text,
+				  conn->params.max_xmit_data_segment_length,
+				  next_header(conn));
+	h->opcode = HWS_OP_TEXT_REQUEST | HWS_OP_IMMEDIATE;
+	h->itt = cpu_to_be32(task->tag);
+	h->cmd_sn = cpu_to_be32(task->cmd_sn);
+	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
+	conn->text_active = task;
+	HWS_COUNT_CONN(conn, TX_TEXT, 1);
+	return r->data + offset;
+}
+
+/* A Text Request waits for its response, which somebody still wants. */
+static bool text_outstanding(const struct hws_conn *conn)
+{
+	const struct hws_task *text = conn->text_active;
+
+	return text && text->state == HWS_TASK_ACTIVE &&
+	       !text->request->abandoned;
+}
+
 /*
  * A target promises room for one immediate task management function and one
- * other immediate request at a time (section 4.2.2.1), so later ones wait.
+ * other immediate request at a time (section 4.2.2.1), so later ones wait. But
+ * the keepalive's own ping, which is nobody's, does not wait for a Text Response:
+ * that may take a while (section 11.10.5), and a Reject is a sign of life too.
  */
 static struct hws_task *next_request(const struct hws_conn *conn)
 {
@@ -138,7 +168,13 @@ static struct hws_task *next_request(const struct hws_conn *conn)
 	list_for_each_entry(task, &conn->requests, entry) {
 		if (task->kind == HWS_TASK_TMF && conn->tmf_active)
 			continue;
-		if (task->kind == HWS_TASK_PING && conn->ping_active)
+		if (task->kind == HWS_TASK_PING &&
+		    (conn->ping_active || (text_outstanding(conn) &&
+					   !task->request->abandoned)))
+			continue;
+		if (task->kind == HWS_TASK_TEXT &&
+		    (conn->ping_active || (conn->text_active &&
+					   conn->text_active != task)))
 			continue;
 		return task;
 	}
@@ -159,6 +195,9 @@ bool hws_out_pending(const struct hws_conn *conn)
 
 static void send_request(struct hws_conn *conn, struct hws_task *task)
 {
+	const u8 *data = task->request->data;
+	u32 length;
+
 	memset(next_header(conn), 0, HWS_BHS_LEN);
 	list_del_init(&task->entry);
 	task->state = HWS_TASK_ACTIVE;
@@ -175,11 +214,15 @@ static void send_request(struct hws_conn *conn, struct hws_task *task)
 	case HWS_TASK_LOGOUT:
 		build_logout(conn, task);
 		break;
+	case HWS_TASK_TEXT:
+		data = build_text(conn, task);
+		break;
 	}
 	close_header(conn);
-	if (task->kind == HWS_TASK_PING && task->request->length) {
-		conn->out.bytes = task->request->data;
-		begin_data(conn, task, task->request->length);
+	length = hws_data_length(next_header(conn));
+	if (length) {
+		conn->out.bytes = data;
+		begin_data(conn, task, length);
 	}
 }
 

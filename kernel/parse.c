@@ -93,6 +93,11 @@ static const struct nla_policy ping_policy[HWS_PING_A_MAX + 1] = {
 	[HWS_PING_A_SIZE] = NLA_POLICY_MAX(NLA_U32, HWS_PING_MAX),
 };
 
+static const struct nla_policy text_policy[HWS_TEXT_A_MAX + 1] = {
+	[HWS_TEXT_A_ID] = { .type = NLA_U32 },
+	[HWS_TEXT_A_TEXT] = { .type = NLA_BINARY, .len = HWS_TEXT_MAX, },
+};
+
 static const struct nla_policy tmf_policy[HWS_TMF_A_MAX + 1] = {
 	[HWS_TMF_A_ID] = { .type = NLA_U32 },
 	[HWS_TMF_A_FUNCTION] = NLA_POLICY_RANGE(NLA_U8, HWS_TMF_ABORT_TASK_SET,
@@ -110,6 +115,7 @@ const struct nla_policy hws_policy[HWS_A_MAX + 1] = {
 	[HWS_A_CONNECTION] = NLA_POLICY_NESTED(conn_policy),
 	[HWS_A_PING] = NLA_POLICY_NESTED(ping_policy),
 	[HWS_A_TMF] = NLA_POLICY_NESTED(tmf_policy),
+	[HWS_A_TEXT] = NLA_POLICY_NESTED(text_policy),
 };
 
 /* An attribute that a command needs, with the name for its refusal. */
@@ -433,6 +439,26 @@ int hws_parse_ping(const struct nlattr *nest, u32 *id, u32 *size,
 	}
 	*id = nla_get_u32(tb[HWS_PING_A_ID]);
 	*size = nla_get_u32(tb[HWS_PING_A_SIZE]);
+	return 0;
+}
+
+/* @text: the attribute, in the message. */
+int hws_parse_text(const struct nlattr *nest, u32 *id,
+		   const struct nlattr **text, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[HWS_TEXT_A_MAX + 1];
+	int ret = nla_parse_nested(tb, HWS_TEXT_A_MAX, nest, text_policy,
+				   extack);
+
+	if (ret)
+		return ret;
+	if (!tb[HWS_TEXT_A_ID] || !tb[HWS_TEXT_A_TEXT]) {
+		NL_SET_ERR_MSG_ATTR(extack, nest,
+				    "HWS_TEXT_A_ID or HWS_TEXT_A_TEXT is missing");
+		return -EINVAL;
+	}
+	*id = nla_get_u32(tb[HWS_TEXT_A_ID]);
+	*text = tb[HWS_TEXT_A_TEXT];
 	return 0;
 }
 

@@ -4,8 +4,9 @@
  *
  * TCP calls sk_data_ready with the socket locked; we read all that it has, in
  * place. The stream is cut into PDUs by proto/frame.c, which says for each run
- * of bytes what it is; Data-In goes straight into the command's pages, other
- * data segments into a small buffer, and what has no taker is dropped. The
+ * of bytes what it is; Data-In goes straight into the command's pages, text to
+ * the rest of its answer, other data segments into a small buffer, and what has
+ * no taker is dropped. The
  * digest is computed on the way, over the bytes as they came.
  *
  * Receiving never sends: what it wants sent, it queues, and wakes the worker.
@@ -59,6 +60,8 @@ static bool header_done(struct hws_conn *conn)
 		}
 	}
 	in->task = NULL;
+	in->to = in->keep;
+	in->room = HWS_IN_KEEP;
 	in->kept = 0;
 	in->crc = ~0;
 	v = hws_response_header(conn);
@@ -78,9 +81,9 @@ static void take_data(struct hws_conn *conn, const u8 *data, u32 length)
 	if (in->task) {
 		hws_cursor_fill(&in->task->cursor, data, length);
 	} else {
-		u32 n = min_t(u32, length, HWS_IN_KEEP - in->kept);
+		u32 n = min(length, in->room - in->kept);
 
-		memcpy(in->keep + in->kept, data, n);
+		memcpy(in->to + in->kept, data, n);
 		in->kept += n;
 	}
 }

@@ -78,6 +78,23 @@ static enum hws_violation data_in_header(struct hws_conn *conn,
 	return HWS_V_NONE;
 }
 
+/* The text goes behind what came of the answer before. */
+static enum hws_violation text_response_header(struct hws_conn *conn,
+					       const union hws_header *h)
+{
+	struct hws_request *r;
+	struct hws_task *task;
+	enum hws_violation v;
+
+	task = find_kind(conn, h->text_response.itt, HWS_TASK_TEXT, &v);
+	if (!task)
+		return v;
+	r = task->request;
+	conn->in.to = r->answer + r->text.received;
+	conn->in.room = hws_text_room(&r->text);
+	return HWS_V_NONE;
+}
+
 /**
  * hws_response_header - judge a header before its data is taken
  * @conn: the connection; the header is in conn->in.frame
@@ -102,9 +119,14 @@ enum hws_violation hws_response_header(struct hws_conn *conn)
 	if (hws_counts_stat_sn(h) &&
 	    be32_to_cpu(h->response.stat_sn) != conn->exp_stat_sn)
 		return HWS_V_STAT_SN;
-	if (hws_opcode(h) == HWS_OP_DATA_IN)
+	switch (hws_opcode(h)) {
+	case HWS_OP_DATA_IN:
 		return data_in_header(conn, h);
-	return HWS_V_NONE;
+	case HWS_OP_TEXT_RESPONSE:
+		return text_response_header(conn, h);
+	default:
+		return HWS_V_NONE;
+	}
 }
 
 /* Unit attentions that tell an administrator something (SPC-4, 2Ah and 3Fh). */
@@ -340,6 +362,43 @@ static enum hws_violation logout_response_pdu(struct hws_conn *conn,
 	return HWS_V_NONE;
 }
 
+static int text_error(const struct hws_text *t)
+{
+	switch (t->failure) {
+	case HWS_TEXT_HOLDS:
+		return 0;
+	case HWS_TEXT_TOO_LONG:
+		return -EMSGSIZE;
+	default:
+		return -EPROTO;
+	}
+}
+
+/* What breaks the rules of the exchange ends it, and nothing but it. */
+static enum hws_violation text_response_pdu(struct hws_conn *conn,
+					    const union hws_header *h)
+{
+	enum hws_text_step step;
+	struct hws_task *task;
+	enum hws_violation v;
+
+	HWS_COUNT_CONN(conn, RX_TEXT_RESPONSE, 1);
+	task = find_kind(conn, h->text_response.itt, HWS_TASK_TEXT, &v);
+	if (!task)
+		return v;
+	step = hws_text_response(&task->request->text, h, &v);
+	if (v)
+		hws_violation_report(conn, v);
+	if (step == HWS_TEXT_DONE || task->request->abandoned) {
+		hws_request_end(task, text_error(&task->request->text));
+		return HWS_V_NONE;
+	}
+	task->state = HWS_TASK_QUEUED;
+	list_add_tail(&task->entry, &conn->requests);
+	hws_send_kick(conn);
+	return HWS_V_NONE;
+}
+
 static enum hws_violation async_pdu(struct hws_conn *conn,
 				    const union hws_header *h)
 {
@@ -383,6 +442,14 @@ static enum hws_violation async_pdu(struct hws_conn *conn,
 	return HWS_V_NONE;
 }
 
+/* A target may answer the reset of an exchange by a Reject: it was ended before. */
+static int reject_error(const struct hws_task *task, u8 reason)
+{
+	if (task->kind == HWS_TASK_TEXT && task->request->text.resetting)
+		return text_error(&task->request->text);
+	return reason == HWS_REJECT_IMMEDIATE ? -EBUSY : -EPROTO;
+}
+
 /*
  * A Reject names the PDU by its header. A request of ours ends with an error. A
  * command's task gets a SCSI Response of its own if the target had made one
@@ -410,10 +477,11 @@ static enum hws_violation reject_pdu(struct hws_conn *conn,
 		fallthrough;
 	case HWS_OP_TMF_REQUEST:
 	case HWS_OP_LOGOUT_REQUEST:
+	case HWS_OP_TEXT_REQUEST:
 		task = find_task(conn, rejected->bhs.itt);
 		if (task && task->kind != HWS_TASK_COMMAND)
-			hws_request_end(task, h->reject.reason ==
-					HWS_REJECT_IMMEDIATE ? -EBUSY : -EPROTO);
+			hws_request_end(task, reject_error(task,
+							   h->reject.reason));
 		return HWS_V_NONE;
 	case HWS_OP_SCSI_COMMAND:
 		return HWS_V_NONE;
@@ -451,6 +519,8 @@ enum hws_violation hws_response_pdu(struct hws_conn *conn)
 		return tmf_response_pdu(conn, h);
 	case HWS_OP_LOGOUT_RESPONSE:
 		return logout_response_pdu(conn, h);
+	case HWS_OP_TEXT_RESPONSE:
+		return text_response_pdu(conn, h);
 	case HWS_OP_ASYNC_MESSAGE:
 		return async_pdu(conn, h);
 	case HWS_OP_REJECT:

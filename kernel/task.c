@@ -146,8 +146,10 @@ void hws_request_put(struct hws_task *task)
 	struct hws_session *session = task->session;
 	unsigned long flags;
 
-	kfree(task->request->data);
+	kvfree(task->request->data);
+	kvfree(task->request->answer);
 	task->request->data = NULL;
+	task->request->answer = NULL;
 	spin_lock_irqsave(&session->lock, flags);
 	__clear_bit(task->index - session->nr_commands, &session->request_map);
 	spin_unlock_irqrestore(&session->lock, flags);
@@ -219,7 +221,9 @@ static bool abandon(struct hws_task *task, struct hws_conn *conn)
 		if (task->state == HWS_TASK_ACTIVE) {
 			/*
 			 * The answer may still come. The tag stays taken until
-			 * then, but a successor need not wait for it.
+			 * then, but a successor need not wait for it, unless
+			 * it is text: of that one exchange at a time may be
+			 * under way (RFC 7143 section 11.10).
 			 */
 			r->abandoned = true;
 			r->unanswered = true;

@@ -2,7 +2,7 @@
 /*
  * A task: what one Initiator Task Tag stands for. Tasks are an array of the
  * session: [0, can_queue) belong to the midlayer's commands by their host-wide
- * tag, the rest are ours (pings, task management, logout).
+ * tag, the rest are ours (pings, task management, text, logout).
  *
  * Who may touch a task:
  *  - IDLE: whoever has its tag from the midlayer, or took it from the pool.
@@ -21,6 +21,7 @@
 #include "cursor.h"
 #include "proto/read.h"
 #include "proto/tag.h"
+#include "proto/text.h"
 #include "proto/write.h"
 
 struct hws_conn;
@@ -32,6 +33,7 @@ enum hws_task_kind {
 	HWS_TASK_PING,
 	HWS_TASK_TMF,
 	HWS_TASK_LOGOUT,
+	HWS_TASK_TEXT,
 };
 
 enum hws_task_state {
@@ -49,6 +51,12 @@ struct hws_sequence_ring {
 	u16 count;
 };
 
+/* A target may refuse an immediate request for want of room (Reject 0x06). */
+enum {
+	HWS_BUSY_TRIES = 5,
+	HWS_BUSY_WAIT_MS = 100,
+};
+
 /* What one of our own requests asks and got. */
 struct hws_request {
 	struct completion done;
@@ -60,8 +68,10 @@ struct hws_request {
 	u32 ref_cmd_sn;
 	u16 cid;		/* logout */
 	u16 time2wait;		/* logout response */
-	u8 *data;		/* ping: kmalloc'd */
+	u8 *data;		/* ping, text: kvmalloc'd */
 	u32 length;
+	u8 *answer;		/* text: likewise, HWS_TEXT_MAX bytes */
+	struct hws_text text;
 	u64 began_ns;
 	u64 ended_ns;
 	bool abandoned;		/* nobody waits: the end puts the task */

@@ -14,12 +14,6 @@
 #include "session.h"
 #include "stats.h"
 
-enum {
-	/* a target may refuse an immediate request for want of room (0x06) */
-	BUSY_TRIES = 5,
-	BUSY_WAIT_MS = 100,
-};
-
 static int tmf_once(struct hws_session *session, struct hws_conn *conn,
 		    const struct hws_tmf_args *args, u8 *response, u32 *cmd_sn)
 {
@@ -69,11 +63,11 @@ int hws_tmf(struct hws_session *session, struct hws_conn *conn,
 	u32 cmd_sn = 0;
 	int tries, ret;
 
-	for (tries = 0; tries < BUSY_TRIES; tries++) {
+	for (tries = 0; tries < HWS_BUSY_TRIES; tries++) {
 		ret = tmf_once(session, conn, args, response, &cmd_sn);
 		if (ret != -EBUSY)
 			break;
-		msleep(BUSY_WAIT_MS);
+		msleep(HWS_BUSY_WAIT_MS);
 	}
 	if (!ret && *response == HWS_TMF_RSP_COMPLETE &&
 	    args->function != HWS_TMF_ABORT_TASK &&

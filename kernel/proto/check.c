@@ -67,6 +67,14 @@ static enum hws_violation check_nop_in(const union hws_header *h)
 	return hws_data_length(h) ? HWS_V_NO_DATA_ALLOWED : HWS_V_NONE;
 }
 
+/* F, C and the transfer tag are judged with the exchange, in text.c. */
+static enum hws_violation check_text(const union hws_header *h)
+{
+	if (h->text_response.itt == cpu_to_be32(HWS_RESERVED_TAG))
+		return HWS_V_TAG;
+	return HWS_V_NONE;
+}
+
 static enum hws_violation check_async(const union hws_header *h)
 {
 	if (!(h->async.flags & HWS_FLAG_FINAL))
@@ -104,12 +112,13 @@ enum hws_violation hws_check_header(const union hws_header *h,
 	case HWS_OP_TMF_RESPONSE:
 	case HWS_OP_LOGOUT_RESPONSE:
 		return check_no_data(h);
+	case HWS_OP_TEXT_RESPONSE:
+		return check_text(h);
 	case HWS_OP_ASYNC_MESSAGE:
 		return check_async(h);
 	case HWS_OP_REJECT:
 		return check_reject(h);
 	default:
-		/* Text responses too: no text request is ever outstanding. */
 		return HWS_V_OPCODE;
 	}
 }

@@ -266,8 +266,36 @@ struct hws_nop_out {
 	u8 rsvd1[16];
 };
 
-/* NOP-In, Text Response and, but for the names, what they share. */
 struct hws_nop_in {
+	u8 opcode;
+	u8 flags;
+	u8 rsvd[2];
+	u8 ahs_words;
+	u8 data_length[3];
+	u8 lun[HWS_LUN_BYTES];
+	__be32 itt;
+	__be32 ttt;
+	__be32 stat_sn;
+	__be32 exp_cmd_sn;
+	__be32 max_cmd_sn;
+	u8 rsvd1[12];
+};
+
+struct hws_text_request {
+	u8 opcode;
+	u8 flags;
+	u8 rsvd[2];
+	u8 ahs_words;
+	u8 data_length[3];
+	u8 lun[HWS_LUN_BYTES];
+	__be32 itt;
+	__be32 ttt;
+	__be32 cmd_sn;
+	__be32 exp_stat_sn;
+	u8 rsvd1[16];
+};
+
+struct hws_text_response {
 	u8 opcode;
 	u8 flags;
 	u8 rsvd[2];
@@ -364,6 +392,8 @@ union hws_header {
 	struct hws_tmf_response_pdu tmf_response;
 	struct hws_nop_out nop_out;
 	struct hws_nop_in nop_in;
+	struct hws_text_request text;
+	struct hws_text_response text_response;
 	struct hws_logout_request logout;
 	struct hws_logout_response logout_response;
 	struct hws_async_message async;
@@ -383,6 +413,8 @@ HWS_ASSERT_BHS(struct hws_tmf_request);
 HWS_ASSERT_BHS(struct hws_tmf_response_pdu);
 HWS_ASSERT_BHS(struct hws_nop_out);
 HWS_ASSERT_BHS(struct hws_nop_in);
+HWS_ASSERT_BHS(struct hws_text_request);
+HWS_ASSERT_BHS(struct hws_text_response);
 HWS_ASSERT_BHS(struct hws_logout_request);
 HWS_ASSERT_BHS(struct hws_logout_response);
 HWS_ASSERT_BHS(struct hws_async_message);

@@ -40,7 +40,11 @@
 	X(R2T_TAG, "11.8.5", "R2T with the reserved Target Transfer Tag")             \
 	X(ASYNC, "11.9", "an Asynchronous Message with an illegal field")             \
 	X(REJECT, "11.17.4", "a Reject without the header that it rejects")           \
-	X(PING, "11.19", "NOP-In that answers and asks at once")
+	X(PING, "11.19", "NOP-In that answers and asks at once") \
+	X(TEXT_FLAGS, "11.11.2", "a Text Response with both the F and the C bit")     \
+	X(TEXT_FINAL, "11.11.1", "a final Text Response to a request that was not")   \
+	X(TEXT_TAG, "11.11.4", "a Text Response that goes on without a transfer tag") \
+	X(TEXT_EARLY, "6.2", "text in answer to a request that had the C bit")
 
 #define HWS_VIOLATION_ENUM_ROW(id, section, text)	HWS_V_##id,
 

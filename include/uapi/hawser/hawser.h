@@ -53,6 +53,7 @@
 #define HWS_CMDS_MAX_MAX	4096
 #define HWS_QUEUE_DEPTH_MAX	1024
 #define HWS_PING_MAX		4096	/* bytes of ping data */
+#define HWS_TEXT_MAX		65024	/* bytes of text, either way */
 #define HWS_RECOVERY_TMO_MAX	2147483	/* seconds, 24 days */
 #define HWS_R2T_MAX		64	/* MaxOutstandingR2T that is taken */
 
@@ -144,6 +145,15 @@
  *
  * @HWS_CMD_EVENT: never a request; the command of every multicast message:
  *	HWS_A_GENERATION, HWS_A_EVENT, HWS_A_SID and what &enum hws_event says.
+ *
+ * @HWS_CMD_TEXT: a Text exchange, RFC 7143 sections 11.10 and 11.11: the text in as
+ *	many requests as it takes, and the whole answer. One at a time on a
+ *	connection, a second one waits. The requests are immediate: they take no
+ *	CmdSN, so one that a lost connection swallows leaves no hole behind.
+ *	Request: HWS_A_SID, HWS_A_TEXT with HWS_TEXT_A_ID and HWS_TEXT_A_TEXT;
+ *	HWS_A_CONNECTION with HWS_CONN_A_CID (any connection when absent).
+ *	The end is HWS_EVENT_TEXT. EBUSY: too many requests by hand are under
+ *	way. Repetition: one more exchange.
  */
 enum hws_cmd {
 	HWS_CMD_UNSPEC,
@@ -162,6 +172,7 @@ enum hws_cmd {
 	HWS_CMD_SCAN,
 	HWS_CMD_STATS_GET,
 	HWS_CMD_EVENT,
+	HWS_CMD_TEXT,
 
 	__HWS_CMD_MAX,
 	HWS_CMD_MAX = __HWS_CMD_MAX - 1
@@ -187,6 +198,7 @@ enum hws_cmd {
  * @HWS_A_EVENT: u8, &enum hws_event
  * @HWS_A_ASYNC: nest of &enum hws_async_attr
  * @HWS_A_SCAN: nest of &enum hws_scan_attr
+ * @HWS_A_TEXT: nest of &enum hws_text_attr
  */
 enum hws_attr {
 	HWS_A_UNSPEC,
@@ -207,6 +219,7 @@ enum hws_attr {
 	HWS_A_ASYNC,
 	HWS_A_SCAN,
 	HWS_A_PAD,
+	HWS_A_TEXT,
 
 	__HWS_A_MAX,
 	HWS_A_MAX = __HWS_A_MAX - 1
@@ -521,6 +534,28 @@ enum hws_tmf_attr {
 };
 
 /**
+ * enum hws_text_attr
+ *
+ * @HWS_TEXT_A_ID: u32, chosen by the caller, given back in the event
+ * @HWS_TEXT_A_TEXT: bytes, at most HWS_TEXT_MAX: key=value pairs, each with its
+ *	NUL, as on the wire; in the event the answer, when it is whole
+ * @HWS_TEXT_A_STATUS: u32, 0 or a positive errno: ETIMEDOUT (no whole answer in
+ *	time), ENOTCONN or ECONNRESET (the connection was not up, or was lost),
+ *	EMSGSIZE (an answer over HWS_TEXT_MAX), EPROTO (the target rejected the
+ *	request, broke the rules of the exchange or found no end), EBUSY (neither
+ *	we nor the target had room for a request), ENOMEM
+ */
+enum hws_text_attr {
+	HWS_TEXT_A_UNSPEC,
+	HWS_TEXT_A_ID,
+	HWS_TEXT_A_TEXT,
+	HWS_TEXT_A_STATUS,
+
+	__HWS_TEXT_A_MAX,
+	HWS_TEXT_A_MAX = __HWS_TEXT_A_MAX - 1
+};
+
+/**
  * enum hws_scan_attr
  *
  * @HWS_SCAN_A_STATUS: u32, 0 or a positive errno
@@ -579,6 +614,7 @@ enum hws_async_attr {
  * @HWS_EVENT_TMF: HWS_A_TMF
  * @HWS_EVENT_UNIT_ATTENTION: a unit attention that an administrator wants to
  *	know of: HWS_A_ASYNC with HWS_ASYNC_A_LUN and HWS_ASYNC_A_DATA (sense)
+ * @HWS_EVENT_TEXT: HWS_A_TEXT
  */
 enum hws_event {
 	HWS_EVENT_SESSION_NEW = 1,
@@ -591,6 +627,7 @@ enum hws_event {
 	HWS_EVENT_PING,
 	HWS_EVENT_TMF,
 	HWS_EVENT_UNIT_ATTENTION,
+	HWS_EVENT_TEXT,
 };
 
 /*

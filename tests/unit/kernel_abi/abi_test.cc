@@ -76,6 +76,7 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_CMD_SCAN, 13),
 	    IS(HWS_CMD_STATS_GET, 14),
 	    IS(HWS_CMD_EVENT, 15),
+	    IS(HWS_CMD_TEXT, 16),
 	    /* hws_attr */
 	    IS(HWS_A_UNSPEC, 0),
 	    IS(HWS_A_ABI, 1),
@@ -95,6 +96,7 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_A_ASYNC, 15),
 	    IS(HWS_A_SCAN, 16),
 	    IS(HWS_A_PAD, 17),
+	    IS(HWS_A_TEXT, 18),
 	    /* hws_session_attr */
 	    IS(HWS_SESSION_A_UNSPEC, 0),
 	    IS(HWS_SESSION_A_STATE, 1),
@@ -208,6 +210,11 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_SCAN_A_STATUS, 1),
 	    IS(HWS_SCAN_A_ADDED, 2),
 	    IS(HWS_SCAN_A_REMOVED, 3),
+	    /* hws_text_attr */
+	    IS(HWS_TEXT_A_UNSPEC, 0),
+	    IS(HWS_TEXT_A_ID, 1),
+	    IS(HWS_TEXT_A_TEXT, 2),
+	    IS(HWS_TEXT_A_STATUS, 3),
 	    /* hws_async_attr */
 	    IS(HWS_ASYNC_A_UNSPEC, 0),
 	    IS(HWS_ASYNC_A_EVENT, 1),
@@ -228,6 +235,7 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_EVENT_PING, 8),
 	    IS(HWS_EVENT_TMF, 9),
 	    IS(HWS_EVENT_UNIT_ATTENTION, 10),
+	    IS(HWS_EVENT_TEXT, 11),
 	};
 
 	CHECK(HWS_ABI == 1);
@@ -239,12 +247,13 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 
 TEST_CASE("each maximum is the last number, so that arrays and policies reach to it")
 {
-	CHECK(HWS_CMD_MAX == HWS_CMD_EVENT);
-	CHECK(HWS_A_MAX == HWS_A_PAD);
+	CHECK(HWS_CMD_MAX == HWS_CMD_TEXT);
+	CHECK(HWS_A_MAX == HWS_A_TEXT);
 	CHECK(HWS_SESSION_A_MAX == HWS_SESSION_A_PROTOCOL_LEVEL);
 	CHECK(HWS_CONN_A_MAX == HWS_CONN_A_PAD);
 	CHECK(HWS_PING_A_MAX == HWS_PING_A_PAD);
 	CHECK(HWS_TMF_A_MAX == HWS_TMF_A_RESPONSE);
+	CHECK(HWS_TEXT_A_MAX == HWS_TEXT_A_STATUS);
 	CHECK(HWS_SCAN_A_MAX == HWS_SCAN_A_REMOVED);
 	CHECK(HWS_ASYNC_A_MAX == HWS_ASYNC_A_DATA);
 }
@@ -284,4 +293,6 @@ TEST_CASE("the limits of the ABI hold together")
 	CHECK(HWS_LUN_LEN == 8);
 	/* RFC 7143 section 4.2.7.1 */
 	CHECK(HWS_NAME_MAX == 223);
+	/* An attribute, and the nest around it, has 16 bits for its length. */
+	CHECK(HWS_TEXT_MAX + 4 * NLA_HDRLEN + 2 * sizeof(__u32) < 1 << 16);
 }

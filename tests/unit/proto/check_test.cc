@@ -47,8 +47,9 @@ union hws_header legal(uint8_t opcode)
 }
 
 const uint8_t target_opcodes[] = {
-    HWS_OP_NOP_IN,	    HWS_OP_SCSI_RESPONSE, HWS_OP_TMF_RESPONSE,	HWS_OP_DATA_IN,
-    HWS_OP_LOGOUT_RESPONSE, HWS_OP_R2T,		  HWS_OP_ASYNC_MESSAGE, HWS_OP_REJECT,
+    HWS_OP_NOP_IN,	  HWS_OP_SCSI_RESPONSE,	  HWS_OP_TMF_RESPONSE,
+    HWS_OP_DATA_IN,	  HWS_OP_LOGOUT_RESPONSE, HWS_OP_R2T,
+    HWS_OP_ASYNC_MESSAGE, HWS_OP_REJECT,	  HWS_OP_TEXT_RESPONSE,
 };
 
 bool is_target_opcode(uint8_t opcode)
@@ -108,12 +109,12 @@ TEST_CASE("PDUs that have no data segment are refused with one")
 		CHECK(check(with_data(legal(opcode), 1)) == HWS_V_NO_DATA_ALLOWED);
 }
 
-TEST_CASE("the F bit must be set in all but Data-In and a command's failed response")
+TEST_CASE("the F bit must be set in all but Data-In, text and a command's failed response")
 {
 	for (uint8_t opcode : target_opcodes) {
 		INFO(int(opcode));
-		CHECK(check(with_flags(legal(opcode), 0)) ==
-		      (opcode == HWS_OP_DATA_IN ? HWS_V_NONE : HWS_V_FINAL));
+		const bool free = opcode == HWS_OP_DATA_IN || opcode == HWS_OP_TEXT_RESPONSE;
+		CHECK(check(with_flags(legal(opcode), 0)) == (free ? HWS_V_NONE : HWS_V_FINAL));
 	}
 }
 
@@ -186,6 +187,15 @@ TEST_CASE("a NOP-In answers, asks, or only brings numbers, but never answers and
 	h.nop_in.itt = some;
 	h.nop_in.ttt = some;
 	CHECK(check(h) == HWS_V_PING);
+}
+
+TEST_CASE("a Text Response belongs to a task")
+{
+	union hws_header h = legal(HWS_OP_TEXT_RESPONSE);
+
+	CHECK(check(with_data(h, ours)) == HWS_V_NONE);
+	h.text_response.itt = cpu_to_be32(HWS_RESERVED_TAG);
+	CHECK(check(h) == HWS_V_TAG);
 }
 
 TEST_CASE("an Asynchronous Message belongs to no task")

@@ -18,6 +18,7 @@ extern "C" {
 #include "proto/serial.h"
 #include "proto/status.h"
 #include "proto/tag.h"
+#include "proto/text.h"
 #include "proto/violation.h"
 #include "proto/window.h"
 #include "proto/write.h"
