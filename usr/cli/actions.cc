@@ -328,4 +328,22 @@ void show_sessions(Context &context, const std::vector<kernel::SessionInfo> &ses
 		print_json(context.out, list);
 }
 
+void show_found(Context &context, const varlink::DiscoverReply &reply, bool json)
+{
+	if (json) {
+		auto list = nlohmann::ordered_json::array();
+		for (const auto &target : reply.targets)
+			for (const auto &portal : target.portals)
+				list.push_back({{"target", target.target},
+						{"address", portal.address},
+						{"port", portal.port},
+						{"tpgt", portal.tpgt}});
+		return print_json(context.out, list);
+	}
+	for (const auto &target : reply.targets)
+		for (const auto &portal : target.portals)
+			print_node_line(context.out, {portal.address, portal.port}, portal.tpgt,
+					target.target);
+}
+
 } // namespace hawser::cli

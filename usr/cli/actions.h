@@ -43,6 +43,9 @@ void show_sessions(Context &context, const std::vector<kernel::SessionInfo> &ses
 /* The lines above trees with devices: the versions. */
 void print_versions(Context &context);
 
+/* What a SendTargets brought, a line a portal, or JSON. */
+void show_found(Context &context, const varlink::DiscoverReply &reply, bool json);
+
 /* "No records found" and the like, exit status 21. */
 Error nothing_found(std::string text);
 

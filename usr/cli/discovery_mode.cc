@@ -141,22 +141,9 @@ std::vector<config::Node> nodes_of(const varlink::DiscoverReply &reply,
 void print_reply(Context &context, const Options &options, const varlink::DiscoverReply &reply,
 		 const std::vector<config::Node> &nodes)
 {
-	if (options.json) {
-		auto list = nlohmann::ordered_json::array();
-		for (const auto &target : reply.targets)
-			for (const auto &portal : target.portals)
-				list.push_back({{"target", target.target},
-						{"address", portal.address},
-						{"port", portal.port},
-						{"tpgt", portal.tpgt}});
-		return print_json(context.out, list);
-	}
-	if (options.print_level.value_or(0) >= 1)
+	if (!options.json && options.print_level.value_or(0) >= 1)
 		return print_node_tree(context.out, nodes);
-	for (const auto &target : reply.targets)
-		for (const auto &portal : target.portals)
-			print_node_line(context.out, {portal.address, portal.port}, portal.tpgt,
-					target.target);
+	show_found(context, reply, options.json);
 }
 
 std::vector<std::string> ifaces_of_record(Context &context, const config::PortalId &portal)

@@ -325,10 +325,14 @@ private:
 			options_.stats = true;
 			break;
 		case 'C':
-			if (value != "ping")
+			if (value == "ping")
+				options_.ping = true;
+			else if (value == "sendtargets")
+				options_.send_targets = true;
+			else
 				return unsupported(str("submode ", hawser::quoted(value),
-						       " is not supported: ping is"));
-			options_.ping = true;
+						       " is not supported: ping and "
+						       "sendtargets are"));
 			break;
 		case 'b':
 			return store(options_.ping_size,
@@ -452,15 +456,15 @@ private:
 	Status check_together() const
 	{
 		int actions = options_.login + options_.logout + options_.rescan + options_.stats +
-			      options_.ping + options_.login_all.has_value() +
-			      options_.logout_all.has_value();
+			      options_.ping + options_.send_targets +
+			      options_.login_all.has_value() + options_.logout_all.has_value();
 		const bool discovers =
 		    options_.mode == Mode::discovery || options_.mode == Mode::discoverydb;
 		if (options_.login && options_.logout)
 			return refuse("Invalid parameters. Both login and logout passed in");
 		if (actions > 1)
-			return refuse("Invalid parameters. One of login, logout, rescan, stats and "
-				      "ping at a time");
+			return refuse("Invalid parameters. One of login, logout, rescan, stats, "
+				      "ping and sendtargets at a time");
 		if (actions > 0 && !options_.ops.empty() && !discovers)
 			return refuse("Invalid parameters. An action (login, logout, ...) and an "
 				      "operation (-o) passed in");
@@ -472,8 +476,10 @@ private:
 			return refuse("--hidden=no: goes with -o new");
 		if (options_.hidden && options_.target && !options_.has(Op::add))
 			return refuse("--hidden: a target that is named (-T) is found anyway");
-		if (options_.cid && !options_.ping)
-			return refuse("--cid: goes with -C ping");
+		if (options_.cid && !options_.ping && !options_.send_targets)
+			return refuse("--cid: goes with -C ping and -C sendtargets");
+		if (options_.send_targets && options_.mode != Mode::session)
+			return refuse("-C sendtargets: goes with -m session");
 		if (options_.ifaces.size() > 1 && !discovers)
 			return refuse(
 			    str("-I: one interface at a time, not ", options_.ifaces.size()));
@@ -524,6 +530,7 @@ std::string help_text(const std::string &program)
 	    " [-n name -v value ...]]",
 	    " -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] "
 	    "[--json]",
+	    " -m session -r sessionid -C sendtargets [--cid cid] [--json]",
 	    " -m fw [--json] | [-l [-I iface] [-n name -v value ...] [-W]]",
 	    " -m iface [-P printlevel] [--json] [-I iface [-o operation] [-n name -v value ...]]",
 	    " -m host [-P printlevel] [--json] [-H hostno]",

@@ -63,6 +63,7 @@ struct Options {
 	bool discover = false;
 	bool no_wait = false;
 	bool ping = false;
+	bool send_targets = false;
 	std::uint32_t ping_size = 64;
 	std::uint32_t ping_count = 1;
 	std::uint32_t ping_interval = 1; // seconds

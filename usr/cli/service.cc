@@ -41,6 +41,10 @@ public:
 	{
 		return client_.discover(call);
 	}
+	Result<varlink::DiscoverReply> send_targets(const varlink::SendTargetsCall &call) override
+	{
+		return client_.send_targets(call);
+	}
 
 private:
 	template <class T> static varlink::Client::OnProgress<T> passing_on(const Each<T> &each)

@@ -31,6 +31,8 @@ public:
 	virtual Status ping(const varlink::PingCall &call,
 			    const Each<varlink::PingResult> &each) = 0;
 	virtual Result<varlink::DiscoverReply> discover(const varlink::DiscoverCall &call) = 0;
+	virtual Result<varlink::DiscoverReply>
+	send_targets(const varlink::SendTargetsCall &call) = 0;
 };
 
 /* Code::no_daemon when nobody listens on the socket. */

@@ -81,6 +81,30 @@ void ping(Context &context, const Options &options)
 		context.tell(done.error());
 }
 
+/* The portals of a session's target, as it tells them within the session. */
+void send_targets(Context &context, const Options &options)
+{
+	if (!options.sid)
+		return context.tell(
+		    {Code::invalid_argument, "sendtargets requires a session (-r)"});
+	if (chosen_sessions(context, options).empty())
+		return;
+	auto service = context.connect();
+	if (!service)
+		return context.tell(service.error());
+	auto reply = (*service)->send_targets({*options.sid, options.cid});
+	if (!reply)
+		return context.tell(
+		    {reply.error().code, str("Could not perform SendTargets in session ",
+					     *options.sid, ": ", reply.error().text)});
+	for (const auto &skipped : reply->skipped)
+		context.warn(str("not taken: ", skipped));
+	if (reply->targets.empty())
+		return context.tell(nothing_found(
+		    str("No portals found: the target of session ", *options.sid, " named none")));
+	show_found(context, *reply, options.json);
+}
+
 /* -o of session mode works on the records of the sessions. */
 void work_on_records(Context &context, const Options &options,
 		     const std::vector<kernel::SessionInfo> &sessions)
@@ -128,6 +152,8 @@ void run_session_mode(Context &context, const Options &options)
 		    {Code::invalid_argument, str("Invalid info level ", level, ". Try 0 - 3.")});
 	if (options.ping)
 		return ping(context, options);
+	if (options.send_targets)
+		return send_targets(context, options);
 
 	const auto sessions = chosen_sessions(context, options);
 	if (context.exit_status() != 0)

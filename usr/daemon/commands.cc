@@ -165,6 +165,7 @@ varlink::Handlers Commands::handlers()
 	all["Rescan"] = [this](Exchange &e) { return rescan(e); };
 	all["Ping"] = [this](Exchange &e) { return ping(e); };
 	all["Discover"] = [this](Exchange &e) { return discover(e); };
+	all["SendTargets"] = [this](Exchange &e) { return send_targets(e); };
 	return all;
 }
 
@@ -376,7 +377,26 @@ asio::awaitable<void> Commands::discover(Exchange &exchange)
 	if (call.type == "isns")
 		found = co_await env_.isns.discover(std::move(call));
 	else
-		found = co_await send_targets(std::move(call), env_.store, env_.book, env_.log);
+		found =
+		    co_await daemon::send_targets(std::move(call), env_.store, env_.book, env_.log);
+	if (!found) {
+		co_await refuse(exchange, failure_of(found.error()));
+		co_return;
+	}
+	Json reply = *found;
+	co_await exchange.reply(std::move(reply));
+}
+
+asio::awaitable<void> Commands::send_targets(Exchange &exchange)
+{
+	if (auto bad = out_of_range(exchange.parameters(),
+				    {{"sid", 0, UINT32_MAX}, {"cid", 0, UINT16_MAX}})) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto call = exchange.parameters().get<varlink::SendTargetsCall>();
+	const std::optional<Cid> cid = call.cid ? std::optional<Cid>(Cid(*call.cid)) : std::nullopt;
+	auto found = co_await daemon::send_targets(Sid(call.sid), cid, env_.sessions, env_.control);
 	if (!found) {
 		co_await refuse(exchange, failure_of(found.error()));
 		co_return;

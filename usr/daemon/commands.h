@@ -45,6 +45,7 @@ private:
 	asio::awaitable<void> rescan(varlink::Exchange &exchange);
 	asio::awaitable<void> ping(varlink::Exchange &exchange);
 	asio::awaitable<void> discover(varlink::Exchange &exchange);
+	asio::awaitable<void> send_targets(varlink::Exchange &exchange);
 
 	Surroundings env_;
 };

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "daemon/plan.h"
+#include "iscsi/names.h"
 
 #include <algorithm>
 
@@ -188,6 +189,39 @@ send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &bo
 	if (auto kept = keep_discovery(call, std::move(*record), found->reply, store, log); !kept)
 		co_return failed(kept.error());
 	co_return reply_of(found->reply);
+}
+
+asio::awaitable<Result<varlink::DiscoverReply>>
+send_targets(Sid sid, std::optional<Cid> cid, Sessions &sessions, kernel::Control &control)
+{
+	// The portal that a target without addresses is at: the one that is asked.
+	auto session = control.session(sid);
+	if (!session)
+		co_return tl::unexpected(session.error().error);
+	auto answer = co_await sessions.text(
+	    sid, cid, encode_text(std::vector<KeyValue>{{"SendTargets", ""}}));
+	if (!answer)
+		co_return tl::unexpected(answer.error());
+	auto reply = read_send_targets(*answer);
+	if (!reply)
+		co_return tl::unexpected(reply.error());
+
+	std::erase_if(reply->targets, [&](DiscoveredTarget &target) {
+		const bool other = !same_name(target.name, session->identity.target_name);
+		if (other)
+			reply->skipped.push_back(
+			    str("target ", target.name,
+				" is not the session's (RFC 7143, appendix C)"));
+		for (const auto &connection : session->connections) {
+			if (target.portals.empty() && (!cid || connection.cid == *cid) &&
+			    !connection.peer_address.empty())
+				target.portals.push_back(
+				    {{connection.peer_address, connection.peer_port},
+				     session->identity.tpgt});
+		}
+		return other;
+	});
+	co_return reply_of(*reply);
 }
 
 } // namespace hawser::daemon

@@ -344,17 +344,66 @@ std::vector<std::shared_ptr<SessionAgent>> Sessions::find(const config::NodeId &
 	return found;
 }
 
-asio::awaitable<Result<kernel::ScanEnded>> Sessions::rescan(Sid sid)
+bool Sessions::Waiter::waits_for(const kernel::Event &event) const
 {
-	Waiter waiter{sid, std::nullopt,
-		      std::make_shared<Mailbox<kernel::EventBody>>(io_.get_executor())};
-	waiters_.push_back(waiter);
-	if (auto begun = control_.scan(sid); !begun) {
+	if (event.sid != sid)
+		return false;
+	if (std::holds_alternative<kernel::SessionRemoved>(event.body))
+		return true;
+	// What other programs ask for has events too, with their numbers.
+	switch (work) {
+	case Work::scan:
+		return std::holds_alternative<kernel::ScanEnded>(event.body);
+	case Work::ping: {
+		const auto *ended = std::get_if<kernel::PingEnded>(&event.body);
+		return ended && ended->id == id;
+	}
+	case Work::text: {
+		const auto *ended = std::get_if<kernel::TextEnded>(&event.body);
+		return ended && ended->id == id;
+	}
+	}
+	return false;
+}
+
+/* Has the module begin something, and waits for the event of its end. */
+asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid sid, Begin begin)
+{
+	struct Row {
+		std::string_view name;
+		std::chrono::seconds limit; // the module's own ends before
+	};
+	static constexpr Row rows[] = {{"the scan", std::chrono::seconds(120)},
+				       {"the ping", std::chrono::seconds(60)},
+				       {"the Text exchange", std::chrono::seconds(60)}};
+	const Row &row = rows[static_cast<int>(work)];
+
+	const Waiter waiter{work, sid, next_id_++,
+			    std::make_shared<Mailbox<kernel::EventBody>>(io_.get_executor())};
+	const auto forget = [&] {
 		std::erase_if(waiters_,
 			      [&](const Waiter &w) { return w.mailbox == waiter.mailbox; });
+	};
+	waiters_.push_back(waiter);
+	if (auto begun = begin(waiter.id); !begun) {
+		forget();
 		co_return tl::unexpected(begun.error().error);
 	}
-	auto body = co_await wait_for(std::move(waiter), scan_limit, "the scan");
+	auto bodies = co_await waiter.mailbox->take(Clock::now() + row.limit);
+	forget();
+	if (bodies.empty())
+		co_return fail(Code::pdu_timed_out,
+			       str(row.name, " did not end within ", row.limit.count(), " s"));
+	if (std::holds_alternative<kernel::SessionRemoved>(bodies.front()))
+		co_return fail(Code::session_not_found,
+			       str("session ", sid.value, " ended before ", row.name));
+	co_return std::move(bodies.front());
+}
+
+asio::awaitable<Result<kernel::ScanEnded>> Sessions::rescan(Sid sid)
+{
+	auto body =
+	    co_await have_done(Work::scan, sid, [&](std::uint32_t) { return control_.scan(sid); });
 	if (!body)
 		co_return tl::unexpected(body.error());
 	const auto ended = std::get<kernel::ScanEnded>(*body);
@@ -367,15 +416,8 @@ asio::awaitable<Result<kernel::ScanEnded>> Sessions::rescan(Sid sid)
 asio::awaitable<Result<kernel::PingEnded>> Sessions::ping(Sid sid, std::optional<Cid> cid,
 							  std::uint32_t size)
 {
-	const std::uint32_t id = next_ping_id_++;
-	Waiter waiter{sid, id, std::make_shared<Mailbox<kernel::EventBody>>(io_.get_executor())};
-	waiters_.push_back(waiter);
-	if (auto begun = control_.ping(sid, cid, id, size); !begun) {
-		std::erase_if(waiters_,
-			      [&](const Waiter &w) { return w.mailbox == waiter.mailbox; });
-		co_return tl::unexpected(begun.error().error);
-	}
-	auto body = co_await wait_for(std::move(waiter), ping_limit, "the ping");
+	auto body = co_await have_done(
+	    Work::ping, sid, [&](std::uint32_t id) { return control_.ping(sid, cid, id, size); });
 	if (!body)
 		co_return tl::unexpected(body.error());
 	const auto ended = std::get<kernel::PingEnded>(*body);
@@ -387,38 +429,42 @@ asio::awaitable<Result<kernel::PingEnded>> Sessions::ping(Sid sid, std::optional
 	co_return ended;
 }
 
-asio::awaitable<Result<kernel::EventBody>>
-Sessions::wait_for(Waiter waiter, std::chrono::seconds limit, std::string_view what)
+asio::awaitable<Result<Bytes>> Sessions::text(Sid sid, std::optional<Cid> cid, Bytes text)
 {
-	auto bodies = co_await waiter.mailbox->take(Clock::now() + limit);
-	std::erase_if(waiters_, [&](const Waiter &w) { return w.mailbox == waiter.mailbox; });
-	if (bodies.empty())
-		co_return fail(Code::pdu_timed_out,
-			       str(what, " did not end within ", limit.count(), " s"));
-	if (std::holds_alternative<kernel::SessionRemoved>(bodies.front()))
-		co_return fail(Code::session_not_found,
-			       str("session ", waiter.sid.value, " ended before ", what));
-	co_return std::move(bodies.front());
-}
-
-void Sessions::wake_waiters(const kernel::Event &event)
-{
-	const bool removed = std::holds_alternative<kernel::SessionRemoved>(event.body);
-	const bool scan = std::holds_alternative<kernel::ScanEnded>(event.body);
-	const auto *ping = std::get_if<kernel::PingEnded>(&event.body);
-	if (!removed && !scan && !ping)
-		return;
-	for (const Waiter &waiter : waiters_) {
-		// Pings of other programs have their own sessions' events, not our numbers.
-		const bool mine = waiter.ping_id ? ping && ping->id == *waiter.ping_id : scan;
-		if (waiter.sid == event.sid && (removed || mine))
-			waiter.mailbox->put(event.body);
+	auto body = co_await have_done(
+	    Work::text, sid, [&](std::uint32_t id) { return control_.text(sid, cid, id, text); });
+	if (!body)
+		co_return tl::unexpected(body.error());
+	auto ended = std::get<kernel::TextEnded>(std::move(*body));
+	switch (ended.status) {
+	case 0:
+		co_return std::move(ended.answer);
+	case ETIMEDOUT:
+		co_return fail(Code::pdu_timed_out, "the target did not answer the text in time");
+	case EBUSY:
+		co_return fail(Code::busy, "no room for a Text Request, here or at the target");
+	case ENOTCONN:
+	case ECONNRESET:
+		co_return fail(Code::session_not_connected,
+			       "the connection was lost before the Text exchange had ended");
+	case EMSGSIZE:
+		co_return fail(Code::failed,
+			       str("the target's answer is over ", HWS_TEXT_MAX, " bytes of text"));
+	case EPROTO:
+		co_return fail(Code::failed, "the target rejected the text or broke the rules of "
+					     "the exchange (the kernel's log says which)");
+	default:
+		co_return fail(Code::failed, str("Text exchange: ",
+						 std::generic_category().message(ended.status)));
 	}
 }
 
 void Sessions::on_event(const kernel::Event &event)
 {
-	wake_waiters(event);
+	for (const Waiter &waiter : waiters_) {
+		if (waiter.waits_for(event))
+			waiter.mailbox->put(event.body);
+	}
 	if (auto agent = find(event.sid))
 		agent->on_event(event);
 	else if (std::holds_alternative<kernel::SessionAppeared>(event.body))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * All sessions of this machine that are Hawser's: their agents, the way of the
- * module's events to them, and who waits for a scan or a ping.
+ * module's events to them, and who waits for a scan, a ping or a Text exchange.
  *
  * Only what the module's dump lists is touched: sessions of other transports are
  * never seen here.
@@ -63,21 +63,26 @@ public:
 	asio::awaitable<Result<kernel::ScanEnded>> rescan(Sid sid);
 	asio::awaitable<Result<kernel::PingEnded>> ping(Sid sid, std::optional<Cid> cid,
 							std::uint32_t size);
+	/* @text: as on the wire. The result is the whole answer. */
+	asio::awaitable<Result<Bytes>> text(Sid sid, std::optional<Cid> cid, Bytes text);
 
 	void on_event(const kernel::Event &event) override;
 	void on_resync() override;
 	void on_module_gone() override;
 
 private:
+	/* What of the module's ends in an event. Scans have no number of their own. */
+	enum class Work { scan, ping, text };
+
 	/* Somebody who waits for an event of a session. */
 	struct Waiter {
+		Work work;
 		Sid sid;
-		std::optional<std::uint32_t> ping_id; // else for a scan
+		std::uint32_t id;
 		std::shared_ptr<Mailbox<kernel::EventBody>> mailbox;
-	};
 
-	static constexpr std::chrono::seconds scan_limit{120};
-	static constexpr std::chrono::seconds ping_limit{60};
+		bool waits_for(const kernel::Event &event) const;
+	};
 
 	SessionAgent::Surroundings surroundings();
 	Result<config::Settings>
@@ -91,9 +96,9 @@ private:
 	void move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt);
 	/* Whether the rules of node.session.multiple and iface.isid let @plan have a session. */
 	Status may_begin(const Plan &plan) const;
-	asio::awaitable<Result<kernel::EventBody>>
-	wait_for(Waiter waiter, std::chrono::seconds limit, std::string_view what);
-	void wake_waiters(const kernel::Event &event);
+	/* @begin is given the number of the work. */
+	using Begin = std::function<kernel::Answer<void>(std::uint32_t id)>;
+	asio::awaitable<Result<kernel::EventBody>> have_done(Work work, Sid sid, Begin begin);
 
 	asio::io_context &io_;
 	const Log &log_;
@@ -105,7 +110,7 @@ private:
 	std::vector<std::shared_ptr<SessionAgent>> agents_;
 	std::map<Sid, std::shared_ptr<SessionAgent>> by_sid_;
 	std::vector<Waiter> waiters_;
-	std::uint32_t next_ping_id_ = 1;
+	std::uint32_t next_id_ = 1; // of pings and Text exchanges
 	// Sessions that nobody can look after: told about once, and in the way of a
 	// login that would take their place.
 	std::map<Sid, kernel::SessionIdentity> orphans_;

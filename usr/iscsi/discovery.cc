@@ -59,6 +59,21 @@ void SendTargetsReader::take(const KeyValue &pair)
 	}
 }
 
+Result<DiscoveryReply> read_send_targets(std::span<const std::uint8_t> text)
+{
+	TextReader reader(text.size());
+	SendTargetsReader targets;
+
+	auto pairs = reader.feed(text);
+	if (!pairs)
+		return tl::unexpected(pairs.error());
+	for (const auto &pair : *pairs)
+		targets.take(pair);
+	if (auto ok = reader.finish(); !ok)
+		return tl::unexpected(ok.error());
+	return targets.finish();
+}
+
 SendTargets::SendTargets(std::string what, CmdSn cmd_sn, StatSn exp_stat_sn,
 			 std::size_t max_text_length)
     : what_(std::move(what)), cmd_sn_(cmd_sn), exp_stat_sn_(exp_stat_sn), text_(max_text_length)

@@ -13,6 +13,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,6 +51,9 @@ private:
 	std::optional<std::size_t> current_;			// none: addresses are skipped
 	bool any_target_ = false;
 };
+
+/* The reply in a text that is whole, such as an exchange through the kernel gives. */
+Result<DiscoveryReply> read_send_targets(std::span<const std::uint8_t> text);
 
 /* The exchange: gives Text Requests and is given the PDUs that come back. */
 class SendTargets

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace hawser::kernel
@@ -51,6 +52,9 @@ public:
 	virtual Answer<void> drop(Sid sid, Cid cid) = 0;
 	virtual Answer<void> ping(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 				  std::uint32_t size) = 0;
+	/* @text: at most HWS_TEXT_MAX bytes, as on the wire. */
+	virtual Answer<void> text(Sid sid, std::optional<Cid> cid, std::uint32_t id,
+				  std::span<const std::uint8_t> text) = 0;
 	virtual Answer<void> scan(Sid sid) = 0;
 	virtual Answer<SessionStats> stats(Sid sid) = 0;
 	virtual Answer<std::vector<SessionStats>> stats() = 0;

@@ -15,6 +15,8 @@ namespace hawser::kernel
 namespace
 {
 
+constexpr std::size_t usual_bytes = 4096; // more than any command without text has
+
 void check(int error)
 {
 	if (error < 0)
@@ -382,6 +384,14 @@ Result<EventBody> read_event(hws_event kind, Attributes &top)
 		ended.round_trip_ns = ping.get_or<std::uint64_t>(HWS_PING_A_RTT_NS, 0);
 		return checked<EventBody>(ended, ping, "a ping event");
 	}
+	case HWS_EVENT_TEXT: {
+		auto text = nest(HWS_A_TEXT, HWS_TEXT_A_MAX);
+		TextEnded ended;
+		ended.id = text.get<std::uint32_t>(HWS_TEXT_A_ID);
+		ended.status = static_cast<int>(text.get<std::uint32_t>(HWS_TEXT_A_STATUS));
+		ended.answer = text.bytes(HWS_TEXT_A_TEXT);
+		return checked<EventBody>(std::move(ended), text, "a text event");
+	}
 	case HWS_EVENT_TMF: {
 		auto tmf = nest(HWS_A_TMF, HWS_TMF_A_MAX);
 		TaskManagementEnded ended;
@@ -396,9 +406,9 @@ Result<EventBody> read_event(hws_event kind, Attributes &top)
 
 } // namespace
 
-Message make_request(int family, hws_cmd command, int flags)
+Message make_request(int family, hws_cmd command, int flags, std::size_t more)
 {
-	Message message(nlmsg_alloc());
+	Message message(nlmsg_alloc_size(usual_bytes + more));
 	if (!message || !genlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, family, 0,
 				     flags | NLM_F_REQUEST, command, HWS_GENL_VERSION))
 		throw std::bad_alloc();
@@ -487,6 +497,13 @@ void put_ping(nl_msg *message, std::uint32_t id, std::uint32_t size)
 	Nest nest(message, HWS_A_PING);
 	put(message, HWS_PING_A_ID, id);
 	put(message, HWS_PING_A_SIZE, size);
+}
+
+void put_text(nl_msg *message, std::uint32_t id, std::span<const std::uint8_t> text)
+{
+	Nest nest(message, HWS_A_TEXT);
+	put(message, HWS_TEXT_A_ID, id);
+	put_bytes(message, HWS_TEXT_A_TEXT, text);
 }
 
 Result<ModuleInfo> parse_info(nlmsghdr *header)
@@ -603,7 +620,7 @@ Result<std::optional<Event>> parse_event(nlmsghdr *header)
 	event.generation = top.get_or<std::uint64_t>(HWS_A_GENERATION, 0);
 	if (auto type = top.missing())
 		return bad_attribute("an event", *type);
-	if (kind < HWS_EVENT_SESSION_NEW || kind > HWS_EVENT_UNIT_ATTENTION)
+	if (kind < HWS_EVENT_SESSION_NEW || kind > HWS_EVENT_TEXT)
 		return std::nullopt;
 	auto body = read_event(static_cast<hws_event>(kind), top);
 	if (!body)

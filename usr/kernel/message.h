@@ -14,6 +14,7 @@
 #include <memory>
 #include <netlink/msg.h>
 #include <optional>
+#include <span>
 
 namespace hawser::kernel
 {
@@ -25,10 +26,10 @@ struct FreeMessage {
 using Message = std::unique_ptr<nl_msg, FreeMessage>;
 
 /*
- * A request of @command to family @family with the netlink header in place.
- * Throws std::bad_alloc.
+ * A request of @command to family @family with the netlink header in place, and
+ * room for what every command has and @more bytes. Throws std::bad_alloc.
  */
-Message make_request(int family, hws_cmd command, int flags);
+Message make_request(int family, hws_cmd command, int flags, std::size_t more = 0);
 
 /* Each appends attributes to @message; throws std::length_error when it is full. */
 void put_sid(nl_msg *message, Sid sid);
@@ -40,6 +41,7 @@ void put_session(nl_msg *message, const NewSession &session);
 void put_parameters(nl_msg *message, const SessionParameters &parameters);
 void put_connection(nl_msg *message, const NewConnection &connection);
 void put_ping(nl_msg *message, std::uint32_t id, std::uint32_t size);
+void put_text(nl_msg *message, std::uint32_t id, std::span<const std::uint8_t> text);
 
 /* The payloads of what comes back; @header is a whole generic netlink message. */
 Result<ModuleInfo> parse_info(nlmsghdr *header);

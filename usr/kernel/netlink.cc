@@ -223,13 +223,14 @@ Answer<void> NetlinkControl::exchange(nl_msg *message, const Take &take)
 	return {};
 }
 
-Answer<void> NetlinkControl::command(hws_cmd command, int flags, const Fill &fill, const Take &take)
+Answer<void> NetlinkControl::command(hws_cmd command, int flags, const Fill &fill, const Take &take,
+				     std::size_t more)
 {
 	// The second round is for a module that was loaded anew since the first.
 	for (bool again = false;; again = true) {
 		if (auto found = find_family(); !found)
 			return found;
-		auto request = make_request(family_, command, flags);
+		auto request = make_request(family_, command, flags, more);
 		if (fill)
 			fill(request.get());
 		auto answer = exchange(request.get(), take);
@@ -394,6 +395,20 @@ Answer<void> NetlinkControl::ping(Sid sid, std::optional<Cid> cid, std::uint32_t
 			put_cid(message, *cid);
 		put_ping(message, id, size);
 	});
+}
+
+Answer<void> NetlinkControl::text(Sid sid, std::optional<Cid> cid, std::uint32_t id,
+				  std::span<const std::uint8_t> text)
+{
+	return command(
+	    HWS_CMD_TEXT, NLM_F_ACK,
+	    [&](nl_msg *message) {
+		    put_sid(message, sid);
+		    if (cid)
+			    put_cid(message, *cid);
+		    put_text(message, id, text);
+	    },
+	    {}, text.size());
 }
 
 Answer<void> NetlinkControl::scan(Sid sid)

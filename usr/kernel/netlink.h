@@ -50,6 +50,8 @@ public:
 	Answer<void> drop(Sid sid, Cid cid) override;
 	Answer<void> ping(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 			  std::uint32_t size) override;
+	Answer<void> text(Sid sid, std::optional<Cid> cid, std::uint32_t id,
+			  std::span<const std::uint8_t> text) override;
 	Answer<void> scan(Sid sid) override;
 	Answer<SessionStats> stats(Sid sid) override;
 	Answer<std::vector<SessionStats>> stats() override;
@@ -61,8 +63,12 @@ private:
 	using Take = std::function<Status(nlmsghdr *)>;
 
 	Answer<void> find_family();
-	/* One request; @take sees every message of the answer. */
-	Answer<void> command(hws_cmd command, int flags, const Fill &fill, const Take &take = {});
+	/*
+	 * One request; @take sees every message of the answer. @more: bytes of room
+	 * beyond what every request has.
+	 */
+	Answer<void> command(hws_cmd command, int flags, const Fill &fill, const Take &take = {},
+			     std::size_t more = 0);
 	Answer<void> exchange(nl_msg *message, const Take &take);
 	template <class T>
 	Answer<std::vector<T>> dump(hws_cmd command, Result<T> (*parse)(nlmsghdr *));

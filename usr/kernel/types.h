@@ -253,6 +253,11 @@ struct PingEnded {
 	int status = 0; // errno, 0 when the echo came
 	std::uint64_t round_trip_ns = 0;
 };
+struct TextEnded {
+	std::uint32_t id = 0;
+	int status = 0; // errno, 0 when the answer is whole
+	Bytes answer;
+};
 struct TaskManagementEnded {
 	std::uint32_t id = 0;
 	int status = 0;		   // errno, 0 when the target answered
@@ -261,7 +266,7 @@ struct TaskManagementEnded {
 
 using EventBody =
     std::variant<SessionAppeared, SessionRemoved, SessionStateChanged, ConnectionUp, ConnectionLost,
-		 AsyncMessage, UnitAttention, ScanEnded, PingEnded, TaskManagementEnded>;
+		 AsyncMessage, UnitAttention, ScanEnded, PingEnded, TextEnded, TaskManagementEnded>;
 
 struct Event {
 	std::uint64_t generation = 0;

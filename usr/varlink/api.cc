@@ -258,6 +258,18 @@ void from_json(const Json &json, DiscoverCall &value)
 	json.at("keep_portal").get_to(value.keep_portal);
 }
 
+void to_json(Json &json, const SendTargetsCall &value)
+{
+	json = {{"sid", value.sid}};
+	put_optional(json, "cid", value.cid);
+}
+
+void from_json(const Json &json, SendTargetsCall &value)
+{
+	json.at("sid").get_to(value.sid);
+	get_optional(json, "cid", value.cid);
+}
+
 void to_json(Json &json, const DiscoverReply &value)
 {
 	json = {{"targets", value.targets}, {"skipped", value.skipped}};

@@ -133,6 +133,12 @@ struct DiscoverCall {
 	bool keep_portal = true;
 };
 
+struct SendTargetsCall {
+	std::uint32_t sid = 0;
+	std::optional<std::uint16_t> cid;
+};
+
+/* Of Discover and of SendTargets. */
 struct DiscoverReply {
 	std::vector<DiscoveredTarget> targets;
 	std::vector<std::string> skipped;
@@ -173,6 +179,8 @@ void to_json(Json &json, const PingCall &value);
 void from_json(const Json &json, PingCall &value);
 void to_json(Json &json, const DiscoverCall &value);
 void from_json(const Json &json, DiscoverCall &value);
+void to_json(Json &json, const SendTargetsCall &value);
+void from_json(const Json &json, SendTargetsCall &value);
 void to_json(Json &json, const DiscoverReply &value);
 void from_json(const Json &json, DiscoverReply &value);
 

@@ -190,14 +190,24 @@ Result<std::vector<PingResult>> Client::ping(const PingCall &call,
 	return collect("Ping", call, progress);
 }
 
-Result<DiscoverReply> Client::discover(const DiscoverCall &call)
+Result<DiscoverReply> Client::find(const std::string &method, Json parameters)
 {
 	DiscoverReply found;
-	auto status =
-	    this->call("Discover", call, false, [&](const Json &reply) { reply.get_to(found); });
+	auto status = call(method, std::move(parameters), false,
+			   [&](const Json &reply) { reply.get_to(found); });
 	if (!status)
 		return tl::unexpected(status.error());
 	return found;
+}
+
+Result<DiscoverReply> Client::discover(const DiscoverCall &call)
+{
+	return find("Discover", call);
+}
+
+Result<DiscoverReply> Client::send_targets(const SendTargetsCall &call)
+{
+	return find("SendTargets", call);
 }
 
 } // namespace hawser::varlink

@@ -41,6 +41,7 @@ public:
 	Result<std::vector<PingResult>> ping(const PingCall &call,
 					     const OnProgress<PingResult> &progress = {});
 	Result<DiscoverReply> discover(const DiscoverCall &call);
+	Result<DiscoverReply> send_targets(const SendTargetsCall &call);
 
 	/* The plain form of any call of io.hawser; @each gets the parameters of every reply. */
 	Status call(const std::string &method, Json parameters, bool more,
@@ -49,6 +50,7 @@ public:
 private:
 	explicit Client(Fd fd) : fd_(std::move(fd)) {}
 
+	Result<DiscoverReply> find(const std::string &method, Json parameters);
 	template <class T>
 	Result<std::vector<T>> collect(const std::string &method, Json parameters,
 				       const OnProgress<T> &progress);

@@ -47,6 +47,7 @@ struct ServiceBook {
 	std::vector<std::vector<std::uint32_t>> rescans;
 	std::vector<varlink::PingCall> pings;
 	std::vector<varlink::DiscoverCall> discoveries;
+	std::vector<varlink::SendTargetsCall> questions;
 };
 
 class FakeService : public Service
@@ -96,12 +97,21 @@ public:
 	Result<varlink::DiscoverReply> discover(const varlink::DiscoverCall &call) override
 	{
 		book_.discoveries.push_back(call);
+		return found();
+	}
+	Result<varlink::DiscoverReply> send_targets(const varlink::SendTargetsCall &call) override
+	{
+		book_.questions.push_back(call);
+		return found();
+	}
+
+private:
+	Result<varlink::DiscoverReply> found() const
+	{
 		if (book_.refusal)
 			return tl::unexpected(*book_.refusal);
 		return book_.found;
 	}
-
-private:
 	Status end() const
 	{
 		if (book_.refusal)

@@ -145,6 +145,10 @@ TEST_CASE("ping has sizes, counts and intervals in range")
 	CHECK(good("-m session -r 1 -C ping").ping_size == 64);
 	bad("-m session -r 1 -C ping -b 4097");
 	bad("-m session -r 1 -C ping -c 0");
+	CHECK(good("-m session -r 1 -C sendtargets --cid 2").send_targets);
+	bad("-m session -r 1 -C sendtargets -u");
+	bad("-m host -C sendtargets");
+	bad("-m session -r 1 --cid 2");
 }
 
 TEST_CASE("import stands alone and has a default folder")

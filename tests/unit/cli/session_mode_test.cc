@@ -238,6 +238,30 @@ TEST_CASE_METHOD(Sessions, "ping goes to the session and connection that were na
 	      "hawseradm: Ping 1 failed: no answer\n");
 }
 
+TEST_CASE_METHOD(Sessions, "sendtargets shows what a session's target says of its portals")
+{
+	service.found = {{{t1, {{"192.0.2.1", 3260, 1}, {"2001:db8::1", 3261, 2}}}}, {}};
+	CHECK(good("-m session -r 1 -C sendtargets") ==
+	      "192.0.2.1:3260,1 " + t1 + "\n[2001:db8::1]:3261,2 " + t1 + "\n");
+	const auto json =
+	    nlohmann::json::parse(good("-m session -r 1 -C sendtargets --cid 3 --json"));
+	REQUIRE(json.size() == 2);
+	CHECK(json[1]["address"] == "2001:db8::1");
+	CHECK(json[1]["tpgt"] == 2);
+	REQUIRE(service.questions.size() == 2);
+	CHECK(service.questions[0].sid == 1);
+	CHECK_FALSE(service.questions[0].cid);
+	CHECK(service.questions[1].cid == 3);
+
+	bad(Code::invalid_argument, "-m session -C sendtargets");
+	bad(Code::sysfs_lookup, "-m session -r 9 -C sendtargets");
+	service.found = {};
+	bad(Code::nothing_found, "-m session -r 1 -C sendtargets");
+	service.refusal = Error{Code::pdu_timed_out, "no answer"};
+	CHECK(bad(Code::pdu_timed_out, "-m session -r 1 -C sendtargets") ==
+	      "hawseradm: Could not perform SendTargets in session 1: no answer\n");
+}
+
 TEST_CASE_METHOD(Sessions, "sessions in JSON have both transport names, connections and devices")
 {
 	kernel.disks = {{2, 0, 0, 1, "running", {"sda"}}};

@@ -136,6 +136,15 @@ public:
 		last_ping = id;
 		return {};
 	}
+	Answer<void> text(Sid sid, std::optional<Cid>, std::uint32_t id,
+			  std::span<const std::uint8_t> text) override
+	{
+		if (!live.contains(sid))
+			return refuse(ENOENT);
+		last_text_id = id;
+		last_text.assign(text.begin(), text.end());
+		return {};
+	}
 	Answer<void> scan(Sid sid) override
 	{
 		if (!live.contains(sid))
@@ -149,6 +158,8 @@ public:
 	}
 
 	std::uint32_t last_ping = 0;
+	std::uint32_t last_text_id = 0;
+	std::string last_text;
 };
 
 class FakeTarget : public hawser::daemon::Connector

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/sessions.h"
 
+#include "daemon/discovery.h"
 #include "fakes.h"
 #include "folder.h"
 
@@ -372,6 +373,86 @@ TEST_CASE_METHOD(World, "A ping ends with its own echo and not with another's")
 	REQUIRE(until([&] { return ended.has_value(); }));
 	REQUIRE(*ended);
 	CHECK((*ended)->round_trip_ns == 3);
+}
+
+TEST_CASE_METHOD(World, "A Text exchange gives the whole answer, or says what was wrong with it")
+{
+	log_in(stored(a_node()));
+	const auto ask = [&](int status) {
+		std::optional<Result<Bytes>> ended;
+		kernel.last_text_id = 0;
+		asio::co_spawn(
+		    io, sessions.text(Sid(1), std::nullopt, Bytes{'a', '=', 0}),
+		    [&](std::exception_ptr, Result<Bytes> result) { ended = std::move(result); });
+		REQUIRE(until([&] { return kernel.last_text_id != 0; }));
+		CHECK(kernel.last_text == std::string("a=\0", 3));
+		// A ping that bears the same number is another matter.
+		sessions.on_event({1, Sid(1), kernel::PingEnded{kernel.last_text_id, 0, 0, 1}});
+		sessions.on_event({1, Sid(1), kernel::TextEnded{kernel.last_text_id + 1, 0, {}}});
+		CHECK_FALSE(until([&] { return ended.has_value(); }, 20ms));
+		sessions.on_event(
+		    {1, Sid(1), kernel::TextEnded{kernel.last_text_id, status, Bytes{'b'}}});
+		REQUIRE(until([&] { return ended.has_value(); }));
+		return std::move(*ended);
+	};
+
+	auto answer = ask(0);
+	REQUIRE(answer);
+	CHECK(*answer == Bytes{'b'});
+	CHECK(ask(ETIMEDOUT).error().code == Code::pdu_timed_out);
+	CHECK(ask(EBUSY).error().code == Code::busy);
+	CHECK(ask(ECONNRESET).error().code == Code::session_not_connected);
+	CHECK(ask(EMSGSIZE).error().text == "the target's answer is over 65024 bytes of text");
+	CHECK(ask(EPROTO).error().code == Code::failed);
+	CHECK(ask(ENOMEM).error().code == Code::failed);
+}
+
+TEST_CASE_METHOD(World, "SendTargets in a session tells of its own target alone")
+{
+	log_in(stored(a_node()));
+	const std::string own = kernel.live.at(Sid(1)).identity.target_name;
+	kernel::ConnectionInfo connection;
+	connection.peer_address = "192.0.2.9";
+	connection.peer_port = 3261;
+	kernel.live.at(Sid(1)).connections = {connection};
+	const auto ask = [&](const std::vector<KeyValue> &pairs) {
+		std::optional<Result<varlink::DiscoverReply>> found;
+		kernel.last_text_id = 0;
+		asio::co_spawn(io, send_targets(Sid(1), std::nullopt, sessions, kernel),
+			       [&](std::exception_ptr, Result<varlink::DiscoverReply> result) {
+				       found = std::move(result);
+			       });
+		REQUIRE(until([&] { return kernel.last_text_id != 0; }));
+		CHECK(kernel.last_text == std::string("SendTargets=\0", 13));
+		sessions.on_event(
+		    {1, Sid(1), kernel::TextEnded{kernel.last_text_id, 0, encode_text(pairs)}});
+		REQUIRE(until([&] { return found.has_value(); }));
+		return std::move(*found);
+	};
+
+	auto found = ask({{"TargetName", "iqn.2003-01.org.example:other"},
+			  {"TargetAddress", "192.0.2.1:3260,1"},
+			  {"TargetName", own},
+			  {"TargetAddress", "192.0.2.2:3260,7"},
+			  {"TargetAddress", "[2001:db8::1]:3260,7"}});
+	REQUIRE(found);
+	REQUIRE(found->targets.size() == 1);
+	CHECK(found->targets[0].target == own);
+	REQUIRE(found->targets[0].portals.size() == 2);
+	CHECK(found->targets[0].portals[1].address == "2001:db8::1");
+	CHECK(found->targets[0].portals[1].tpgt == 7);
+	REQUIRE(found->skipped.size() == 1);
+
+	// Without an address it is at the portal that was asked.
+	found = ask({{"TargetName", own}});
+	REQUIRE(found);
+	REQUIRE(found->targets[0].portals.size() == 1);
+	CHECK(found->targets[0].portals[0].address == "192.0.2.9");
+	CHECK(found->targets[0].portals[0].port == 3261);
+
+	found = ask({});
+	REQUIRE(found);
+	CHECK(found->targets.empty());
 }
 
 TEST_CASE_METHOD(World, "A rescan of a session that ends meanwhile says so")

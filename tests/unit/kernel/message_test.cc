@@ -99,9 +99,9 @@ void with_connection_state(nl_msg *message)
 	nla_put_u8(message, HWS_CONN_A_STATE, HWS_CONN_LOGGED_IN);
 }
 
-Message an_event(int kind)
+Message an_event(int kind, std::size_t more = 0)
 {
-	Message event = make_request(family, HWS_CMD_EVENT, 0);
+	Message event = make_request(family, HWS_CMD_EVENT, 0, more);
 	nla_put_u64(event.get(), HWS_A_GENERATION, 5);
 	nla_put_u8(event.get(), HWS_A_EVENT, static_cast<std::uint8_t>(kind));
 	nla_put_u32(event.get(), HWS_A_SID, 4);
@@ -213,9 +213,52 @@ TEST_CASE("A lost connection's event says which, why and how long to wait")
 	CHECK(lost.time2wait == 11);
 }
 
+TEST_CASE("A Text exchange's event brings the whole answer, or why there is none")
+{
+	const Bytes answer(HWS_TEXT_MAX, 'x');
+	for (const std::uint32_t status : {0, EPROTO}) {
+		Message event = an_event(HWS_EVENT_TEXT, HWS_TEXT_MAX);
+		nlattr *nest = nla_nest_start(event.get(), HWS_A_TEXT);
+		nla_put_u32(event.get(), HWS_TEXT_A_ID, 9);
+		nla_put_u32(event.get(), HWS_TEXT_A_STATUS, status);
+		if (status == 0)
+			nla_put(event.get(), HWS_TEXT_A_TEXT, HWS_TEXT_MAX, answer.data());
+		nla_nest_end(event.get(), nest);
+
+		auto parsed = parse_event(nlmsg_hdr(event.get()));
+		REQUIRE(parsed);
+		REQUIRE(*parsed);
+		const auto &ended = std::get<TextEnded>((*parsed)->body);
+		CHECK(ended.id == 9);
+		CHECK(ended.status == static_cast<int>(status));
+		CHECK(ended.answer == (status == 0 ? answer : Bytes()));
+	}
+}
+
+TEST_CASE("A request has room for as much text as the module takes")
+{
+	const Bytes text(HWS_TEXT_MAX, 'x');
+	Message request = make_request(family, HWS_CMD_TEXT, 0, text.size());
+	put_sid(request.get(), Sid(4));
+	put_cid(request.get(), Cid(1));
+	put_text(request.get(), 9, text);
+
+	nlattr *nest = genlmsg_attrdata(
+	    static_cast<const genlmsghdr *>(nlmsg_data(nlmsg_hdr(request.get()))), 0);
+	int rest = genlmsg_attrlen(
+	    static_cast<const genlmsghdr *>(nlmsg_data(nlmsg_hdr(request.get()))), 0);
+	while (nla_ok(nest, rest) && nla_type(nest) != HWS_A_TEXT)
+		nest = nla_next(nest, &rest);
+	REQUIRE(nla_ok(nest, rest));
+	nlattr *found =
+	    nla_find(static_cast<nlattr *>(nla_data(nest)), nla_len(nest), HWS_TEXT_A_TEXT);
+	REQUIRE(found);
+	CHECK(nla_len(found) == HWS_TEXT_MAX);
+}
+
 TEST_CASE("An event of a newer module is passed over")
 {
-	Message event = an_event(HWS_EVENT_UNIT_ATTENTION + 1);
+	Message event = an_event(HWS_EVENT_TEXT + 1);
 	auto parsed = parse_event(nlmsg_hdr(event.get()));
 
 	REQUIRE(parsed);

@@ -39,8 +39,8 @@ TEST_CASE("The description of io.hawser has the methods that the daemon serves")
 {
 	const Interface interface = io_hawser();
 	CHECK(interface.name() == "io.hawser");
-	for (const char *method :
-	     {"GetInfo", "ListSessions", "Login", "Logout", "Rescan", "Ping", "Discover"})
+	for (const char *method : {"GetInfo", "ListSessions", "Login", "Logout", "Rescan", "Ping",
+				   "Discover", "SendTargets"})
 		CHECK(interface.method(method));
 	CHECK(interface.error("Failed"));
 	CHECK_FALSE(interface.method("login"));
@@ -76,6 +76,8 @@ TEST_CASE("What the types of io.hawser write fits the description")
 			      true};
 	DiscoverReply found{{{"iqn.2026-11.example:t", {{"192.0.2.1", 3260, 1}}}}, {"a bad name"}};
 	fits("Discover", discover, found);
+	fits("SendTargets", SendTargetsCall{1, 0}, found);
+	fits("SendTargets", SendTargetsCall{1, {}}, found);
 
 	const Json failed = {{"failure", a_failure()}};
 	CHECK(interface.mismatch(interface.error("Failed")->parameters, failed) == std::nullopt);
