@@ -184,7 +184,6 @@ Status IsnsServers::keep(const config::PortalId &server, const DiscoveryReply &r
 	}
 	if (!ifaces.empty())
 		discovery.ifaces.assign(ifaces.begin(), ifaces.end());
-	discovery.in_use = env_.in_use;
 	discovery.changes = {.add = true, .update = false, .remove = true};
 	auto stored = env_.store.store_discovery(std::move(discovery));
 	if (!stored)

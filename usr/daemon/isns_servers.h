@@ -25,7 +25,6 @@ public:
 		asio::io_context &io;
 		const Log &log;
 		config::Store &store;
-		std::function<bool(const config::NodeId &)> in_use; // by a session
 		IsnsServer::Timings timings = {};
 		LeaseFolders leases = {};
 	};

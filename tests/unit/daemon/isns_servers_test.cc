@@ -25,14 +25,14 @@ struct Configured {
 	config::PortalId where{"127.0.0.1", server.port()};
 	bool in_use = false;
 	std::vector<std::string> ifaces;
-	IsnsServers servers{{io,
-			     log,
-			     store,
-			     [this](const config::NodeId &) { return in_use; },
-			     {},
-			     {folder.path() + "/dhcp", folder.path() + "/net"}}};
+	IsnsServers servers{
+	    {io, log, store, {}, {folder.path() + "/dhcp", folder.path() + "/net"}}};
 
-	Configured() { server.targets[t1] = "192.0.2.1"; }
+	Configured()
+	{
+		server.targets[t1] = "192.0.2.1";
+		store.set_in_use([this](const config::NodeId &) { return in_use; });
+	}
 
 	void add(const std::string &follow = "Yes")
 	{
