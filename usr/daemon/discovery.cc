@@ -213,11 +213,11 @@ send_targets(Sid sid, std::optional<Cid> cid, Sessions &sessions, kernel::Contro
 			    str("target ", target.name,
 				" is not the session's (RFC 7143, appendix C)"));
 		for (const auto &connection : session->connections) {
-			if (target.portals.empty() && (!cid || connection.cid == *cid) &&
-			    !connection.peer_address.empty())
+			if (!target.portals.empty() || (cid && connection.cid != *cid))
+				continue;
+			if (auto peer = parse_host(connection.peer_address, connection.peer_port))
 				target.portals.push_back(
-				    {{connection.peer_address, connection.peer_port},
-				     session->identity.tpgt});
+				    {std::move(*peer), session->identity.tpgt});
 		}
 		return other;
 	});
