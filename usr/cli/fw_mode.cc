@@ -192,15 +192,14 @@ std::vector<config::NodeId> store(Context &context, const config::Firmware &firm
 		context.tell(sessions.error());
 		return {};
 	}
-	config::Discovery discovery{
-	    .source = {config::SourceType::fw, {"", 0}},
-	    .found = {},
-	    .ifaces = ifaces,
-	    .changes = changes,
-	    .in_use = [&](const config::NodeId &id) {
-		    return std::any_of(sessions->begin(), sessions->end(),
-				       [&](const auto &session) { return node_of(session) == id; });
-	    }};
+	config::Discovery discovery{.source = {config::SourceType::fw, {"", 0}},
+				    .found = {},
+				    .ifaces = ifaces,
+				    .changes = changes};
+	context.store.set_in_use([sessions = std::move(*sessions)](const config::NodeId &id) {
+		return std::any_of(sessions.begin(), sessions.end(),
+				   [&](const auto &session) { return node_of(session) == id; });
+	});
 	std::vector<config::NodeId> stored;
 	for (const auto &target : firmware.targets) {
 		/* What a record cannot hold is found out before anything is stored. */

@@ -104,13 +104,19 @@ public:
 	 * Who knows whether a session uses a record: such a record only vanishes when
 	 * the last source names it no more. Without it, none is in use.
 	 */
-	void set_in_use(std::function<bool(const NodeId &)> in_use) { in_use_ = std::move(in_use); }
+	using InUse = std::function<bool(const NodeId &)>;
+	void set_in_use(InUse in_use) { in_use_ = std::move(in_use); }
 	/*
 	 * To be told when the last session of a record has ended: a vanished record
 	 * goes. Touches no file for a record that has not vanished while this store
 	 * was there to see it.
 	 */
 	Status session_ended(const NodeId &id);
+	/* Records that another store of this process has marked as vanished. */
+	void note_vanished(const std::vector<NodeId> &ids)
+	{
+		vanished_.insert(ids.begin(), ids.end());
+	}
 
 	/* Sorted by target, portal and interface. */
 	Result<Listing<Node>> nodes(const NodeFilter &filter = {});
@@ -242,7 +248,7 @@ private:
 	SecretBox secrets_;
 	std::optional<Identity> identity_;
 	std::string boot_; // read once
-	std::function<bool(const NodeId &)> in_use_;
+	InUse in_use_;
 	std::set<NodeId> vanished_; // as far as seen by this store
 };
 

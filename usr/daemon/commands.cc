@@ -2,7 +2,6 @@
 #include "daemon/commands.h"
 
 #include "base/str.h"
-#include "daemon/discovery.h"
 #include "daemon/progress.h"
 
 #include <asio/co_spawn.hpp>
@@ -373,17 +372,22 @@ asio::awaitable<void> Commands::discover(Exchange &exchange)
 	}
 	auto call = exchange.parameters().get<varlink::DiscoverCall>();
 	exchange.forget_parameters();
-	DiscoveryOutcome<varlink::DiscoverReply> found = varlink::DiscoverReply();
+	const std::string title = str("discovery at ", call.address, " port ", call.port, ": ");
+	DiscoveryOutcome found;
 	if (call.type == "isns")
 		found = co_await env_.isns.discover(std::move(call));
 	else
-		found =
-		    co_await daemon::send_targets(std::move(call), env_.store, env_.book, env_.log);
+		found = co_await env_.discoveries.send_targets(std::move(call));
 	if (!found) {
+		env_.log(Level::error, title, found.error().error.text);
 		co_await refuse(exchange, failure_of(found.error()));
 		co_return;
 	}
-	Json reply = *found;
+	for (const auto *lines : {&(*found)->warnings, &(*found)->reply.skipped}) {
+		for (const std::string &line : *lines)
+			env_.log(Level::warning, title, line);
+	}
+	Json reply = (*found)->reply;
 	co_await exchange.reply(std::move(reply));
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/store.h"
+#include "daemon/discovery.h"
 #include "daemon/isns_servers.h"
 #include "daemon/module.h"
 #include "daemon/sessions.h"
@@ -29,8 +30,8 @@ public:
 		ModuleLoader &loader;
 		Sessions &sessions;
 		config::Store &store;
-		ChallengeBook &book;
 		IsnsServers &isns;
+		Discoveries &discoveries;
 	};
 
 	explicit Commands(const Surroundings &surroundings) : env_(surroundings) {}

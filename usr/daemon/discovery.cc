@@ -3,9 +3,11 @@
 
 #include "base/str.h"
 #include "daemon/plan.h"
+#include "daemon/worker.h"
 #include "iscsi/names.h"
 
 #include <algorithm>
+#include <set>
 
 namespace hawser::daemon
 {
@@ -20,13 +22,28 @@ tl::unexpected<LoginFailure> failed(Error error)
 	return tl::unexpected<LoginFailure>(std::move(failure));
 }
 
+/* All that a discovery needs, made of the records once. */
+struct Question {
+	Address address;
+	LoginConfig login;
+	Binding binding;
+	config::DiscoveryRecord record;
+	std::vector<std::string> warnings;
+
+	Seconds seconds(std::string_view key) const
+	{
+		return Seconds(record.settings.number(std::string(key)));
+	}
+};
+
 /* The portal's record as this discovery uses it. */
-Result<config::DiscoveryRecord> record_of(const varlink::DiscoverCall &call, config::Store &store)
+Result<config::DiscoveryRecord> record_of(const varlink::DiscoverCall &call, bool listed,
+					  config::Store &store)
 {
 	const auto kind = config::RecordKind::send_targets;
 	const config::PortalId portal{call.address, call.port};
 	auto record = store.discovery_record(kind, portal);
-	if (!record && record.error().code == Code::nothing_found)
+	if (!record && !listed && record.error().code == Code::nothing_found)
 		record = store.new_discovery_record(kind, portal);
 	if (!record)
 		return record;
@@ -75,6 +92,28 @@ bool wants(const varlink::DiscoverCall &call, std::string_view change)
 	return std::find(call.changes.begin(), call.changes.end(), change) != call.changes.end();
 }
 
+/* The new records that are to be logged in to. */
+void choose_automatic(const std::vector<config::NodeId> &added, config::Store &store,
+		      Discovered &result)
+{
+	std::set<std::string> targets;
+	for (const config::NodeId &id : added)
+		targets.insert(id.target);
+	const std::set<config::NodeId> fresh(added.begin(), added.end());
+	for (const std::string &target : targets) {
+		auto nodes = store.nodes({.target = target});
+		if (!nodes) {
+			result.warnings.push_back(nodes.error().text);
+			continue;
+		}
+		for (config::Node &node : nodes->items) {
+			if (fresh.contains(node.id) &&
+			    node.settings.get("node.startup") == "automatic")
+				result.automatic.push_back(std::move(node));
+		}
+	}
+}
+
 } // namespace
 
 std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply)
@@ -87,26 +126,6 @@ std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply)
 					 portal.tpgt ? portal.tpgt->value : -1});
 	}
 	return found;
-}
-
-Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
-		      const DiscoveryReply &reply, config::Store &store, const Log &log)
-{
-	if (call.changes.empty() && !call.keep_portal)
-		return {};
-
-	config::Discovery discovery{.source = record.source(), .found = portals_of(reply)};
-	if (!call.ifaces.empty())
-		discovery.ifaces = call.ifaces;
-	discovery.changes = {wants(call, "new"), wants(call, "update"), wants(call, "delete")};
-	if (call.keep_portal)
-		discovery.record = std::move(record);
-	auto stored = store.store_discovery(std::move(discovery));
-	if (!stored)
-		return tl::unexpected(stored.error());
-	for (const Error &problem : stored->problems)
-		log(Level::error, problem.text);
-	return {};
 }
 
 varlink::DiscoverReply reply_of(const DiscoveryReply &reply)
@@ -125,103 +144,225 @@ varlink::DiscoverReply reply_of(const DiscoveryReply &reply)
 	return out;
 }
 
-asio::awaitable<DiscoveryOutcome<varlink::DiscoverReply>>
-send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &book, const Log &log)
+Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
+		      const DiscoveryReply &reply, config::Store &store, Discovered &result)
 {
+	if (call.changes.empty() && !call.keep_portal)
+		return {};
+
+	config::Discovery discovery{.source = record.source(), .found = portals_of(reply)};
+	auto ifaces = record.kind() == config::RecordKind::send_targets
+			  ? record.settings.list("discovery.sendtargets.iface")
+			  : call.ifaces;
+	if (!ifaces.empty())
+		discovery.ifaces = std::move(ifaces);
+	discovery.changes = {wants(call, "new"), wants(call, "update"), wants(call, "delete")};
+	if (call.keep_portal)
+		discovery.record = std::move(record);
+	auto stored = store.store_discovery(std::move(discovery));
+	if (!stored)
+		return tl::unexpected(stored.error());
+	for (const Error &problem : stored->problems)
+		result.warnings.push_back(problem.text);
+	result.added = stored->added.size();
+	result.removed = stored->removed.size() + stored->vanished.size();
+	result.vanished = std::move(stored->vanished);
+	choose_automatic(stored->added, store, result);
+	return {};
+}
+
+namespace
+{
+
+Result<Question> question_of(const varlink::DiscoverCall &call, bool listed,
+			     const config::Paths &paths)
+{
+	config::Store store(paths);
+	Question question;
 	auto address = parse_host(call.address, call.port);
 	if (!address)
-		co_return failed(address.error());
+		return tl::unexpected(address.error());
+	question.address = std::move(*address);
 	auto conf = config::load_conf(store.paths(), store.secrets());
 	if (!conf)
-		co_return failed(conf.error());
-	for (const std::string &warning : conf->warnings)
-		log(Level::warning, warning);
-	auto record = record_of(call, store);
-	varlink::wipe(call.settings);
+		return tl::unexpected(conf.error());
+	question.warnings = conf->warnings;
+	auto record = record_of(call, listed, store);
 	if (!record)
-		co_return failed(record.error());
-	call.ifaces = record->settings.list("discovery.sendtargets.iface");
-	Binding binding;
+		return tl::unexpected(record.error());
+	question.record = std::move(*record);
 	std::string initiator_name;
-	for (const std::string &name : call.ifaces) {
+	const auto ifaces = question.record.settings.list("discovery.sendtargets.iface");
+	for (const std::string &name : ifaces) {
 		auto iface = store.iface(name);
 		if (!iface)
-			co_return failed(iface.error());
-		if (call.ifaces.size() > 1)
+			return tl::unexpected(iface.error());
+		if (ifaces.size() > 1)
 			continue; // which of them to ask through is not said
-		binding = binding_of(*iface);
+		question.binding = binding_of(*iface);
 		initiator_name = iface->settings.get("iface.initiatorname");
 	}
 	auto identity = store.identity();
 	if (!identity)
-		co_return failed(identity.error());
-	auto login = login_of(record->settings, *identity, store.secrets());
+		return tl::unexpected(identity.error());
+	auto login = login_of(question.record.settings, *identity, store.secrets());
 	if (!login)
-		co_return failed(login.error());
-
+		return tl::unexpected(login.error());
+	question.login = std::move(*login);
 	if (!initiator_name.empty())
-		login->initiator_name = initiator_name;
+		question.login.initiator_name = initiator_name;
+	return question;
+}
 
-	const config::Settings &s = record->settings;
-	const Seconds login_timeout(s.number("discovery.sendtargets.timeo.login_timeout"));
+/* The part of a discovery that the worker ends with. */
+Status keep(const varlink::DiscoverCall &call, bool listed, config::DiscoveryRecord record,
+	    const DiscoveryReply &reply, const config::Store::InUse &in_use,
+	    const config::Paths &paths, Discovered &result)
+{
+	config::Store store(paths);
+	store.set_in_use(in_use);
+	if (listed) {
+		auto still = store.discovery_record(record.kind(), record.portal);
+		if (!still)
+			return tl::unexpected(still.error());
+		record.settings = std::move(still->settings);
+	}
+	return keep_discovery(call, std::move(record), reply, store, result);
+}
+
+/* Where the session's connection, or the one that was asked, goes to. */
+std::vector<Portal> asked_portal(const kernel::SessionInfo &session, std::optional<Cid> cid)
+{
+	for (const auto &connection : session.connections) {
+		if (cid && connection.cid != *cid)
+			continue;
+		if (auto peer = parse_host(connection.peer_address, connection.peer_port))
+			return {{std::move(*peer), session.identity.tpgt}};
+	}
+	return {};
+}
+
+} // namespace
+
+asio::awaitable<DiscoveryOutcome> Discoveries::send_targets(varlink::DiscoverCall call, bool listed)
+{
+	Box box = make_box();
+	const auto same = std::find_if(flights_.begin(), flights_.end(), [&](const auto &flight) {
+		return flight->call == call && flight->listed == listed;
+	});
+	if (same != flights_.end()) {
+		(*same)->waiters.push_back(box);
+	} else {
+		const auto before =
+		    std::find_if(flights_.rbegin(), flights_.rend(), [&](const auto &flight) {
+			    return flight->call.address == call.address &&
+				   flight->call.port == call.port;
+		    });
+		Box turn;
+		if (before != flights_.rend()) {
+			turn = make_box();
+			(*before)->waiters.push_back(turn);
+		}
+		auto flight = std::make_shared<Flight>(Flight{std::move(call), listed, {box}});
+		flights_.push_back(flight);
+		// Apart from who asks: he may hang up, and others may wait by then.
+		asio::co_spawn(env_.io, fly(std::move(flight), std::move(turn)), escalate);
+	}
+	auto outcomes = co_await box->take();
+	co_return std::move(outcomes.front());
+}
+
+asio::awaitable<void> Discoveries::fly(std::shared_ptr<Flight> flight, Box turn)
+{
+	if (turn)
+		co_await turn->take();
+	const auto outcome = co_await ask(*flight);
+	std::erase(flights_, flight);
+	for (const auto &waiter : flight->waiters)
+		waiter->put(outcome);
+}
+
+asio::awaitable<DiscoveryOutcome> Discoveries::ask(const Flight &flight)
+{
+	const varlink::DiscoverCall &call = flight.call;
+	auto prepare = [&flight, paths = env_.paths] {
+		return question_of(flight.call, flight.listed, paths);
+	};
+	auto question = co_await on_worker(env_.worker, std::move(prepare));
+	if (!question)
+		co_return failed(question.error());
+
+	const Seconds login_timeout =
+	    question->seconds("discovery.sendtargets.timeo.login_timeout");
 	ConnectOptions connect;
 	connect.timeout = login_timeout;
-	connect.before_connect = [&binding](int fd) { return binding.apply(fd); };
+	connect.before_connect = [&question](int fd) { return question->binding.apply(fd); };
 	DiscoveryTimeouts timeouts;
 	timeouts.login.response = login_timeout;
 	timeouts.login.total = login_timeout;
-	timeouts.response = Seconds(s.number("discovery.sendtargets.timeo.active_timeout"));
-	auto found = co_await discover(std::move(*address), std::move(*login), book, "All",
-				       std::move(connect), timeouts);
-	if (!found) {
-		log(Level::error, "discovery at ", call.address, " port ", call.port, ": ",
-		    found.error().error.text);
-		co_return tl::unexpected(std::move(found.error()));
+	timeouts.response = question->seconds("discovery.sendtargets.timeo.active_timeout");
+	auto tries = question->record.settings.number("discovery.sendtargets.reopen_max");
+	Signal timer(env_.io.get_executor());
+	auto found = co_await discover(question->address, question->login, env_.book, "All",
+				       connect, timeouts);
+	while (!found && found.error().retryable && tries-- > 0) {
+		co_await timer.wait_until(Clock::now() + pause);
+		found = co_await discover(question->address, question->login, env_.book, "All",
+					  connect, timeouts);
 	}
-	if (!found->login.unavailable_algorithms.empty())
-		log(Level::warning, "discovery at ", call.address, " port ", call.port,
-		    ": CHAP algorithms that libcrypto does not have (FIPS mode?) were not "
-		    "offered: ",
-		    to_string(found->login.unavailable_algorithms));
-	for (const std::string &skipped : found->reply.skipped)
-		log(Level::warning, "discovery at ", call.address, " port ", call.port, ": ",
-		    skipped);
-	if (auto kept = keep_discovery(call, std::move(*record), found->reply, store, log); !kept)
+	if (!found)
+		co_return tl::unexpected(std::move(found.error()));
+
+	const auto &missing = found->login.unavailable_algorithms;
+	if (!missing.empty())
+		question->warnings.push_back(str(
+		    "CHAP algorithms that libcrypto does not have (FIPS mode?) were not offered: ",
+		    to_string(missing)));
+
+	auto in_use = env_.sessions.in_use();
+	auto result = std::make_shared<Discovered>();
+	result->warnings = std::move(question->warnings);
+	auto store = [&, paths = env_.paths] {
+		return keep(call, flight.listed, std::move(question->record), found->reply, in_use,
+			    paths, *result);
+	};
+	auto kept = co_await on_worker(env_.worker, std::move(store));
+	env_.sessions.note_vanished(result->vanished);
+	if (!kept)
 		co_return failed(kept.error());
-	co_return reply_of(found->reply);
+	result->reply = reply_of(found->reply);
+	co_return result;
 }
 
 asio::awaitable<Result<varlink::DiscoverReply>>
 send_targets(Sid sid, std::optional<Cid> cid, Sessions &sessions, kernel::Control &control)
 {
-	// The portal that a target without addresses is at: the one that is asked.
 	auto session = control.session(sid);
 	if (!session)
 		co_return tl::unexpected(session.error().error);
-	auto answer = co_await sessions.text(
-	    sid, cid, encode_text(std::vector<KeyValue>{{"SendTargets", ""}}));
+	// Made before the co_await: g++ 12 takes no initializer list within one.
+	const std::vector<KeyValue> request = {{"SendTargets", ""}};
+	Bytes text = encode_text(request);
+	auto answer = co_await sessions.text(sid, cid, std::move(text));
 	if (!answer)
 		co_return tl::unexpected(answer.error());
 	auto reply = read_send_targets(*answer);
 	if (!reply)
 		co_return tl::unexpected(reply.error());
 
-	std::erase_if(reply->targets, [&](DiscoveredTarget &target) {
-		const bool other = !same_name(target.name, session->identity.target_name);
-		if (other)
-			reply->skipped.push_back(
-			    str("target ", target.name,
-				" is not the session's (RFC 7143, appendix C)"));
-		for (const auto &connection : session->connections) {
-			if (!target.portals.empty() || (cid && connection.cid != *cid))
-				continue;
-			if (auto peer = parse_host(connection.peer_address, connection.peer_port))
-				target.portals.push_back(
-				    {std::move(*peer), session->identity.tpgt});
+	DiscoveryReply own;
+	own.skipped = std::move(reply->skipped);
+	for (DiscoveredTarget &target : reply->targets) {
+		if (!same_name(target.name, session->identity.target_name)) {
+			own.skipped.push_back(str("target ", target.name,
+						  " is not the session's (RFC 7143, appendix C)"));
+			continue;
 		}
-		return other;
-	});
-	co_return reply_of(*reply);
+		if (target.portals.empty())
+			target.portals = asked_portal(*session, cid);
+		own.targets.push_back(std::move(target));
+	}
+	co_return reply_of(own);
 }
 
 } // namespace hawser::daemon

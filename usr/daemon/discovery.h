@@ -12,28 +12,84 @@
 #include "varlink/api.h"
 
 #include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/thread_pool.hpp>
+#include <memory>
 #include <optional>
+#include <vector>
 
 namespace hawser::daemon
 {
 
-/* A failure of a discovery, with the target's status when it gave one. */
-template <class T> using DiscoveryOutcome = tl::expected<T, LoginFailure>;
+/* What a portal said, and what that did to the records. */
+struct Discovered {
+	varlink::DiscoverReply reply;
+	std::size_t added = 0, removed = 0;
+	std::vector<config::NodeId> vanished; // kept while sessions use them
+	std::vector<config::Node> automatic;  // of those added: to be logged in to
+	std::vector<std::string> warnings;
+};
 
-/*
- * @call: what io.hawser.Discover was given. Settings are taken, from the weakest to the
- * strongest, from hawserd.conf, the portal's stored record and the call.
- */
-asio::awaitable<DiscoveryOutcome<varlink::DiscoverReply>>
-send_targets(varlink::DiscoverCall call, config::Store &store, ChallengeBook &book, const Log &log);
+/* A failure has the target's status when it gave one. */
+using DiscoveryOutcome = tl::expected<std::shared_ptr<const Discovered>, LoginFailure>;
 
-/* What both mechanisms do with a reply: the records' form, the caller's, and storing it. */
+class Discoveries
+{
+public:
+	/* All of it outlives the discoveries. */
+	struct Surroundings {
+		asio::io_context &io;
+		asio::thread_pool &worker;
+		config::Paths paths;
+		ChallengeBook &book;
+		Sessions &sessions;
+	};
+
+	/* Pause before a discovery that failed is tried again (reopen_max times). */
+	static constexpr std::chrono::seconds pause{1};
+
+	explicit Discoveries(Surroundings surroundings) : env_(std::move(surroundings)) {}
+
+	/*
+	 * @call: what io.hawser.Discover was given. Settings are taken, from the weakest
+	 * to the strongest, from hawserd.conf, the portal's stored record and the call.
+	 * @listed: only a portal whose record is there is asked, and only if it still is
+	 * when the answer comes, anything is stored. Who asks what is being asked already
+	 * gets that answer; who asks the same portal for something else waits, because
+	 * a second discovery session would take the place of the first (RFC 7143,
+	 * 6.3.5).
+	 */
+	asio::awaitable<DiscoveryOutcome> send_targets(varlink::DiscoverCall call,
+						       bool listed = false);
+
+private:
+	using Box = std::shared_ptr<Mailbox<DiscoveryOutcome>>;
+
+	struct Flight {
+		varlink::DiscoverCall call;
+		bool listed = false;
+		std::vector<Box> waiters;
+	};
+
+	Box make_box()
+	{
+		return std::make_shared<Mailbox<DiscoveryOutcome>>(env_.io.get_executor());
+	}
+	/* @turn: gets the outcome of the one before at this portal; none: begins at once. */
+	asio::awaitable<void> fly(std::shared_ptr<Flight> flight, Box turn);
+	asio::awaitable<DiscoveryOutcome> ask(const Flight &flight);
+
+	Surroundings env_;
+	std::vector<std::shared_ptr<Flight>> flights_;
+};
+
+/* What all mechanisms do with a reply: the records' form, the caller's, and storing it. */
 std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply);
 varlink::DiscoverReply reply_of(const DiscoveryReply &reply);
 
-/* As far as the call asks for it. */
+/* As far as the call asks for it; @result says what came of it. */
 Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
-		      const DiscoveryReply &reply, config::Store &store, const Log &log);
+		      const DiscoveryReply &reply, config::Store &store, Discovered &result);
 
 /*
  * SendTargets within a session, on a connection of it or any: what its target says of

@@ -246,8 +246,7 @@ asio::awaitable<Result<DiscoveryReply>> IsnsServers::ask_once(config::PortalId w
 	co_return reply;
 }
 
-asio::awaitable<DiscoveryOutcome<varlink::DiscoverReply>>
-IsnsServers::discover(varlink::DiscoverCall call)
+asio::awaitable<DiscoveryOutcome> IsnsServers::discover(varlink::DiscoverCall call)
 {
 	for (const std::string &name : call.ifaces)
 		if (auto iface = env_.store.iface(name); !iface)
@@ -269,15 +268,14 @@ IsnsServers::discover(varlink::DiscoverCall call)
 		found = co_await server->refresh();
 	else
 		found = co_await ask_once(record->portal);
-	if (!found) {
-		env_.log(Level::error, "iSNS server ", config::to_string(record->portal), ": ",
-			 found.error().text);
+	if (!found)
 		co_return failed(found.error());
-	}
-	if (auto kept = keep_discovery(call, std::move(*record), *found, env_.store, env_.log);
+	auto result = std::make_shared<Discovered>();
+	if (auto kept = keep_discovery(call, std::move(*record), *found, env_.store, *result);
 	    !kept)
 		co_return failed(kept.error());
-	co_return reply_of(*found);
+	result->reply = reply_of(*found);
+	co_return result;
 }
 
 } // namespace hawser::daemon

@@ -41,8 +41,7 @@ public:
 	 * when there is one; else once, registered for as long as the question takes
 	 * where the server wants that. Does not add it.
 	 */
-	asio::awaitable<DiscoveryOutcome<varlink::DiscoverReply>>
-	discover(varlink::DiscoverCall call);
+	asio::awaitable<DiscoveryOutcome> discover(varlink::DiscoverCall call);
 
 	/* Null when it is not followed. */
 	std::shared_ptr<IsnsServer> find(const config::PortalId &where) const;

@@ -13,6 +13,7 @@
 #include "daemon/isns_servers.h"
 #include "daemon/module.h"
 #include "daemon/process.h"
+#include "daemon/refresh.h"
 #include "daemon/saved.h"
 #include "daemon/sessions.h"
 #include "daemon/startup.h"
@@ -131,7 +132,22 @@ public:
 	      sessions_(io_, log_, *control_, connector_, saved_, store_),
 	      loader_(io_, *control_),
 	      isns_({io_, log_, store_}),
-	      commands_({io_, log_, *control_, loader_, sessions_, store_, book_, isns_}),
+	      discoveries_({io_, worker_, store_.paths(), book_, sessions_}),
+	      refresher_({
+		  .io = io_,
+		  .log = log_,
+		  .worker = worker_,
+		  .paths = store_.paths(),
+		  .ask =
+		      [this](varlink::DiscoverCall call) {
+			      return discoveries_.send_targets(std::move(call), true);
+		      },
+		  .log_in =
+		      [this](std::vector<config::Node> nodes) {
+			      log_in_nodes(io_, log_, sessions_, std::move(nodes));
+		      },
+	      }),
+	      commands_({io_, log_, *control_, loader_, sessions_, store_, isns_, discoveries_}),
 	      server_(io_, log_,
 		      {"The Hawser project", "Hawser iSCSI initiator", HAWSER_VERSION, ""}),
 	      signals_(io_, SIGTERM, SIGINT)
@@ -177,6 +193,7 @@ private:
 		notify_ready(str(sessions_.all().size(), " sessions taken over"));
 		isns_.start();
 		co_await log_in_automatic(io_, log_, sessions_, store_);
+		co_await refresher_.run();
 	}
 
 	/* Before any secret is needed: a change of their key that was cut short. */
@@ -233,9 +250,13 @@ private:
 	Sessions sessions_;
 	ModuleLoader loader_;
 	IsnsServers isns_;
+	Discoveries discoveries_;
+	Refresher refresher_;
 	Commands commands_;
 	varlink::Server server_;
 	asio::signal_set signals_;
+	// Last, so that it has ended its work before what that work uses goes.
+	asio::thread_pool worker_{1};
 };
 
 int run(const Options &options)

@@ -5,6 +5,7 @@
 #include "iscsi/names.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace hawser::daemon
@@ -47,13 +48,28 @@ Sessions::Sessions(asio::io_context &io, const Log &log, kernel::Control &contro
       store_(store),
       writer_(io, store.paths())
 {
-	store_.set_in_use([this](const config::NodeId &id) {
-		const auto orphaned = [&](const auto &orphan) {
-			return orphan.second.target_name == id.target &&
-			       orphan.second.iface == id.iface;
-		};
-		return !find(id).empty() || std::any_of(orphans_.begin(), orphans_.end(), orphaned);
-	});
+	store_.set_in_use([this](const config::NodeId &id) { return in_use()(id); });
+}
+
+config::Store::InUse Sessions::in_use() const
+{
+	std::set<config::NodeId> ids;
+	std::set<std::pair<std::string, std::string>> orphans;
+	for (const auto &agent : agents_)
+		ids.insert(agent->plan().node.id);
+	for (const auto &[sid, identity] : orphans_)
+		orphans.emplace(identity.target_name, identity.iface);
+	return [ids = std::move(ids), orphans = std::move(orphans)](const config::NodeId &id) {
+		return ids.contains(id) || orphans.contains({id.target, id.iface});
+	};
+}
+
+void Sessions::note_vanished(const std::vector<config::NodeId> &ids)
+{
+	store_.note_vanished(ids);
+	for (const auto &id : ids)
+		if (!in_use()(id))
+			drop_vanished(id); // its session ended while the records were written
 }
 
 Sessions::~Sessions()
@@ -492,8 +508,12 @@ void Sessions::forget(SessionAgent &agent)
 	}
 	const config::NodeId id = agent.plan().node.id;
 	std::erase_if(agents_, [&](const auto &one) { return one.get() == &agent; });
-	if (!find(id).empty())
-		return;
+	if (find(id).empty())
+		drop_vanished(id);
+}
+
+void Sessions::drop_vanished(const config::NodeId &id)
+{
 	if (auto ended = store_.session_ended(id); !ended)
 		log_(Level::warning, "removing the vanished record of ", config::to_string(id),
 		     ": ", ended.error().text);

@@ -66,6 +66,11 @@ public:
 	/* @text: as on the wire. The result is the whole answer. */
 	asio::awaitable<Result<Bytes>> text(Sid sid, std::optional<Cid> cid, Bytes text);
 
+	/* Which records sessions use as of now; may be asked in another thread. */
+	config::Store::InUse in_use() const;
+	/* Records that were marked as vanished with a store of its own, while in_use() held. */
+	void note_vanished(const std::vector<config::NodeId> &ids);
+
 	void on_event(const kernel::Event &event) override;
 	void on_resync() override;
 	void on_module_gone() override;
@@ -93,6 +98,7 @@ private:
 	Result<SavedSession> settings_of(const kernel::SessionInfo &session);
 	Result<Plan> plan_of(const SavedSession &settings, const kernel::SessionInfo &session);
 	void forget(SessionAgent &agent);
+	void drop_vanished(const config::NodeId &id);
 	void move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt);
 	/* Whether the rules of node.session.multiple and iface.isid let @plan have a session. */
 	Status may_begin(const Plan &plan) const;

@@ -43,23 +43,11 @@ asio::awaitable<void> log_in_to_one_of(asio::io_context &io, const Log &log, Ses
 
 } // namespace
 
-asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Sessions &sessions,
-				       config::Store &store)
+void log_in_nodes(asio::io_context &io, const Log &log, Sessions &sessions,
+		  std::vector<config::Node> nodes)
 {
-	config::NodeFilter all;
-	all.hidden = true;
-	auto nodes = store.nodes(all);
-	if (!nodes) {
-		log(Level::error, "reading the records: ", nodes.error().text);
-		co_return;
-	}
-	for (const Error &problem : nodes->problems)
-		log(Level::error, problem.text);
-
 	std::map<std::string, std::vector<config::Node>> leading;
-	for (config::Node &node : nodes->items) {
-		if (node.settings.get("node.startup") != "automatic")
-			continue;
+	for (config::Node &node : nodes) {
 		if (node.settings.yes("node.leading_login")) {
 			leading[node.id.target].push_back(std::move(node));
 			continue;
@@ -72,6 +60,24 @@ asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Ses
 	}
 	for (auto &[target, ways] : leading)
 		asio::co_spawn(io, log_in_to_one_of(io, log, sessions, std::move(ways)), escalate);
+}
+
+asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Sessions &sessions,
+				       config::Store &store)
+{
+	config::NodeFilter all;
+	all.hidden = true;
+	auto nodes = store.nodes(all);
+	if (!nodes) {
+		log(Level::error, "reading the records: ", nodes.error().text);
+		co_return;
+	}
+	for (const Error &problem : nodes->problems)
+		log(Level::error, problem.text);
+	std::erase_if(nodes->items, [](const config::Node &node) {
+		return node.settings.get("node.startup") != "automatic";
+	});
+	log_in_nodes(io, log, sessions, std::move(nodes->items));
 }
 
 } // namespace hawser::daemon

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The logins that records ask for at service start (node.startup = automatic).
+ * The logins that records ask for (node.startup = automatic): at service start, and
+ * of those that a refresh has found.
  * They run beside everything else and hold nothing up. Of the ways to a target
  * whose records say node.leading_login, one after the other is tried until one
  * session is there.
@@ -16,6 +17,10 @@
 
 namespace hawser::daemon
 {
+
+/* Begins the logins to @nodes. */
+void log_in_nodes(asio::io_context &io, const Log &log, Sessions &sessions,
+		  std::vector<config::Node> nodes);
 
 /* Ends when every login has been begun. */
 asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Sessions &sessions,

@@ -150,6 +150,8 @@ Result<std::unique_ptr<NetlinkControl>> NetlinkControl::open()
 	const timeval limit{answer_limit_s, 0};
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	nl_socket_enable_msg_peek(socket.get());
+	// libnl's own measure is too small for a message with all of HWS_TEXT_MAX.
+	nl_socket_set_buffer_size(socket.get(), 0, 2 * HWS_TEXT_MAX);
 	return std::unique_ptr<NetlinkControl>(new NetlinkControl(std::move(socket)));
 }
 

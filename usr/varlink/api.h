@@ -131,6 +131,8 @@ struct DiscoverCall {
 	std::map<std::string, std::string> settings;
 	std::vector<std::string> changes; // new, update, delete
 	bool keep_portal = true;
+
+	friend bool operator==(const DiscoverCall &, const DiscoverCall &) = default;
 };
 
 struct SendTargetsCall {

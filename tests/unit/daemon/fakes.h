@@ -9,6 +9,7 @@
 #include "daemon/signal.h"
 #include "kernel/control.h"
 
+#include <algorithm>
 #include <asio/io_context.hpp>
 #include <cerrno>
 #include <deque>
@@ -22,6 +23,13 @@ public:
 	void write(hawser::Level, std::string_view text, std::span<const hawser::LogField>) override
 	{
 		lines.emplace_back(text);
+	}
+	/* Lines with these words in them. */
+	auto count(std::string_view words) const
+	{
+		return std::count_if(lines.begin(), lines.end(), [&](const std::string &line) {
+			return line.find(words) != std::string::npos;
+		});
 	}
 
 	std::vector<std::string> lines;

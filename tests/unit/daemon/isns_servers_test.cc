@@ -54,8 +54,7 @@ struct Configured {
 			io.run_for(std::chrono::milliseconds(5));
 		REQUIRE(holds());
 	}
-	DiscoveryOutcome<varlink::DiscoverReply> discover(const std::vector<std::string> &changes,
-							  bool keep)
+	DiscoveryOutcome discover(const std::vector<std::string> &changes, bool keep)
 	{
 		varlink::DiscoverCall call;
 		call.type = "isns";
@@ -64,7 +63,7 @@ struct Configured {
 		call.changes = changes;
 		call.keep_portal = keep;
 		call.ifaces = ifaces;
-		std::optional<DiscoveryOutcome<varlink::DiscoverReply>> result;
+		std::optional<DiscoveryOutcome> result;
 		auto to_its_end = [&]() -> asio::awaitable<void> {
 			result.emplace(co_await servers.discover(call));
 		};
@@ -154,8 +153,8 @@ TEST_CASE_METHOD(Configured, "to ask a server that is not listed neither adds it
 	servers.start();
 	auto reply = discover({"new"}, false);
 	REQUIRE(reply);
-	REQUIRE(reply->targets.size() == 1);
-	CHECK(reply->targets[0].target == t1);
+	REQUIRE((*reply)->reply.targets.size() == 1);
+	CHECK((*reply)->reply.targets[0].target == t1);
 	CHECK(nodes().size() == 1);
 	CHECK(server.count(Function::dev_attr_reg) == 0);
 	CHECK(store.discovery_records()->items.empty());
@@ -167,7 +166,7 @@ TEST_CASE_METHOD(Configured, "a server that tells strangers nothing is registere
 	server.tells_strangers = false;
 	auto reply = discover({}, false);
 	REQUIRE(reply);
-	CHECK(reply->targets.size() == 1);
+	CHECK((*reply)->reply.targets.size() == 1);
 	CHECK(server.count(Function::dev_attr_reg) == 1);
 	CHECK(server.count(Function::dev_dereg) == 1);
 	CHECK_FALSE(server.registered);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/refresh.h"
+
+#include "daemon/worker.h"
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <sys/stat.h>
+
+namespace hawser::daemon
+{
+
+Refresher::Refresher(Surroundings surroundings)
+    : env_(std::move(surroundings)), signal_(env_.io.get_executor())
+{
+}
+
+Result<Refresher::Wishes> Refresher::read_wishes(const config::Paths &paths)
+{
+	config::Store store(paths);
+	auto records = store.discovery_records();
+	if (!records)
+		return tl::unexpected(records.error());
+	Wishes all;
+	all.problems = std::move(records->problems);
+	for (config::DiscoveryRecord &record : records->items) {
+		if (record.kind() != config::RecordKind::send_targets)
+			continue;
+		const config::Settings &s = record.settings;
+		Wish wish;
+		wish.portal = record.portal;
+		wish.polled = s.yes("discovery.sendtargets.use_discoveryd");
+		wish.at_start = wish.polled || s.get("discovery.startup") != "manual";
+		wish.interval =
+		    std::chrono::seconds(s.number("discovery.sendtargets.discoveryd_poll_inval"));
+		all.wishes.push_back(std::move(wish));
+	}
+	return all;
+}
+
+/* Records are replaced by renaming, which the folder shows. */
+bool Refresher::records_changed()
+{
+	struct stat now {
+	};
+	if (stat(env_.paths.discovery().c_str(), &now) < 0)
+		return !portals_.empty();
+	if (now.st_mtim.tv_sec == seen_.tv_sec && now.st_mtim.tv_nsec == seen_.tv_nsec)
+		return false;
+	// The next change may come in the same tick of the file system's clock.
+	const bool settled = now.st_mtim.tv_sec + 1 < std::time(nullptr);
+	seen_ = settled ? now.st_mtim : timespec{};
+	return true;
+}
+
+asio::awaitable<void> Refresher::run()
+{
+	for (bool starting = true;; starting = false) {
+		if (records_changed() || starting) {
+			auto read = [paths = env_.paths] { return read_wishes(paths); };
+			auto wishes = co_await on_worker(env_.worker, std::move(read));
+			if (wishes)
+				take(*wishes, starting);
+			else
+				env_.log(Level::error, "discovery records: ", wishes.error().text);
+		}
+
+		const auto now = Clock::now();
+		auto next = now + look_again;
+		for (const auto &[id, portal] : portals_) {
+			if (portal->under_way || !portal->wish.polled ||
+			    (portal->asked && portal->wish.interval.count() == 0))
+				continue;
+			if (!portal->asked || portal->next <= now) {
+				portal->asked = portal->under_way = true;
+				asio::co_spawn(env_.io, refresh(portal), escalate);
+			} else {
+				next = std::min(next, portal->next);
+			}
+		}
+		co_await signal_.wait_until(next);
+	}
+}
+
+/* The portals are those that have a record; what is known of them is kept. */
+void Refresher::take(const Wishes &wishes, bool starting)
+{
+	for (const Error &problem : wishes.problems)
+		env_.log(Level::error, problem.text);
+	std::map<config::PortalId, std::shared_ptr<Portal>> listed;
+	for (const Wish &wish : wishes.wishes) {
+		auto known = portals_.find(wish.portal);
+		auto portal = known == portals_.end() ? std::make_shared<Portal>() : known->second;
+		// Asked for anew, or sooner than before.
+		if (wish.polled && !portal->wish.polled && !portal->under_way)
+			portal->asked = false;
+		else if (wish.interval < portal->wish.interval)
+			portal->next = std::min(portal->next, Clock::now() + wish.interval);
+		portal->wish = wish;
+		if (starting && wish.at_start) {
+			portal->asked = portal->under_way = true;
+			asio::co_spawn(env_.io, refresh(portal), escalate);
+		}
+		listed[wish.portal] = std::move(portal);
+	}
+	portals_ = std::move(listed);
+}
+
+asio::awaitable<void> Refresher::refresh(std::shared_ptr<Portal> portal)
+{
+	varlink::DiscoverCall call;
+	call.address = portal->wish.portal.host;
+	call.port = portal->wish.portal.port;
+	// No "update": that would set known records back to hawserd.conf each time.
+	call.changes = {"new", "delete"};
+	const auto outcome = co_await env_.ask(std::move(call));
+	note(*portal, outcome);
+	portal->under_way = false;
+	portal->next = Clock::now() + portal->wish.interval;
+	if (outcome && !(*outcome)->automatic.empty())
+		env_.log_in((*outcome)->automatic);
+	signal_.notify();
+}
+
+/* What is new is logged, not that all is as it was, or fails as it did. */
+void Refresher::note(Portal &portal, const DiscoveryOutcome &outcome)
+{
+	const std::string title = "refreshing " + config::to_string(portal.wish.portal);
+	if (!outcome) {
+		const Error &error = outcome.error().error;
+		if (error.code != Code::nothing_found && error.text != portal.failure)
+			env_.log(Level::error, title, ": ", error.text);
+		portal.failure = error.text;
+		return;
+	}
+	if (!portal.failure.empty())
+		env_.log(Level::notice, title, ": it answers again");
+	portal.failure.clear();
+	const Discovered &found = **outcome;
+	if (found.added != 0 || found.removed != 0)
+		env_.log(Level::notice, title, ": new: ", found.added, ", gone: ", found.removed);
+	for (const auto *lines : {&found.warnings, &found.reply.skipped}) {
+		for (const std::string &line : *lines)
+			env_.log(Level::info, title, ": ", line);
+	}
+}
+
+} // namespace hawser::daemon
