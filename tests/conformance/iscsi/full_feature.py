@@ -56,6 +56,8 @@ class FullFeature:
         self.session: "Session" = connection.session
         self.text = b""  # of a Text Request under way
         self.text_to_send: list[bytes] = []
+        self.text_request_before: TextRequest | None = None  # of the exchange under way
+        self.text_answer: TextResponse | None = None  # the last, which asked for another request
         self.handlers: dict[type[Pdu], Callable[..., Awaitable[None]]] = {
             NopOut: self.nop_out, ScsiCommand: self.command, TaskManagementRequest: self.task_management,
             TextRequest: self.text_request, DataOut: self.data_out, LogoutRequest: self.logout,
@@ -128,13 +130,34 @@ class FullFeature:
             other.close()
             self.let_go(other, keep=pdu.reason == LogoutRequest.RECOVERY)
 
+    def check_text(self, pdu: TextRequest) -> None:
+        """A request of an exchange, after its answer to the one before (6.2 and 11.10)."""
+        complain, before, answer = self.target.complain, self.text_request_before, self.text_answer
+        if pdu.more and pdu.final:
+            complain(f"both F and C: {pdu!r} (RFC 7143, 11.10.2)")
+        if pdu.ttt == RESERVED_TAG:
+            return
+        if before is None or answer is None or pdu.ttt != answer.ttt:
+            complain(f"a transfer tag that was not given last: {pdu!r} (RFC 7143, 11.10.4)")
+            return
+        if (pdu.itt, pdu.immediate) != (before.itt, before.immediate):
+            complain(f"another task tag or I bit than {before!r} in one exchange: {pdu!r} (RFC 7143, 11.10.3)")
+        if pdu.lun != answer.lun:
+            complain(f"LUN {pdu.lun:#x}, not the answer's {answer.lun:#x}: {pdu!r} (RFC 7143, 11.11.4)")
+        if answer.more and pdu.data:
+            complain(f"text in answer to text that is not complete: {pdu!r} (RFC 7143, 6.2)")
+
     async def text_request(self, pdu: TextRequest) -> None:
+        self.check_text(pdu)
+        self.text_request_before = pdu
+        if pdu.ttt == RESERVED_TAG:  # a new exchange, or the old one is reset
+            self.text, self.text_to_send = b"", []
         if self.text_to_send:
             await self.send_text(pdu)
             return
         self.text += pdu.data
         if pdu.more or not pdu.final:
-            await self.connection.send(TextResponse(itt=pdu.itt, ttt=self.session.new_ttt(), lun=pdu.lun))
+            await self.answer_text(TextResponse(itt=pdu.itt, ttt=self.session.new_ttt(), lun=pdu.lun))
             return
         pairs = dict(text.decode(self.text))
         self.text = b""
@@ -145,17 +168,24 @@ class FullFeature:
         await self.send_text(pdu)
 
     def send_targets(self, what: str) -> text.Pairs:
-        """Appendix C."""
+        """Appendix C: a normal session hears of its own target, and may not ask for all."""
+        if not self.session.discovery and what not in ("", self.target.name):
+            return [("SendTargets", "Reject")]
         if self.target.portals is None:
             return [("TargetName", self.target.name), ("TargetAddress", f"{self.target.address},1")]
+        what = what or self.target.name
         return [pair for portal in self.target.portals if what in ("All", portal.name)
                 for pair in [("TargetName", portal.name), *(("TargetAddress", a) for a in portal.addresses)]]
 
     async def send_text(self, pdu: TextRequest) -> None:
         piece = self.text_to_send.pop(0)
         last = not self.text_to_send
-        await self.connection.send(TextResponse(piece, itt=pdu.itt, final=last, more=not last, lun=pdu.lun,
-                                                ttt=RESERVED_TAG if last else self.session.new_ttt()))
+        await self.answer_text(TextResponse(piece, itt=pdu.itt, final=last, more=not last, lun=pdu.lun,
+                                            ttt=RESERVED_TAG if last else self.session.new_ttt()))
+
+    async def answer_text(self, answer: TextResponse) -> None:
+        self.text_answer = answer
+        await self.connection.send(answer)
 
     # Commands.
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The short path through everything; runs on every kernel."""
 from rig.checks import drop_cache, expect, fio, run
+from rig.initiators import PORTAL
 
 
 def holds_disk(rig):
@@ -14,6 +15,22 @@ def holds_disk(rig):
     fio(disk, size="16M", bsrange="512-256k")
     rig.initiator.logout("t")
     expect(not rig.initiator.disks("t"), "a disk is left after logout")
+
+
+def holds_send_targets(rig):
+    """A session's target tells of its own portals within the session, and of no other target's."""
+    if rig.initiator.name != "hawser":
+        return  # iscsiadm asks in discovery sessions alone
+    for name in ("t", "other"):
+        rig.target.add(name)
+        rig.target.add_lun(name, 1)
+    rig.initiator.discover()
+    rig.initiator.login("t")
+    sid = rig.initiator.session("t").rsplit("session", 1)[1]
+    found = rig.initiator.adm("-m", "session", "-r", sid, "-C", "sendtargets").stdout.splitlines()
+    expect(found and all(line.endswith(":t") for line in found), f"SendTargets within the session gave {found}")
+    expect(any(line.startswith(PORTAL) for line in found), f"the session's own portal is not in {found}")
+    rig.initiator.logout("t")
 
 
 def holds_filesystem(rig):

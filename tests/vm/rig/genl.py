@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The module's netlink family without our userspace, for what the CLI never asks (include/uapi/hawser/hawser.h)."""
+import os
+import socket
+import struct
+
+from rig.checks import expect
+
+NLM_F_REQUEST, NLM_F_ACK, NLMSG_ERROR, NESTED = 0x01, 0x04, 2, 0x8000
+CONTROLLER, GETFAMILY, FAMILY_ID, FAMILY_NAME, MCAST_GROUPS, GROUP_ID = 16, 3, 1, 2, 7, 2
+SOL_NETLINK, ADD_MEMBERSHIP = 270, 1
+CMD_TEXT, CMD_EVENT, A_SID, A_TEXT = 16, 15, 4, 18
+TEXT_ID, TEXT_TEXT, TEXT_STATUS = 1, 2, 3
+
+
+def attribute(kind, payload):
+    return struct.pack("=HH", len(payload) + 4, kind) + payload + bytes(-len(payload) % 4)
+
+
+def attributes(data):
+    """{type: payload}; of several of one type the last."""
+    found = {}
+    while len(data) >= 4:
+        length, kind = struct.unpack_from("=HH", data)
+        found[kind & 0x3FFF] = data[4:length]
+        data = data[length + 3 & ~3:]
+    return found
+
+
+class Family:
+    """A socket of the family that hears its events."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)  # NETLINK_GENERIC
+        self.socket.bind((0, 0))
+        self.socket.settimeout(90)
+        self.sequence = 0
+        family = self.request(CONTROLLER, GETFAMILY, attribute(FAMILY_NAME, b"hawser\0"))
+        self.id = struct.unpack("=H", family[FAMILY_ID])[0]
+        group = attributes(next(iter(attributes(family[MCAST_GROUPS]).values())))[GROUP_ID]
+        self.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, struct.unpack("=I", group)[0])
+
+    def close(self):
+        self.socket.close()
+
+    def receive(self):
+        """The messages of one datagram: type, sequence, payload."""
+        data = self.socket.recv(1 << 18)
+        while data:
+            length, kind, _, sequence, _ = struct.unpack_from("=IHHII", data)
+            yield kind, sequence, data[16:length]
+            data = data[length + 3 & ~3:]
+
+    def request(self, family, command, payload):
+        """The attributes of the answer; OSError when it is refused."""
+        self.sequence += 1
+        message = struct.pack("=BBH", command, 1, 0) + payload
+        self.socket.send(struct.pack("=IHHII", len(message) + 16, family, NLM_F_REQUEST | NLM_F_ACK, self.sequence, 0)
+                         + message)
+        answer = {}
+        while True:
+            for kind, sequence, data in self.receive():
+                if kind == NLMSG_ERROR and sequence == self.sequence:
+                    error = -struct.unpack_from("=i", data)[0]
+                    if error:
+                        raise OSError(error, os.strerror(error))
+                    return answer
+                if kind == family and sequence == self.sequence:
+                    answer = attributes(data[4:])
+
+    def text(self, sid, data):
+        """A Text exchange: the errno and the answer."""
+        number = 1 << 31 | self.sequence
+        self.request(self.id, CMD_TEXT, attribute(A_SID, struct.pack("=I", sid)) + attribute(
+            A_TEXT | NESTED, attribute(TEXT_ID, struct.pack("=I", number)) + attribute(TEXT_TEXT, data)))
+        while True:
+            for kind, _, message in self.receive():
+                if kind != self.id or message[0] != CMD_EVENT:
+                    continue
+                ended = attributes(attributes(message[4:]).get(A_TEXT, b""))
+                if ended and struct.unpack("=I", ended[TEXT_ID])[0] == number:
+                    expect((TEXT_TEXT in ended) == (ended[TEXT_STATUS] == bytes(4)), f"an event with {list(ended)}")
+                    return struct.unpack("=I", ended[TEXT_STATUS])[0], ended.get(TEXT_TEXT, b"")
