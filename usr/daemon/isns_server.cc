@@ -22,6 +22,9 @@ constexpr std::size_t max_incoming_message = 65536;
 constexpr std::size_t max_incoming = 8;
 constexpr std::chrono::minutes incoming_idle{15};
 
+/* After what a server names could not be stored. */
+constexpr std::chrono::minutes keep_again{1};
+
 /* Whether the server knows the entity at all. */
 bool is_known(const isns::Message &presence)
 {
@@ -178,6 +181,7 @@ asio::awaitable<Status> IsnsServer::visit()
 	if (auto ok = co_await ensure_registered(); !ok)
 		co_return ok;
 	query_wanted_ = true;
+	change_expected_ = true;
 	co_return co_await look_after();
 }
 
@@ -208,7 +212,7 @@ asio::awaitable<Status> IsnsServer::look_after()
 		}
 		if (poll > Clock::duration::zero() && now >= last_query_ + poll)
 			query_wanted_ = true;
-		if (known_ && !known_trusted_ && now >= trust_at_)
+		if (!known_trusted_ && now >= trust_at_)
 			query_wanted_ = true;
 		if (query_wanted_ && now >= again(now)) {
 			if (auto ok = co_await query(); !ok)
@@ -218,7 +222,7 @@ asio::awaitable<Status> IsnsServer::look_after()
 		auto until = check_at();
 		if (poll > Clock::duration::zero())
 			until = std::min(until, last_query_ + poll);
-		if (known_ && !known_trusted_)
+		if (!known_trusted_)
 			until = std::min(until, trust_at_);
 		if (query_wanted_)
 			until = again(now);
@@ -293,6 +297,7 @@ asio::awaitable<Status> IsnsServer::register_now()
 		: static_cast<std::uint32_t>(settings_.number("discovery.isns.esi_interval"));
 	registered_ = false;
 	subscribed_ = false;
+	change_expected_ = true;
 	auto granted = co_await isns::register_with(*connection_, self_, env_.timings.answer);
 	last_message_ = Clock::now();
 	last_inquiry_ = last_message_;
@@ -325,7 +330,7 @@ asio::awaitable<Status> IsnsServer::register_now()
 
 asio::awaitable<Status> IsnsServer::query()
 {
-	const bool told = std::exchange(change_told_, false);
+	const bool expected = std::exchange(change_expected_, false);
 
 	query_wanted_ = false;
 	auto reply = co_await isns::find_targets(*connection_, self_.name, env_.timings.answer);
@@ -347,11 +352,10 @@ asio::awaitable<Status> IsnsServer::query()
 		if (!known_ || known_->skipped != reply->skipped)
 			for (const std::string &skipped : reply->skipped)
 				say(Level::warning, "not taken: ", skipped);
-		if (known_ && changed && subscribed_ && !told && waiting_.empty() &&
+		if (known_ && changed && subscribed_ && !expected && waiting_.empty() &&
 		    !std::exchange(warned_of_changes_, true))
 			say(Level::warning,
-			    "targets have changed and no notification came to TCP "
-			    "port ",
+			    "targets have changed and no notification came to TCP port ",
 			    self_.port, ": a firewall may block them");
 		const auto gone = [&](const std::string &target) {
 			return trusted || named_.contains(target);
@@ -362,6 +366,8 @@ asio::awaitable<Status> IsnsServer::query()
 		} else {
 			say(Level::error, kept.error().text);
 			tell_waiting(tl::unexpected(kept.error()));
+			known_trusted_ = false;
+			trust_at_ = std::max(trust_at_, Clock::now() + keep_again);
 		}
 	}
 	tell_waiting(reply);
@@ -470,7 +476,7 @@ std::optional<isns::Builder> IsnsServer::serve(const isns::Message &request)
 	case isns::Served::What::state_change:
 		for (const std::string &name : served.changed)
 			say(Level::info, "state change of ", quoted(name));
-		change_told_ = true;
+		change_expected_ = true;
 		query_wanted_ = true;
 		wake();
 		break;

@@ -131,7 +131,8 @@ private:
 	bool warned_of_changes_ = false;   // that came without a notification
 	bool warned_of_inquiries_ = false; // that did not come
 	bool query_wanted_ = false;
-	bool change_told_ = false; // since the last query
+	/* A change since the last query is no surprise: it was told, or could not be. */
+	bool change_expected_ = false;
 	Clock::time_point last_message_{};
 	Clock::time_point last_inquiry_{};
 	Clock::time_point last_query_{};

@@ -22,9 +22,9 @@ namespace hawser::daemon
 
 /* What an interface record binds connections to; empty members bind to nothing. */
 struct Binding {
-	std::string device;	    // by name: a network device or a VRF
-	std::string mac;	    // of the device, when it has no name here
-	std::string source_address; // numeric
+	std::string device = {};	 // by name: a network device or a VRF
+	std::string mac = {};		 // of the device, when it has no name here
+	std::string source_address = {}; // numeric
 
 	/*
 	 * Before connect: SO_BINDTODEVICE and bind(). Code::connect_failed for what is not there

@@ -58,7 +58,7 @@ bool has_expired(std::string_view text, std::time_t now)
 
 Result<std::vector<Address>> parse_dhcp_option(std::span<const std::uint8_t> option)
 {
-	const auto bad = [](std::string why) {
+	const auto bad = [](const std::string &why) {
 		return fail(Code::invalid_argument, str("DHCP option 83: ", why));
 	};
 

@@ -37,7 +37,7 @@ void put32(Bytes &out, std::uint32_t value)
 	put16(out, static_cast<std::uint16_t>(value));
 }
 
-tl::unexpected<Error> bad(std::string text)
+tl::unexpected<Error> bad(std::string_view text)
 {
 	return fail(Code::isns_query, str("the iSNS peer sent ", text));
 }

@@ -186,7 +186,7 @@ class Assembler
 {
 public:
 	/* Room for what ten thousand targets have, with four portals each. */
-	static constexpr std::size_t limit = 8 * 1024 * 1024;
+	static constexpr std::size_t limit = 8u << 20;	// 8 MiB
 	static constexpr std::size_t max_under_way = 4; // messages
 
 	/* @max_message: bytes that the payload of one message may have. */

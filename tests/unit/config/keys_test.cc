@@ -205,14 +205,16 @@ TEST_CASE("a secret of more than 16 bytes is taken with a warning that some targ
 
 TEST_CASE("a record key that stands for a text key takes what the text key may be offered with")
 {
-	std::size_t count = 0;
 	for (const auto &row : record_keys()) {
+		INFO(row.name);
+		// FastAbort is open-iscsi's own and no text key.
+		if (row.name.find(".iscsi.") != std::string_view::npos &&
+		    !row.name.ends_with(".FastAbort"))
+			CHECK_FALSE(row.text_key.empty());
 		if (row.text_key.empty())
 			continue;
-		INFO(row.name);
 		const auto *spec = hawser::find_key(row.text_key);
 		REQUIRE(spec);
-		count++;
 		CHECK_FALSE(row.text.empty());
 		if (row.type == ValueType::number) {
 			CHECK(row.min == static_cast<std::int64_t>(spec->min));
@@ -221,7 +223,6 @@ TEST_CASE("a record key that stands for a text key takes what the text key may b
 		if (!row.initial.empty() && spec->rule != KeyRule::obsolete && !row.zero_allowed)
 			CHECK(hawser::check_offer(*spec, row.initial));
 	}
-	CHECK(count == 21);
 }
 
 TEST_CASE("keys that may stay unsent are empty at first and take what this version can do")

@@ -5,6 +5,7 @@
  *	here                         there, another network namespace
  *	a0 10.1.0.1, fd01::1  ------ b0 10.1.0.2, fd01::2
  *	a1 10.1.1.1, fe80::a  ------ b1 10.1.1.2, fe80::b
+ *	   10.1.1.3
  *	                             lo 10.9.9.9, where the target listens
  *
  * Of the two routes to 10.9.9.9 the one over a0 is preferred. Needs root and ip(8); skipped
@@ -101,6 +102,7 @@ struct Wires {
 		REQUIRE(sh(str("ip link set a1 address ", mac)));
 		REQUIRE(
 		    sh("ip addr add 10.1.0.1/24 dev a0; ip addr add 10.1.1.1/24 dev a1;"
+		       "ip addr add 10.1.1.3/24 dev a1;"
 		       "ip addr add fd01::1/64 dev a0 nodad; ip addr add fe80::a/64 dev a1 nodad;"
 		       "ip link set a0 up; ip link set a1 up"));
 		REQUIRE(sh("ip route add 10.9.9.9 via 10.1.0.2 dev a0 metric 1;"
@@ -152,7 +154,7 @@ TEST_CASE("A connection goes through the device, from the address, of its interf
 	CHECK(wires.seen({.device = "a1"}) == "10.1.1.1");
 	CHECK(wires.seen({.mac = mac}) == "10.1.1.1");
 	CHECK(wires.seen({.source_address = "10.1.1.1"}) == "10.1.1.1");
-	CHECK(wires.seen({.device = "a1", .source_address = "10.1.0.1"}) == "10.1.0.1");
+	CHECK(wires.seen({.device = "a1", .source_address = "10.1.1.3"}) == "10.1.1.3");
 	CHECK(wires.seen({}, "fd01::2") == "fd01::1");
 	CHECK(wires.seen({.device = "a1", .source_address = "fe80::a"}, "fe80::b") == "fe80::a");
 }

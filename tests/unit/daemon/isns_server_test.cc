@@ -173,6 +173,7 @@ TEST_CASE_METHOD(Follow, "a server that has lost all it knew does not take targe
 	until([&] { return kept.size() == 4; });
 	CHECK(kept.back().empty());
 	CHECK(gone == std::vector{t1, t2});
+	CHECK_FALSE(logged("no notification")); // it could not tell
 }
 
 TEST_CASE_METHOD(Follow, "a target that goes while the server knows us is gone")
