@@ -94,7 +94,9 @@ bool operator==(const Secret &a, const Secret &b)
 
 void wipe(std::span<std::uint8_t> bytes)
 {
-	::explicit_bzero(bytes.data(), bytes.size());
+	// Nothing may have no address.
+	if (!bytes.empty())
+		::explicit_bzero(bytes.data(), bytes.size());
 }
 
 void wipe(std::string &text)

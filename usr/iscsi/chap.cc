@@ -141,7 +141,7 @@ Result<Secret> parse_chap_secret(std::string_view text)
 	if (!starts_with_nocase(text, "0x"))
 		return Secret(text);
 	auto bytes = hex_decode(text.substr(2));
-	if (!bytes)
+	if (!bytes || bytes->empty())
 		return fail(Code::invalid_argument,
 			    "a CHAP secret after 0x is not an even number of hexadecimal digits");
 	Secret secret{std::span<const std::uint8_t>(*bytes)};

@@ -384,6 +384,7 @@ TEST_CASE("a secret is written as text or as an even number of hexadecimal digit
 	CHECK(*parse_chap_secret("plain text") == Secret("plain text"));
 	CHECK(*parse_chap_secret("0x414243") == Secret("ABC"));
 	CHECK(!parse_chap_secret("0x4142434"));
+	CHECK(!parse_chap_secret("0x"));
 	auto refused = parse_chap_secret("0xhidden");
 	REQUIRE(!refused);
 	CHECK(!contains(refused.error().text, "hidden"));
