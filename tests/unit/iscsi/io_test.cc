@@ -227,19 +227,24 @@ TEST_CASE("a data segment over 8192 bytes during login is refused before it is r
 	CHECK(!std::get<LoginFailure>(end).retryable);
 }
 
-TEST_CASE("a configuration that cannot log in sends nothing")
+TEST_CASE("a configuration that cannot log in makes no connection")
 {
 	asio::io_context io;
-	Pair pair(io);
-	auto config = config_for("no name");
+	Listener listener(io);
+	const auto config = config_for("no name");
 	ChallengeBook book;
+	bool tried = false;
+	ConnectOptions options;
+	options.before_connect = [&](int) -> Status {
+		tried = true;
+		return {};
+	};
 
-	auto end = run(io, run_login(pair.ours, config, book));
-	REQUIRE(std::holds_alternative<LoginFailure>(end));
-	CHECK(std::get<LoginFailure>(end).error.code == Code::invalid_argument);
-	int available = -1;
-	REQUIRE(::ioctl(pair.theirs.native_handle(), FIONREAD, &available) == 0);
-	CHECK(available == 0);
+	auto refused = run(io, connect_and_login(listener.address(), config, book, options));
+	REQUIRE(!refused);
+	CHECK(refused.error().error.code == Code::invalid_argument);
+	CHECK(!refused.error().retryable);
+	CHECK(!tried);
 }
 
 TEST_CASE("the descriptor is shown before it connects and can veto")

@@ -404,6 +404,8 @@ TEST_CASE("the portal group tag is checked when one is expected")
 	CHECK(fails_with(config, wrong, {"TargetPortalGroupTag", "\"1\"", "7"}));
 	FakeTarget silent;
 	silent.in_security.clear();
+	CHECK(fails_with(config, silent, {"TargetPortalGroupTag", "7", "expected"}));
+	config.expected_tpgt.reset();
 	CHECK(!success(config, silent).target.tpgt);
 }
 
@@ -502,7 +504,8 @@ TEST_CASE("a target that does not do the CHAP that is required is refused")
 	CHECK(fails_with(chap_config(), none, {"AuthMethod=\"None\"", "CHAP"}));
 	FakeTarget rejects;
 	rejects.auth_method = "Reject";
-	CHECK(fails_with(chap_config(), rejects, {"no authentication method of CHAP"}));
+	CHECK(
+	    fails_with(chap_config(), rejects, {"does not offer", "CHAP with AuthMethod=Reject"}));
 	FakeTarget silent;
 	silent.tamper = [](Response &r) {
 		if (r.csg == Stage::security)

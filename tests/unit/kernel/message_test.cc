@@ -110,6 +110,20 @@ Message an_event(int kind, std::size_t more = 0)
 
 } // namespace
 
+TEST_CASE("What an older module does not know is sent only when it is not the default")
+{
+	Message message = make_request(family, HWS_CMD_SESSION_NEW, 0);
+	NewSession session = a_session();
+	session.parameters.task_reporting = TaskReporting::rfc3720;
+	session.parameters.protocol_level = 1;
+	put_session(message.get(), session);
+
+	nlattr *nest = top_attribute(message.get(), HWS_A_SESSION);
+	REQUIRE(nest);
+	for (int type : types_in(static_cast<nlattr *>(nla_data(nest)), nla_len(nest)))
+		CHECK(type < HWS_SESSION_A_TASK_REPORTING);
+}
+
 TEST_CASE("A new session's message has every attribute marked \"new\" once")
 {
 	Message message = make_request(family, HWS_CMD_SESSION_NEW, 0);
@@ -123,6 +137,7 @@ TEST_CASE("A new session's message has every attribute marked \"new\" once")
 	std::multiset<int> expected;
 	for (int type = HWS_SESSION_A_INITIATOR_NAME; type <= HWS_SESSION_A_STABLE_WRITES; type++)
 		expected.insert(type);
+	expected.insert({HWS_SESSION_A_TASK_REPORTING, HWS_SESSION_A_PROTOCOL_LEVEL});
 	CHECK(std::multiset<int>(types.begin(), types.end()) == expected);
 }
 
