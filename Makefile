@@ -21,7 +21,7 @@ help:
 	@echo 'make check      install what the tests use, build, and run every test'
 	@echo 'make soak       run the long tests: the whole product of settings'
 	@echo 'make fuzz       run each fuzzer for FUZZ_SECONDS (3600)'
-	@echo 'make bench      measure beside iscsi_tcp and nvme-tcp in virtual machines'
+	@echo 'make bench      measure beside iscsi_tcp, nvme-tcp and iscsid in virtual machines'
 	@echo 'make install    install what was built (DESTDIR, PREFIX)'
 	@echo 'make uninstall  remove what install put there, but not records and configuration'
 	@echo 'make clean      remove $(BUILD)/'
@@ -58,6 +58,7 @@ fuzz: deps userspace
 
 bench: deps userspace
 	scripts/bench --bin $(BUILD)
+	scripts/bench logins --bin $(BUILD)
 
 install:
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

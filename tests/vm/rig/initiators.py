@@ -28,13 +28,14 @@ class Initiator:
 
     def __init__(self):
         self.daemon = None
+        self.start_limit = 30  # seconds that the daemon has until it answers
 
     def adm(self, *words, **keywords):
         return run(self.program, *words, **keywords)
 
-    def discover(self, portal=PORTAL):
+    def discover(self, portal=PORTAL, **keywords):
         """Discovers, which makes the records; returns the target names without our prefix."""
-        lines = self.adm("-m", "discovery", "-t", "sendtargets", "-p", portal).stdout.splitlines()
+        lines = self.adm("-m", "discovery", "-t", "sendtargets", "-p", portal, **keywords).stdout.splitlines()
         names = {line.split()[1] for line in lines}
         return {name[len(IQN):] for name in names if name.startswith(IQN)}
 
@@ -135,7 +136,8 @@ class OpenIscsi(Initiator):
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         # 21: it answers, and there is no session.
         wait_for("iscsid answers",
-                 lambda: self.adm("-m", "session", "-P", "1", check=False).returncode in (0, 21))
+                 lambda: self.adm("-m", "session", "-P", "1", check=False).returncode in (0, 21),
+                 self.start_limit)
 
     def stop_daemon(self):
         self.daemon.terminate()
@@ -160,7 +162,7 @@ class Hawser(Initiator):
     def start_daemon(self):
         log = open("/out/hawserd.log", "a", encoding="utf-8")
         self.daemon = subprocess.Popen(["hawserd", "-f"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for("hawserd answers", self.answers)
+        wait_for("hawserd answers", self.answers, self.start_limit)
 
     def answers(self):
         if self.daemon.poll() is not None:
