@@ -23,6 +23,8 @@ static int sdev_configure(HWS_SDEV_CONFIGURE_ARGS)
 {
 	struct hws_session *session = hws_session_of(sdev->host);
 
+	/* The longer way is for disks on USB that hang when asked for too much. */
+	HWS_READ_VPD_AT_ONCE();
 	/* A page that has its digest must not change before it is sent. */
 	if (session->config.stable_writes)
 		HWS_SET_STABLE_WRITES();

@@ -7,6 +7,7 @@
  *	caches are flushed; logout; the sockets; the class's connection and
  *	session; the host.
  */
+#include <linux/blk-mq.h>
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/rculist.h>
@@ -213,9 +214,17 @@ static int add_host(struct hws_session *session)
 	hws_host_setup(shost, session);
 	session->shost = scsi_host_get(shost);
 	ret = scsi_add_host(shost, NULL);
-	if (ret)
+	if (ret) {
 		scsi_host_put(shost);
-	return ret;
+		return ret;
+	}
+	/*
+	 * As for other disks with a queue for each CPU, no scheduler unless somebody
+	 * sets one: the target has its own. For tags that are unique in the
+	 * host the block layer would take one, with 2,048 requests a disk.
+	 */
+	shost->tag_set.flags |= BLK_MQ_F_NO_SCHED_BY_DEFAULT;
+	return 0;
 }
 
 static int add_class_session(struct hws_session *session)

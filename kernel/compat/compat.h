@@ -15,6 +15,7 @@
 #include <net/tcp.h>
 #include <scsi/scsi_cmnd.h>
 #include <scsi/scsi_device.h>
+#include <scsi/scsi_devinfo.h>
 #include <scsi/scsi_host.h>
 
 /* asm/unaligned.h became linux/unaligned.h in 6.12. */
@@ -73,6 +74,17 @@ typedef enum scsi_qc_status hws_queue_status_t;
 #define HWS_SDEV_INIT_OP	.slave_alloc
 #else
 #define HWS_SDEV_INIT_OP	.sdev_init
+#endif
+
+/*
+ * Since 5.18 the midlayer asks for each VPD page three times: is it there, how
+ * long is it, what is in it. With this it asks once, with room for 255 bytes, and
+ * again if the page is longer. Early releases of 6.1 have no such switch.
+ */
+#ifdef BLIST_NO_VPD_SIZE
+#define HWS_READ_VPD_AT_ONCE()	(sdev->no_vpd_size = 1)
+#else
+#define HWS_READ_VPD_AT_ONCE()	do { } while (0)
 #endif
 
 /*
