@@ -14,6 +14,7 @@
 #include <netlink/errno.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
+#include <sys/socket.h>
 
 namespace hawser::kernel
 {
@@ -21,7 +22,7 @@ namespace hawser::kernel
 namespace
 {
 
-constexpr int receive_buffer_bytes = 1 << 20;
+constexpr int receive_buffer_bytes = 4 << 20;
 
 } // namespace
 
@@ -34,8 +35,11 @@ Result<std::unique_ptr<EventStream>> EventStream::open(asio::io_context &io, con
 	nl_socket_disable_seq_check(socket.get());
 	if (int e = genl_connect(socket.get()); e < 0)
 		return fail(Code::failed, str("generic netlink: ", nl_geterror(e)));
-	// A thousand sessions that come and go at once must fit.
-	nl_socket_set_buffer_size(socket.get(), receive_buffer_bytes, 0);
+	// A thousand sessions that come and go at once must fit, whatever net.core.rmem_max
+	// is. Without CAP_NET_ADMIN that stays the bound.
+	if (setsockopt(nl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVBUFFORCE,
+		       &receive_buffer_bytes, sizeof receive_buffer_bytes) < 0)
+		nl_socket_set_buffer_size(socket.get(), receive_buffer_bytes, 0);
 	nl_socket_enable_msg_peek(socket.get());
 
 	std::unique_ptr<EventStream> stream(new EventStream(io, log, listener, std::move(socket)));
