@@ -43,10 +43,12 @@ struct Machine {
 			REQUIRE(store.add_nodes({node}));
 			if (name != "a")
 				continue;
-			const nlohmann::json saved = {
-			    {"version", 1},
-			    {"node", target_to_text(node.id.target, {node})},
-			    {"iface", iface_to_text(Iface{"default"})}};
+			Target target;
+			target.name = node.id.target;
+			target.nodes.push_back(node);
+			const nlohmann::json saved = {{"version", 1},
+						      {"node", target_to_text(target)},
+						      {"iface", iface_to_text(Iface{"default"})}};
 			scratch.put(scratch.paths.saved_sessions() + "/one.json", saved.dump());
 		}
 		DiscoveryRecord record{{"192.0.2.1", 3260}};
@@ -100,7 +102,7 @@ struct Machine {
 		    scratch.get(scratch.paths.saved_sessions() + "/one.json"));
 		auto node = target_from_text(saved["node"].get<std::string>());
 		REQUIRE(node);
-		opens(node->front().settings, password, "the secret of a");
+		opens(node->nodes.front().settings, password, "the secret of a");
 	}
 
 	bool has(const std::string &name) const

@@ -72,8 +72,8 @@ TEST_CASE("What the types of io.hawser write fits the description")
 	fits("Rescan", {{"sids", {1, 2}}}, Progress<RescanResult>{{{1, 2, 3, a_failure()}}, 1, 1});
 	PingCall ping{4, 0, 64, 1, 1000};
 	fits("Ping", ping, Progress<PingResult>{{{1, 64, 123456, {}}}, 1, 1});
-	DiscoverCall discover{"192.0.2.1", 3260, {"default"}, {}, {"new", "update", "delete"},
-			      true};
+	DiscoverCall discover{
+	    "sendtargets", "192.0.2.1", 3260, {"default"}, {}, {"new", "update", "delete"}, true};
 	DiscoverReply found{{{"iqn.2026-11.example:t", {{"192.0.2.1", 3260, 1}}}}, {"a bad name"}};
 	fits("Discover", discover, found);
 	fits("SendTargets", SendTargetsCall{1, 0}, found);
@@ -127,7 +127,7 @@ TEST_CASE("Parameters that do not fit are found by their path")
 TEST_CASE("A word that is not in an enumeration does not fit")
 {
 	const Interface interface = io_hawser();
-	Json call = DiscoverCall{"h", 3260, {}, {}, {"new"}, true};
+	Json call = DiscoverCall{"isns", "h", 3260, {}, {}, {"new"}, true};
 	CHECK(interface.mismatch(interface.method("Discover")->in, call) == std::nullopt);
 	call["changes"] = {"new", "destroy"};
 	CHECK(interface.mismatch(interface.method("Discover")->in, call) == "changes[1]");
