@@ -248,7 +248,7 @@ asio::awaitable<DiscoveryOutcome> Discoveries::send_targets(varlink::DiscoverCal
 {
 	Box box = make_box();
 	const auto same = std::find_if(flights_.begin(), flights_.end(), [&](const auto &flight) {
-		return flight->call == call && flight->listed == listed;
+		return call.settings.empty() && flight->call == call && flight->listed == listed;
 	});
 	if (same != flights_.end()) {
 		(*same)->waiters.push_back(box);
@@ -282,13 +282,14 @@ asio::awaitable<void> Discoveries::fly(std::shared_ptr<Flight> flight, Box turn)
 		waiter->put(outcome);
 }
 
-asio::awaitable<DiscoveryOutcome> Discoveries::ask(const Flight &flight)
+asio::awaitable<DiscoveryOutcome> Discoveries::ask(Flight &flight)
 {
 	const varlink::DiscoverCall &call = flight.call;
 	auto prepare = [&flight, paths = env_.paths] {
 		return question_of(flight.call, flight.listed, paths);
 	};
 	auto question = co_await on_worker(env_.worker, std::move(prepare));
+	varlink::wipe(flight.call.settings); // there may be secrets among them
 	if (!question)
 		co_return failed(question.error());
 
@@ -341,7 +342,9 @@ send_targets(Sid sid, std::optional<Cid> cid, Sessions &sessions, kernel::Contro
 	if (!session)
 		co_return tl::unexpected(session.error().error);
 	// Made before the co_await: g++ 12 takes no initializer list within one.
-	const std::vector<KeyValue> request = {{"SendTargets", ""}};
+	// By name, as LIO wants it: it ends the connection at the empty value, which stands for
+	// the same target here (RFC 7143, appendix C).
+	const std::vector<KeyValue> request = {{"SendTargets", session->identity.target_name}};
 	Bytes text = encode_text(request);
 	auto answer = co_await sessions.text(sid, cid, std::move(text));
 	if (!answer)

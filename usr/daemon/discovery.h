@@ -54,8 +54,8 @@ public:
 	 * @call: what io.hawser.Discover was given. Settings are taken, from the weakest
 	 * to the strongest, from hawserd.conf, the portal's stored record and the call.
 	 * @listed: only a portal whose record is there is asked, and only if it still is
-	 * when the answer comes, anything is stored. Who asks what is being asked already
-	 * gets that answer; who asks the same portal for something else waits, because
+	 * when the answer comes, anything is stored. Who asks what is being asked already,
+	 * without settings of his own, gets that answer; who asks the same portal for something else waits, because
 	 * a second discovery session would take the place of the first (RFC 7143,
 	 * 6.3.5).
 	 */
@@ -77,7 +77,7 @@ private:
 	}
 	/* @turn: gets the outcome of the one before at this portal; none: begins at once. */
 	asio::awaitable<void> fly(std::shared_ptr<Flight> flight, Box turn);
-	asio::awaitable<DiscoveryOutcome> ask(const Flight &flight);
+	asio::awaitable<DiscoveryOutcome> ask(Flight &flight);
 
 	Surroundings env_;
 	std::vector<std::shared_ptr<Flight>> flights_;

@@ -94,8 +94,8 @@ TEST_CASE_METHOD(Fw,
 		REQUIRE(value);
 		return std::string(as_text(value->bytes()));
 	};
-	CHECK(secret("node.session.auth.password") == "0x secret of mine");
-	CHECK(secret("node.session.auth.password_in") == "a secret of the target");
+	CHECK(secret("node.session.auth.password") == "0x my secret");
+	CHECK(secret("node.session.auth.password_in") == "target's secret");
 }
 
 TEST_CASE_METHOD(Fw, "an initiator name of the firmware's own goes into an interface record")

@@ -165,7 +165,7 @@ TEST_CASE("help and version need no mode, and help names no option that is refus
 	CHECK(good("--version").version);
 	CHECK(good("-m node -h").help);
 	const auto help = help_text("hawseradm");
-	for (const char *option : {"-S", "-k", "-A", "-x"})
+	for (const char *option : {" -S", " -k", " -A", " -x"})
 		CHECK(help.find(option) == std::string::npos);
 }
 

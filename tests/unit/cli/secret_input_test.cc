@@ -143,14 +143,14 @@ std::vector<std::string> with(std::vector<std::string> words, const std::vector<
 TEST_CASE_METHOD(Bench, "secrets are read from a descriptor, one a line")
 {
 	good("-m node -o new -T " + t1 + " -p 192.0.2.1");
-	const Fd in = readable("a very good secret\nanother good secret");
+	const Fd in = readable("very good secret\nanother secret");
 	const auto fd = std::to_string(in.get());
 	good("-m node -T " + t1 + " -o update -n node.session.auth.password --secret-fd " + fd +
 	     " -n node.session.auth.password_in --secret-fd " + fd);
 	auto node = store.node({t1, {"192.0.2.1", 3260}});
 	REQUIRE(node);
 	auto first = node->settings.secret("node.session.auth.password", store.secrets());
-	CHECK(as_text(first->bytes()) == "a very good secret");
+	CHECK(as_text(first->bytes()) == "very good secret");
 	bad(Code::invalid_argument,
 	    "-m node -T " + t1 + " -o update -n node.session.auth.password --secret-fd " + fd);
 }

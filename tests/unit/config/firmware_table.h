@@ -59,9 +59,9 @@ struct FirmwareTable {
 				{"nic-assoc", "0"},
 				{"chap-type", "2"},
 				{"chap-name", "me"},
-				{"chap-secret", "0x secret of mine"},
+				{"chap-secret", "0x my secret"},
 				{"rev-chap-name", "it"},
-				{"rev-chap-name-secret", "a secret of the target"}});
+				{"rev-chap-name-secret", "target's secret"}});
 	}
 
 private:

@@ -71,10 +71,10 @@ TEST_CASE_METHOD(Table, "CHAP both ways and an IPv6 address are read, secrets by
 	CHECK_FALSE(target.boot);
 	REQUIRE(target.chap);
 	CHECK(target.chap->username == "me");
-	CHECK(as_text(target.chap->secret.bytes()) == "0x secret of mine");
+	CHECK(as_text(target.chap->secret.bytes()) == "0x my secret");
 	REQUIRE(target.target_chap);
 	CHECK(target.target_chap->username == "it");
-	CHECK(as_text(target.target_chap->secret.bytes()) == "a secret of the target");
+	CHECK(as_text(target.target_chap->secret.bytes()) == "target's secret");
 }
 
 TEST_CASE_METHOD(Table, "the target that was booted from comes first, then those of a lower number")

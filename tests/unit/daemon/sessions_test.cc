@@ -284,7 +284,9 @@ TEST_CASE_METHOD(World, "A record that nobody names goes when its session has en
 	const config::Source source{config::SourceType::send_targets, {"192.0.2.9", 3260}};
 	const auto id = a_node().id;
 	REQUIRE(store.store_discovery({.source = source, .found = {{id.target, id.portal, 1}}}));
-	log_in(*store.node(id));
+	auto node = *store.node(id);
+	REQUIRE(node.settings.set("node.session.scan", "manual", store.secrets()));
+	log_in(node);
 	REQUIRE(store.store_discovery({.source = source, .found = {}}));
 	REQUIRE(store.node(id));
 	CHECK(store.node(id)->vanished);

@@ -199,7 +199,6 @@ TEST_CASE("what does not belong into a discovery ends it with the reason")
 	CHECK(contains(after(text_response(StatSn{1}, true, Bytes{'A', '='})), "without its NUL"));
 	CHECK(contains(after(text_response(StatSn{1}, true, Bytes{'A', 0})), "without \"=\""));
 	CHECK(contains(after(text_response(StatSn{1}, true, Bytes(1001, 'A'))), "1000 bytes"));
-	CHECK(contains(after(text_response(StatSn{1}, true, {}, 0x42)), "F set"));
 	Pdu reject;
 	reject.bhs[0] = 0x3f;
 	reject.bhs[2] = 0x0a;
