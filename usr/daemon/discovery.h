@@ -55,9 +55,9 @@ public:
 	 * to the strongest, from hawserd.conf, the portal's stored record and the call.
 	 * @listed: only a portal whose record is there is asked, and only if it still is
 	 * when the answer comes, anything is stored. Who asks what is being asked already,
-	 * without settings of his own, gets that answer; who asks the same portal for something else waits, because
-	 * a second discovery session would take the place of the first (RFC 7143,
-	 * 6.3.5).
+	 * without settings of his own, gets that answer; who asks the same portal for something
+	 * else waits, because a second discovery session would take the place of the first (RFC
+	 * 7143, 6.3.5).
 	 */
 	asio::awaitable<DiscoveryOutcome> send_targets(varlink::DiscoverCall call,
 						       bool listed = false);

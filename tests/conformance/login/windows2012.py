@@ -60,7 +60,7 @@ async def empty_send_targets(t):
     """A disconnect at SendTargets= ends the discovery with one line that says so, and it may be tried again."""
     Windows2012(t.target)
     failure = await t.discovery_fails(what="")
-    failure.names("closed")
+    failure.names("connection")
     assert failure.retryable and "\n" not in failure.text, failure
 
 
@@ -75,7 +75,7 @@ async def disconnect_at_text(t):
         connection.close()
     t.target.on(TextRequest, half)
     failure = await t.discovery_fails()
-    failure.names("closed")
+    failure.names("connection")
     assert failure.retryable, failure
 
 
