@@ -52,6 +52,9 @@ void must_be_legal(const union hws_header *h)
 		MUST(flags & 0x80);
 		MUST(!length);
 		break;
+	case 0x24:
+		MUST(!itt_reserved);
+		break;
 	case 0x25:
 		MUST(!(flags & 0x01) || (flags & 0x80));
 		MUST(!(flags & 0x01) || (flags & 0x06) != 0x06);
