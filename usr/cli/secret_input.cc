@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <optional>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -34,7 +35,8 @@ volatile std::sig_atomic_t caught;
 
 /*
  * A terminal that does not echo, for as long as this lives. A signal that would end or stop
- * the program is held until the terminal is as it was.
+ * the program is blocked but in wait(), so that none slips in between a look at what was
+ * caught and a read that then waits for ever; it is raised when the terminal is as it was.
  */
 class Silence
 {
@@ -45,8 +47,13 @@ public:
 		struct sigaction action {
 		};
 		action.sa_handler = [](int number) { caught = number; };
-		for (std::size_t i = 0; i < std::size(signals); i++)
+		sigset_t held;
+		::sigemptyset(&held);
+		for (std::size_t i = 0; i < std::size(signals); i++) {
+			::sigaddset(&held, signals[i]);
 			::sigaction(signals[i], &action, &before_[i]);
+		}
+		::sigprocmask(SIG_BLOCK, &held, &mask_);
 		if (::tcgetattr(fd_, &settings_) != 0)
 			return;
 		termios silent = settings_;
@@ -61,28 +68,37 @@ public:
 			::tcsetattr(fd_, TCSAFLUSH, &settings_);
 		for (std::size_t i = 0; i < std::size(signals); i++)
 			::sigaction(signals[i], &before_[i], nullptr);
+		::sigprocmask(SIG_SETMASK, &mask_, nullptr);
 		if (caught != 0)
 			::raise(caught);
 	}
 	bool on() const { return on_; }
+	/* Waits until there is something to read; false, with errno, when a signal came first. */
+	bool wait() const
+	{
+		pollfd terminal = {fd_, POLLIN, 0};
+
+		return ::ppoll(&terminal, 1, nullptr, &mask_) > 0;
+	}
 
 private:
 	static constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 	int fd_;
 	bool on_ = false;
+	sigset_t mask_{};
 	termios settings_{};
 	struct sigaction before_[std::size(signals)] = {};
 };
 
-/* Without the end of the line; nothing when there is no line. */
-Result<std::optional<std::string>> read_line(int fd)
+/* Without the end of the line; nothing when there is no line. A terminal is one that is silent. */
+Result<std::optional<std::string>> read_line(int fd, const Silence *terminal = nullptr)
 {
 	std::string line;
 	line.reserve(max_line); // it never moves, and so is wiped whole
 	for (;;) {
 		char c = 0;
-		const ssize_t got = ::read(fd, &c, 1);
+		const ssize_t got = terminal && !terminal->wait() ? -1 : ::read(fd, &c, 1);
 		if (got < 0 && errno == EINTR && caught == 0)
 			continue;
 		if (got < 0) {
@@ -109,7 +125,7 @@ Result<std::string> ask(int tty, std::string_view question)
 		return refuse("the terminal does not stop to echo");
 	if (::write(tty, question.data(), question.size()) < 0)
 		return refuse(std::strerror(errno));
-	auto line = read_line(tty);
+	auto line = read_line(tty, &silence);
 	[[maybe_unused]] const auto ignored = ::write(tty, "\n", 1);
 	if (!line)
 		return tl::unexpected(line.error());
