@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/coding.h"
 
+#include <algorithm>
+
 namespace hawser
 {
 
@@ -62,6 +64,12 @@ bool hex_decode(std::string_view digits, std::span<std::uint8_t> out)
 		out[i] = static_cast<std::uint8_t>(high << 4 | low);
 	}
 	return true;
+}
+
+bool is_hex(std::string_view digits)
+{
+	return digits.size() % 2 == 0 &&
+	       std::all_of(digits.begin(), digits.end(), [](char c) { return hex_value(c) >= 0; });
 }
 
 std::optional<Bytes> hex_decode(std::string_view digits)

@@ -31,6 +31,9 @@ std::optional<Bytes> hex_decode(std::string_view digits);
 /* The same into @out, which two digits a byte must fill; false when they do not. */
 bool hex_decode(std::string_view digits, std::span<std::uint8_t> out);
 
+/* Whether hex_decode() takes them. */
+bool is_hex(std::string_view digits);
+
 std::string base64_encode(std::span<const std::uint8_t> bytes); // with padding
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config/conf.h"
 
+#include "base/coding.h"
 #include "base/str.h"
 #include "config/files.h"
 #include "config/ini.h"
@@ -13,50 +14,44 @@ namespace hawser::config
 Conf parse_conf(std::string_view text, std::string_view name, SecretBox &box)
 {
 	Conf conf;
-	IniFile file = parse_ini(text);
 	auto warn = [&](int line, std::string_view what) {
 		conf.warnings.push_back(str(name, " line ", line, ": ", what));
 	};
-
-	for (const auto &problem : file.problems)
-		warn(problem.line, problem.text);
-	for (auto &entry : file.entries) {
+	auto take = [&](int line, std::string_view key, std::string_view value) {
 		/* open-iscsi's service has switches of its own; ours has no use for them. */
-		if (entry.key.starts_with("iscsid."))
-			continue;
+		if (key.starts_with("iscsid."))
+			return;
 		bool known = false;
 		for (Settings *settings : {&conf.node, &conf.discovery, &conf.isns}) {
-			const RecordKey *key = find_key(settings->kind(), entry.key);
-			if (!key || key->kind != settings->kind())
+			const RecordKey *found = find_key(settings->kind(), key);
+			if (!found || found->kind != settings->kind())
 				continue;
 			known = true;
-			auto set = settings->set(entry.key, entry.value, box);
+			auto set = settings->set(key, value, box);
 			if (!set)
-				warn(entry.line, set.error().text);
+				warn(line, set.error().text);
 			else if (!set->empty())
-				warn(entry.line, *set);
+				warn(line, *set);
 			if (!set || !set->empty())
 				break; // a key of both kinds warns once
 		}
 		if (!known)
-			warn(entry.line, str("unknown key ", quoted(entry.key)));
-		if (is_secret(entry.key) == true && !entry.value.empty()) {
+			warn(line, str("unknown key ", quoted(key)));
+		if (is_secret(key) == true && !value.empty())
 			conf.secrets = true;
-			wipe(entry.value);
-		}
-	}
+	};
+	scan_ini(text, take, [&](const IniProblem &problem) { warn(problem.line, problem.text); });
 	return conf;
 }
 
 Result<Conf> load_conf(const Paths &paths, SecretBox &box)
 {
-	auto text = read_file(paths.conf(), 1u << 20);
+	auto text = read_secret_file(paths.conf(), 1u << 20);
 	if (!text)
 		return tl::unexpected(text.error());
 	if (!*text)
 		return Conf{};
-	Conf conf = parse_conf(**text, paths.conf(), box);
-	wipe(**text);
+	Conf conf = parse_conf(as_text((*text)->bytes()), paths.conf(), box);
 	struct stat info;
 	if (conf.secrets && ::stat(paths.conf().c_str(), &info) == 0 &&
 	    (info.st_uid != 0 || (info.st_mode & 077) != 0))

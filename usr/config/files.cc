@@ -129,6 +129,36 @@ Result<std::optional<std::string>> read_file(const std::string &path, std::size_
 	}
 }
 
+Result<std::optional<Secret>> read_secret_file(const std::string &path, std::size_t limit)
+{
+	Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+	if (!fd) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return std::nullopt;
+		return system_failure("open", path);
+	}
+	struct stat info;
+	if (::fstat(fd.get(), &info) != 0)
+		return system_failure("read", path);
+	if (static_cast<std::size_t>(info.st_size) > limit)
+		return fail(Code::record_failed, str(path, " is larger than ", limit, " bytes"));
+	std::size_t size = 0;
+	ssize_t got = 0;
+	Secret whole = Secret::make(info.st_size, [&](std::span<std::uint8_t> room) {
+		while (size < room.size()) {
+			got = ::read(fd.get(), room.data() + size, room.size() - size);
+			if (got == 0 || (got < 0 && errno != EINTR))
+				return;
+			size += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+		}
+	});
+	if (got < 0)
+		return system_failure("read", path);
+	if (size == whole.size())
+		return whole;
+	return Secret(whole.bytes().first(size)); // it became shorter while it was read
+}
+
 Result<std::vector<std::string>> list_folder(const std::string &path, std::string_view suffix)
 {
 	std::vector<std::string> names;

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 
 #include <optional>
 #include <string>
@@ -29,6 +30,12 @@ tl::unexpected<Error> system_failure(std::string_view doing, std::string_view pa
 /* The whole file, at most @limit bytes; nothing when there is no such file. */
 Result<std::optional<std::string>> read_file(const std::string &path,
 					     std::size_t limit = 64u << 20);
+
+/*
+ * The same for a file with secrets in the clear: straight into memory that is locked and left out
+ * of core dumps. What is appended while it is read is not in it.
+ */
+Result<std::optional<Secret>> read_secret_file(const std::string &path, std::size_t limit);
 
 /* The names in a folder that end in @suffix, sorted; none when there is no folder. */
 Result<std::vector<std::string>> list_folder(const std::string &path, std::string_view suffix);

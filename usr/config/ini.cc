@@ -10,7 +10,10 @@ namespace hawser::config
 namespace
 {
 
-void parse_line(std::string_view text, int number, IniFile &file)
+using Problem = std::function<void(IniProblem)>;
+using Setting = std::function<void(int, std::string_view, std::string_view)>;
+
+void parse_line(std::string_view text, int number, const Setting &setting, const Problem &problem)
 {
 	if (text.ends_with('\r'))
 		text.remove_suffix(1);
@@ -19,17 +22,17 @@ void parse_line(std::string_view text, int number, IniFile &file)
 		return;
 	const auto sign = text.find('=');
 	if (sign == std::string_view::npos) {
-		file.problems.push_back({number, str(quoted(text, 60), " has no '='")});
+		problem({number, str(quoted(text, 60), " has no '='")});
 		return;
 	}
 	const auto key = trim(text.substr(0, sign));
 	const auto value = trim(text.substr(sign + 1));
 	if (key.empty())
-		file.problems.push_back({number, "there is no key before '='"});
+		problem({number, "there is no key before '='"});
 	else if (!is_plain_text(key) || !is_plain_text(value))
-		file.problems.push_back({number, "it is not UTF-8 without control characters"});
+		problem({number, "it is not UTF-8 without control characters"});
 	else
-		file.entries.push_back({number, std::string(key), std::string(value)});
+		setting(number, key, value);
 }
 
 } // namespace
@@ -45,10 +48,20 @@ const std::string *IniFile::find(std::string_view key) const
 IniFile parse_ini(std::string_view text)
 {
 	IniFile file;
+	scan_ini(
+	    text,
+	    [&](int line, std::string_view key, std::string_view value) {
+		    file.entries.push_back({line, std::string(key), std::string(value)});
+	    },
+	    [&](IniProblem problem) { file.problems.push_back(std::move(problem)); });
+	return file;
+}
+
+void scan_ini(std::string_view text, const Setting &setting, const Problem &problem)
+{
 	int number = 0;
 	for (auto line : split(text, '\n'))
-		parse_line(line, ++number, file);
-	return file;
+		parse_line(line, ++number, setting, problem);
 }
 
 } // namespace hawser::config

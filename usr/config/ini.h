@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,5 +35,13 @@ struct IniFile {
 };
 
 IniFile parse_ini(std::string_view text);
+
+/*
+ * The same without a copy of anything, for a text with secrets in it: @setting is called with the
+ * line's number, key and value, which lie in @text, and @problem for a line that is no setting.
+ */
+void scan_ini(std::string_view text,
+	      const std::function<void(int, std::string_view, std::string_view)> &setting,
+	      const std::function<void(IniProblem)> &problem);
 
 } // namespace hawser::config

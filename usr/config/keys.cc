@@ -185,11 +185,13 @@ Result<CheckedValue> check_isid(const RecordKey &key, std::string_view value)
 	return CheckedValue{to_string(*parsed), {}};
 }
 
-Result<CheckedValue> check_secret(const RecordKey &key, std::string_view value)
+} // namespace
+
+Result<std::string> check_secret(const RecordKey &key, std::string_view value)
 {
 	std::size_t bytes = value.size();
 	if (starts_with_nocase(value, "0x")) {
-		if (bytes == 2 || !hex_decode(value.substr(2)))
+		if (bytes == 2 || !is_hex(value.substr(2)))
 			return fail(Code::invalid_argument,
 				    str(key.name,
 					": a secret that starts with 0x has an even number of "
@@ -204,17 +206,14 @@ Result<CheckedValue> check_secret(const RecordKey &key, std::string_view value)
 	if (static_cast<std::int64_t>(bytes) > key.max)
 		return fail(Code::invalid_argument, str(key.name, ": a secret of ", bytes,
 							" bytes is longer than ", key.max));
-	CheckedValue checked{std::string(value), {}};
 	if (static_cast<std::int64_t>(bytes) < minimum_secret_bytes)
-		checked.warning = str(key.name, ": a secret of fewer than ", minimum_secret_bytes,
-				      " bytes may be used only over IPsec (RFC 7143, 9.2.1)");
+		return str(key.name, ": a secret of fewer than ", minimum_secret_bytes,
+			   " bytes may be used only over IPsec (RFC 7143, 9.2.1)");
 	if (static_cast<std::int64_t>(bytes) > common_secret_bytes)
-		checked.warning = str(key.name, ": some targets refuse a secret of more than ",
-				      common_secret_bytes, " bytes");
-	return checked;
+		return str(key.name, ": some targets refuse a secret of more than ",
+			   common_secret_bytes, " bytes");
+	return std::string();
 }
-
-} // namespace
 
 std::span<const RecordKey> record_keys()
 {
@@ -298,7 +297,10 @@ Result<CheckedValue> check_value(const RecordKey &key, std::string_view value)
 	case isid:
 		return check_isid(key, value);
 	case secret:
-		return check_secret(key, value);
+		auto warning = check_secret(key, value);
+		if (!warning)
+			return tl::unexpected(warning.error());
+		return CheckedValue{std::string(value), std::move(*warning)};
 	}
 	return fail(Code::internal, str(key.name, ": a key without a type"));
 }

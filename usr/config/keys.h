@@ -88,6 +88,11 @@ struct CheckedValue {
  */
 Result<CheckedValue> check_value(const RecordKey &key, std::string_view value);
 
+/*
+ * check_value() for a key that is a secret, without a copy of it: the warning, empty as a rule.
+ */
+Result<std::string> check_secret(const RecordKey &key, std::string_view value);
+
 /* The keys that are taken together with @method, itself included. */
 std::vector<const RecordKey *> unit_keys(RecordKind kind, std::string_view method);
 

@@ -28,6 +28,18 @@ std::string_view kind_name(RecordKind kind)
 	return "";
 }
 
+/* Without a copy of the secret in the clear. */
+Result<CheckedValue> seal_checked(const RecordKey &key, std::string_view value, SecretBox &box)
+{
+	auto warning = check_secret(key, value);
+	if (!warning)
+		return tl::unexpected(warning.error());
+	auto sealed = box.seal(value, key.name);
+	if (!sealed)
+		return tl::unexpected(sealed.error());
+	return CheckedValue{std::move(*sealed), std::move(*warning)};
+}
+
 } // namespace
 
 std::string_view to_string(Level level)
@@ -147,16 +159,11 @@ Result<std::string> Settings::set(std::string_view key, std::string_view value, 
 	if (spec->fixed)
 		return fail(Code::invalid_argument,
 			    str("cannot set ", key, ": it says which record this is"));
-	auto checked = check_value(*spec, value);
+	auto checked = spec->type == ValueType::secret && !value.empty()
+			   ? seal_checked(*spec, value, box)
+			   : check_value(*spec, value);
 	if (!checked)
 		return tl::unexpected(checked.error());
-	if (spec->type == ValueType::secret && !checked->value.empty()) {
-		auto sealed = box.seal(checked->value, key);
-		wipe(checked->value);
-		if (!sealed)
-			return tl::unexpected(sealed.error());
-		checked->value = std::move(*sealed);
-	}
 	if (!spec->unit.empty() && (level_ == Level::target || level_ == Level::address))
 		adopt_unit(spec->unit);
 	values_.insert_or_assign(std::string(key), std::move(checked->value));

@@ -55,8 +55,8 @@ TEST_CASE_METHOD(
 				     "node.startup = automatic\n",
 				     "x.conf", box);
 	REQUIRE(conf.warnings.size() == 5);
-	CHECK(conf.warnings[0].starts_with("x.conf line 2: "));
-	CHECK(conf.warnings[1] == "x.conf line 1: unknown key \"node.bogus\"");
+	CHECK(conf.warnings[0] == "x.conf line 1: unknown key \"node.bogus\"");
+	CHECK(conf.warnings[1].starts_with("x.conf line 2: "));
 	CHECK(conf.warnings[2].find("queue_depth") != std::string::npos);
 	CHECK(conf.warnings[3].find("iface.mtu") != std::string::npos);
 	CHECK(conf.warnings[4].starts_with("x.conf line 5: node.session.auth.chap_algs"));
