@@ -31,6 +31,37 @@ bool is_key(std::string_view key)
 
 } // namespace
 
+/* The records' own texts, each a member, so that both are read by their owners. */
+std::string saved_to_text(const SavedSession &session)
+{
+	config::Target target;
+	target.name = session.node.id.target;
+	target.nodes.push_back(session.node);
+	const Json file = {
+	    {"version", version},
+	    {"node", config::target_to_text(target)},
+	    {"iface", config::iface_to_text(session.iface)},
+	};
+	return file.dump();
+}
+
+Result<SavedSession> saved_from_text(const std::string &key, std::string_view text)
+{
+	const Json file = Json::parse(text, nullptr, false);
+	if (!file.is_object() || file.value("version", Json()) != version ||
+	    !file.value("node", Json()).is_string() || !file.value("iface", Json()).is_string())
+		return fail(Code::record_failed, "it is damaged");
+	auto target = config::target_from_text(file["node"].get_ref<const std::string &>());
+	if (!target)
+		return tl::unexpected(target.error());
+	auto iface = config::iface_from_text(file["iface"].get_ref<const std::string &>());
+	if (!iface)
+		return tl::unexpected(iface.error());
+	if (target->nodes.size() != 1)
+		return fail(Code::record_failed, "it is damaged");
+	return SavedSession{key, std::move(target->nodes.front()), std::move(*iface)};
+}
+
 std::string SavedSessions::make_key()
 {
 	std::random_device random;
@@ -47,21 +78,13 @@ std::string SavedSessions::make_key()
  */
 Status SavedSessions::save(SavedSession session)
 {
+	config::Settings &settings = session.node.settings;
+	settings = settings.flattened();
 	for (;;) {
-		// The records' own texts, each a member, so that both are read by their owners.
-		config::Target target;
-		target.name = session.node.id.target;
-		target.nodes.push_back(session.node);
-		config::Settings &settings = target.nodes.front().settings;
-		settings = session.node.settings.flattened();
 		const bool secret = settings.renew(secrets_);
 		const auto before = secret ? secrets_.keys().current() : nullptr;
-		const Json file = {
-		    {"version", version},
-		    {"node", config::target_to_text(target)},
-		    {"iface", config::iface_to_text(session.iface)},
-		};
-		auto written = config::write_file(folder_, str(session.key, suffix), file.dump());
+		auto written = config::write_file(folder_, str(session.key, suffix),
+						  saved_to_text(session));
 		if (!written || !secret)
 			return written;
 		const auto after = secrets_.keys().current();
@@ -80,20 +103,10 @@ Result<std::optional<SavedSession>> SavedSessions::load(const std::string &key)
 		return tl::unexpected(text.error());
 	if (!*text)
 		return std::nullopt;
-
-	const Json file = Json::parse(**text, nullptr, false);
-	if (!file.is_object() || file.value("version", Json()) != version ||
-	    !file.value("node", Json()).is_string() || !file.value("iface", Json()).is_string())
-		return fail(Code::record_failed, str(path, " is damaged"));
-	auto target = config::target_from_text(file["node"].get_ref<const std::string &>());
-	if (!target)
-		return fail(Code::record_failed, str(path, ": ", target.error().text));
-	auto iface = config::iface_from_text(file["iface"].get_ref<const std::string &>());
-	if (!iface)
-		return fail(Code::record_failed, str(path, ": ", iface.error().text));
-	if (target->nodes.size() != 1)
-		return fail(Code::record_failed, str(path, " is damaged"));
-	return SavedSession{key, std::move(target->nodes.front()), std::move(*iface)};
+	auto session = saved_from_text(key, **text);
+	if (!session)
+		return fail(session.error().code, str(path, ": ", session.error().text));
+	return std::move(*session);
 }
 
 void SavedSessions::remove(const std::string &key)

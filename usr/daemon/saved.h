@@ -29,6 +29,10 @@ struct SavedSession {
 	config::Iface iface;
 };
 
+/* The file's text, and back: Code::record_failed says what is wrong with it. */
+std::string saved_to_text(const SavedSession &session);
+Result<SavedSession> saved_from_text(const std::string &key, std::string_view text);
+
 class SavedSessions
 {
 public:
