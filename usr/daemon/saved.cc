@@ -6,8 +6,13 @@
 #include "config/files.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace hawser::daemon
@@ -27,6 +32,39 @@ bool is_key(std::string_view key)
 	return key.size() == 32 && std::all_of(key.begin(), key.end(), [](char c) {
 		       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 	       });
+}
+
+/*
+ * Whole at every instant, as the records are, and cheaper. Nothing in this folder outlives
+ * the machine, so nothing is synced. The name is nobody else's, so what a killed daemon
+ * left half written is in nobody's way and waits for keep_only(); a FileBatch reads the folder
+ * to look for it, and would do so a thousand times for a thousand sessions.
+ */
+Status put_file(const std::string &folder, const std::string &name, std::string_view contents)
+{
+	if (auto made = config::make_folder(folder); !made)
+		return made;
+	const std::string path = str(folder, '/', name);
+	const std::string temporary = str(folder, "/.tmp-", name);
+	const auto failed = [&](std::string_view doing) -> Status {
+		auto failure = config::system_failure(doing, path);
+		unlink(temporary.c_str());
+		return failure;
+	};
+	const Fd file(
+	    open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR));
+	if (!file)
+		return failed("write");
+	while (!contents.empty()) {
+		const ssize_t done = write(file.get(), contents.data(), contents.size());
+		if (done < 0 && errno != EINTR)
+			return failed("write");
+		if (done > 0)
+			contents.remove_prefix(static_cast<std::size_t>(done));
+	}
+	if (rename(temporary.c_str(), path.c_str()) < 0)
+		return failed("replace");
+	return {};
 }
 
 } // namespace
@@ -83,8 +121,7 @@ Status SavedSessions::save(SavedSession session)
 	for (;;) {
 		const bool secret = settings.renew(secrets_);
 		const auto before = secret ? secrets_.keys().current() : nullptr;
-		auto written = config::write_file(folder_, str(session.key, suffix),
-						  saved_to_text(session));
+		auto written = put_file(folder_, str(session.key, suffix), saved_to_text(session));
 		if (!written || !secret)
 			return written;
 		const auto after = secrets_.keys().current();
@@ -120,12 +157,15 @@ Status SavedSessions::keep_only(const std::vector<std::string> &keys)
 	auto files = config::list_folder(folder_, suffix);
 	if (!files)
 		return tl::unexpected(files.error());
+	auto batch = config::FileBatch::open(folder_);
+	if (!batch)
+		return tl::unexpected(batch.error());
+	const std::set<std::string_view> kept(keys.begin(), keys.end());
 	for (const std::string &file : *files) {
-		const std::string key = file.substr(0, file.size() - suffix.size());
-		if (std::find(keys.begin(), keys.end(), key) == keys.end())
-			unlink(str(folder_, '/', file).c_str());
+		if (!kept.contains(std::string_view(file).substr(0, file.size() - suffix.size())))
+			batch->remove(file);
 	}
-	return {};
+	return batch->commit();
 }
 
 } // namespace hawser::daemon

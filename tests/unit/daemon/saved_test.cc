@@ -82,7 +82,7 @@ TEST_CASE("A damaged file is told about")
 	CHECK(loaded.error().code == Code::record_failed);
 }
 
-TEST_CASE("Files without a session are removed and the others kept")
+TEST_CASE("Files without a session, and files half written, are removed and the others kept")
 {
 	Folder folder;
 	config::Store store(folder.paths());
@@ -93,6 +93,7 @@ TEST_CASE("Files without a session are removed and the others kept")
 	REQUIRE(kept != left_over);
 	REQUIRE(saved.save({kept, a_node(), iface}));
 	REQUIRE(saved.save({left_over, a_node(), iface}));
+	std::ofstream(folder.path() + "/sessions/.tmp-1-0") << "half a fi";
 
 	REQUIRE(saved.keep_only({kept}));
 	CHECK(files_in(folder.path() + "/sessions") == std::vector<std::string>{kept + ".json"});
