@@ -12,6 +12,7 @@
 #include "daemon/connector.h"
 #include "daemon/isns_servers.h"
 #include "daemon/module.h"
+#include "daemon/pacer.h"
 #include "daemon/process.h"
 #include "daemon/refresh.h"
 #include "daemon/saved.h"
@@ -43,12 +44,14 @@ struct Options {
 	std::string run_dir = "/run/hawser";
 	Level level = Level::notice;
 	bool to_stderr = false;
+	unsigned logins = Pacer::default_places;
 };
 
 constexpr const char *usage =
-    "Usage: hawserd [-f] [-d LEVEL] [-V]\n"
+    "Usage: hawserd [-f] [-d LEVEL] [-l NUMBER] [-V]\n"
     "  -f, --foreground   log to standard error, not to the journal\n"
     "  -d, --debug LEVEL  log up to LEVEL: 0 (emergency) to 7 (debug); 5\n"
+    "  -l, --logins N     logins to one portal at a time, 1 to 10000; 32\n"
     "  -V, --version      print the version and end\n"
     "  -h, --help         print this and end\n";
 
@@ -56,12 +59,12 @@ enum class Start { go, stop, refuse };
 
 Start parse_options(int argc, char **argv, Options &options)
 {
-	static const option longs[] = {{"foreground", no_argument, nullptr, 'f'},
-				       {"debug", required_argument, nullptr, 'd'},
-				       {"version", no_argument, nullptr, 'V'},
-				       {"help", no_argument, nullptr, 'h'},
-				       {nullptr, 0, nullptr, 0}};
-	for (int c; (c = getopt_long(argc, argv, "fd:Vh", longs, nullptr)) != -1;) {
+	static const option longs[] = {
+	    {"foreground", no_argument, nullptr, 'f'},	 {"debug", required_argument, nullptr, 'd'},
+	    {"logins", required_argument, nullptr, 'l'}, {"version", no_argument, nullptr, 'V'},
+	    {"help", no_argument, nullptr, 'h'},	 {nullptr, 0, nullptr, 0},
+	};
+	for (int c; (c = getopt_long(argc, argv, "fd:l:Vh", longs, nullptr)) != -1;) {
 		switch (c) {
 		case 'f':
 			options.to_stderr = true;
@@ -74,6 +77,18 @@ Start parse_options(int argc, char **argv, Options &options)
 				return Start::refuse;
 			}
 			options.level = static_cast<Level>(*level);
+			break;
+		}
+		case 'l': {
+			const auto number = parse_number(optarg);
+			if (!number || *number < 1 || *number > 10000) {
+				std::fprintf(stderr,
+					     "hawserd: number of logins \"%s\" is not 1 to "
+					     "10000\n",
+					     optarg);
+				return Start::refuse;
+			}
+			options.logins = static_cast<unsigned>(*number);
 			break;
 		}
 		case 'V':
@@ -128,8 +143,9 @@ public:
 	      options_(options),
 	      control_(std::move(control)),
 	      connector_(*control_, book_),
+	      pacer_(connector_, options.logins),
 	      saved_(str(options.run_dir, "/sessions"), store_.secrets()),
-	      sessions_(io_, log_, *control_, connector_, saved_, store_),
+	      sessions_(io_, log_, *control_, pacer_, saved_, store_),
 	      loader_(io_, *control_),
 	      isns_({io_, log_, store_}),
 	      discoveries_({io_, worker_, store_.paths(), book_, sessions_}),
@@ -245,6 +261,7 @@ private:
 	ChallengeBook book_;
 	std::unique_ptr<kernel::Control> control_;
 	TcpConnector connector_;
+	Pacer pacer_;
 	SavedSessions saved_;
 	asio::io_context io_{1};
 	Sessions sessions_;
