@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Takes a fuzzer's input apart, and a check that ends the run when it does not hold. */
+/*
+ * What the fuzzers share: the input taken apart, a check that ends the run when it does not
+ * hold, and whether a bug is planted.
+ */
 #pragma once
 
 #include <algorithm>
@@ -12,13 +15,13 @@
 namespace hawser::fuzz
 {
 
+/* The input, taken from its front. At its end all is 0. */
 class Input
 {
 public:
 	Input(const std::uint8_t *data, std::size_t size) : rest_(data, size) {}
 
 	bool empty() const { return rest_.empty(); }
-	/* 0 when there is no more. */
 	std::uint8_t byte()
 	{
 		if (rest_.empty())
@@ -27,6 +30,9 @@ public:
 		rest_ = rest_.subspan(1);
 		return value;
 	}
+	/* The first byte is the highest. */
+	std::uint16_t number16() { return static_cast<std::uint16_t>(number(2)); }
+	std::uint32_t number32() { return number(4); }
 	/* Up to @count bytes. */
 	std::vector<std::uint8_t> bytes(std::size_t count)
 	{
@@ -37,17 +43,33 @@ public:
 	std::vector<std::uint8_t> rest() { return bytes(rest_.size()); }
 
 private:
+	std::uint32_t number(int bytes)
+	{
+		std::uint32_t value = 0;
+		for (int i = 0; i < bytes; i++)
+			value = value << 8 | byte();
+		return value;
+	}
+
 	std::span<const std::uint8_t> rest_;
 };
 
-inline void require(bool holds, const char *what)
+/*
+ * Each fuzzer has one place where, in a run with this, it breaks a rule on behalf of the code
+ * that it is for. The search must find that; the corpus has no input that does.
+ */
+inline const bool planted = std::getenv("HAWSER_PLANT") != nullptr;
+
+inline void require(bool holds, const char *file, int line, const char *what)
 {
 	if (holds)
 		return;
-	std::fprintf(stderr, "does not hold: %s\n", what);
+	std::fprintf(stderr, "%s:%d: broken: %s\n", file, line, what);
 	std::abort();
 }
 
 } // namespace hawser::fuzz
 
-#define REQUIRE_FUZZ(expression) ::hawser::fuzz::require((expression), #expression)
+/* Holds, or the fuzzer has found something. */
+#define REQUIRE_FUZZ(...)                                                                          \
+	::hawser::fuzz::require(static_cast<bool>(__VA_ARGS__), __FILE__, __LINE__, #__VA_ARGS__)

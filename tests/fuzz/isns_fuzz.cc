@@ -4,7 +4,8 @@
  * rest is taken: 0: a stream, cut into pieces; 1: the payload of a message
  * whose function is in the next byte; 2: DHCP's option 83; 3: a file of leases.
  * Attributes lie within their message and are built again as they were; a
- * target comes once, with a good name and portals; what we answer can be read.
+ * target comes once, with a good name and portals; what we answer can be read. Planted:
+ * a port of a portal that is refused though it is a good one.
  */
 #include "input.h"
 #include "iscsi/names.h"
@@ -32,8 +33,11 @@ void check_reply(const DiscoveryReply &reply)
 		REQUIRE_FUZZ(check_name(target.name).has_value());
 		REQUIRE_FUZZ(names.insert(target.name).second);
 		REQUIRE_FUZZ(!target.portals.empty() && target.portals.size() <= 64);
-		for (const auto &portal : target.portals)
+		for (const auto &portal : target.portals) {
 			REQUIRE_FUZZ(parse_host(portal.address.host).has_value());
+			// Planted: ports like these are not taken.
+			REQUIRE_FUZZ(!fuzz::planted || portal.address.port % 7 != 3);
+		}
 	}
 	REQUIRE_FUZZ(reply.skipped.size() <= 100);
 }

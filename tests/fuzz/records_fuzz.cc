@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files that records are read from: whatever stands in them, what is taken is
+ * Files that records and settings are read from: whatever stands in them, what is taken is
  * written in a form that gives the same again, keeps its ISIDs distinct and its
- * names and values legal, and nothing reaches the file system.
+ * names and values legal. What starts with a brace is tried as a target's, an interface's and
+ * a portal's record and as a saved session, anything else as hawserd.conf.
+ *
+ * Planted: a target's file keeps another port than one that is a multiple of 7.
  */
 #include "base/coding.h"
+#include "base/str.h"
+#include "config/conf.h"
 #include "config/ini.h"
 #include "config/records.h"
+#include "daemon/saved.h"
+#include "folder.h"
 #include "input.h"
 #include "iscsi/names.h"
 
@@ -18,15 +25,51 @@ using namespace hawser::config;
 namespace
 {
 
+constexpr RecordKind all_kinds[] = {RecordKind::node, RecordKind::iface, RecordKind::send_targets,
+				    RecordKind::isns};
+
 void check_settings(const Settings &settings)
 {
 	for (const auto &key : record_keys()) {
 		if (key.kind != settings.kind() || key.type == ValueType::secret ||
 		    !settings.is_set(key.name))
 			continue;
-		auto checked = check_value(key, settings.get(key.name));
+		const auto value = settings.get(key.name);
+		auto checked = check_value(key, value);
 		REQUIRE_FUZZ(checked || checked.error().code == Code::not_supported);
+		if (!checked)
+			continue;
+		REQUIRE_FUZZ(checked->value == value);
+		if (key.type == ValueType::number && !value.empty())
+			REQUIRE_FUZZ(str(settings.number(key.name)) == value);
+		if (key.type == ValueType::yes_no)
+			REQUIRE_FUZZ(settings.yes(key.name) == (value == "Yes"));
+		if (key.type == ValueType::list)
+			REQUIRE_FUZZ(join(settings.list(key.name), ",") == value);
 	}
+}
+
+std::string written(const Target &target)
+{
+	Target kept = target;
+
+	if (fuzz::planted)
+		for (auto &node : kept.nodes)
+			node.id.portal.port += node.id.portal.port % 7 == 0;
+	return target_to_text(kept);
+}
+
+/* What one more source says comes and goes without a trace on what the others said. */
+void check_sources(Node node)
+{
+	const Source another{SourceType::isns, {"another.example", 3205}};
+
+	REQUIRE_FUZZ(!node.instances.empty() && !node.instance(another));
+	node.sight(another, 7);
+	const auto *seen = node.instance(another);
+	REQUIRE_FUZZ(seen && seen->tpgt == 7 && !node.vanished);
+	REQUIRE_FUZZ(node.lose(another) == (node.instances.size() > 1 || !node.instance(another)));
+	REQUIRE_FUZZ(!node.instances.empty() && node.lose({}));
 }
 
 void try_target(std::string_view text)
@@ -42,16 +85,17 @@ void try_target(std::string_view text)
 		REQUIRE_FUZZ(check_name(node.id.target).has_value());
 		REQUIRE_FUZZ(check_iface_name(node.id.iface).has_value());
 		REQUIRE_FUZZ(node.id.portal.port != 0);
+		REQUIRE_FUZZ(!to_string(node.id).empty());
 		for (const auto &isid : node.isids)
 			REQUIRE_FUZZ(isids.insert(isid).second);
 		check_settings(node.settings);
+		check_sources(node);
 		for (const auto &key : record_keys())
 			if (find_key(RecordKind::node, key.name) == &key)
 				shown_value(node, Iface{node.id.iface}, key);
 	}
-	const auto written = target_to_text(*target);
-	auto again = target_from_text(written);
-	REQUIRE_FUZZ(again && target_to_text(*again) == written);
+	auto again = target_from_text(written(*target));
+	REQUIRE_FUZZ(again && target_to_text(*again) == target_to_text(*target));
 }
 
 template <class T>
@@ -64,24 +108,91 @@ void try_record(std::string_view text, Result<T> (*read)(std::string_view),
 		return;
 	}
 	check_settings(record->settings);
-	const auto written = write(*record);
-	auto again = read(written);
-	REQUIRE_FUZZ(again && write(*again) == written);
+	for (const auto &key : record_keys())
+		if (key.kind == record->settings.kind())
+			shown_value(*record, key);
+	const auto text_of_it = write(*record);
+	auto again = read(text_of_it);
+	REQUIRE_FUZZ(again && write(*again) == text_of_it);
 }
 
-void try_ini(std::string_view text)
+void try_saved(std::string_view text)
 {
-	const IniFile file = parse_ini(text);
+	const std::string key(32, '0');
+	auto session = daemon::saved_from_text(key, text);
+	if (!session) {
+		REQUIRE_FUZZ(session.error().code == Code::record_failed);
+		return;
+	}
+	const auto text_of_it = daemon::saved_to_text(*session);
+	auto again = daemon::saved_from_text(key, text_of_it);
+	REQUIRE_FUZZ(again && daemon::saved_to_text(*again) == text_of_it);
+}
+
+/* Each value on its own: canonical after one check, in the canonical form legal, and set so. */
+void try_values(const IniFile &file, SecretBox &box)
+{
 	for (const auto &entry : file.entries) {
 		REQUIRE_FUZZ(!entry.key.empty() && entry.line > 0);
-		for (auto kind : {RecordKind::node, RecordKind::iface, RecordKind::send_targets,
-				  RecordKind::isns})
-			if (const auto *key = find_key(kind, entry.key))
-				if (auto checked = check_value(*key, entry.value)) {
-					auto again = check_value(*key, checked->value);
-					REQUIRE_FUZZ(again && again->value == checked->value);
-				}
+		REQUIRE_FUZZ(file.find(entry.key));
+		for (auto kind : all_kinds) {
+			const auto *key = find_key(kind, entry.key);
+			Settings settings(kind);
+			auto set = settings.set(entry.key, entry.value, box);
+			if (!key) {
+				REQUIRE_FUZZ(!set);
+				continue;
+			}
+			auto checked = check_value(*key, entry.value);
+			REQUIRE_FUZZ(set.has_value() ==
+				     (checked && key->kind == kind && !key->fixed));
+			if (!checked)
+				continue;
+			auto again = check_value(*key, checked->value);
+			REQUIRE_FUZZ(again && again->value == checked->value);
+			if (set && key->type != ValueType::secret)
+				REQUIRE_FUZZ(settings.get(key->name) == checked->value);
+		}
 	}
+}
+
+/* The secrets of @settings that can be opened, as "key = value" lines with the other values. */
+std::string as_conf(const Settings &settings, SecretBox &box)
+{
+	std::string lines;
+
+	for (const auto &key : record_keys()) {
+		if (key.kind != settings.kind() || !settings.is_set(key.name))
+			continue;
+		if (key.type != ValueType::secret) {
+			append(lines, str(key.name, " = ", settings.get(key.name), "\n"));
+			continue;
+		}
+		auto secret = settings.secret(key.name, box);
+		REQUIRE_FUZZ(secret);
+		append(lines, str(key.name, " = 0x", hex_encode(secret->bytes()), "\n"));
+	}
+	return lines;
+}
+
+void try_conf(std::string_view text, SecretBox &box)
+{
+	const Conf conf = parse_conf(text, "hawserd.conf", box);
+	std::string lines;
+
+	for (const auto &warning : conf.warnings)
+		REQUIRE_FUZZ(warning.starts_with("hawserd.conf line "));
+	for (const Settings *settings : {&conf.node, &conf.discovery, &conf.isns}) {
+		check_settings(*settings);
+		append(lines, as_conf(*settings, box));
+	}
+	const Conf again = parse_conf(lines, "again", box);
+	REQUIRE_FUZZ(as_conf(again.node, box) == as_conf(conf.node, box));
+	REQUIRE_FUZZ(as_conf(again.discovery, box) == as_conf(conf.discovery, box));
+	REQUIRE_FUZZ(as_conf(again.isns, box) == as_conf(conf.isns, box));
+	Settings merged(RecordKind::node);
+	merged.merge(again.node);
+	REQUIRE_FUZZ(as_conf(merged, box) == as_conf(conf.node, box));
 }
 
 } // namespace
@@ -90,9 +201,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 {
 	const auto text = as_text({data, size});
 
+	if (!text.starts_with('{')) {
+		static const fuzz::Folder folder;
+		static SecretBox box(folder.path(), "secret.key");
+		try_values(parse_ini(text), box);
+		try_conf(text, box);
+		return 0;
+	}
 	try_target(text);
 	try_record(text, iface_from_text, iface_to_text);
 	try_record(text, discovery_from_text, discovery_to_text);
-	try_ini(text);
+	try_saved(text);
 	return 0;
 }

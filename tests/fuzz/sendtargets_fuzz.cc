@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The reply to SendTargets, in PDUs: a byte of how (1: a raw header of 48 bytes follows),
- * the byte of F and C, the length of the text in two bytes, and the text. Every name that
- * comes out is one, and none comes twice.
+ * the byte of F and C, the length of the text in two bytes, and the text. What comes out is
+ * what the text says when it is read as one piece: every target with a legal name, once, with its
+ * legal addresses, and nothing else.
+ *
+ * Planted: a portal whose port is a multiple of 7 is lost.
  */
 #include "input.h"
 #include "iscsi/discovery.h"
 #include "iscsi/names.h"
 
-#include <set>
-
 using namespace hawser;
 
 namespace
 {
+
+constexpr std::size_t limit = 65536;
+constexpr std::string_view name_key = "TargetName=", address_key = "TargetAddress=";
 
 void put32(Bhs &bhs, std::size_t at, std::uint32_t value)
 {
@@ -37,10 +41,46 @@ Pdu response_of(fuzz::Input &input, StatSn stat_sn)
 	put32(pdu.bhs, 16, 1);
 	put32(pdu.bhs, 20, pdu.bhs[1] & 0x80 ? 0xffffffff : 5);
 	put32(pdu.bhs, 24, stat_sn.value);
-	const std::size_t length = input.byte() << 8 | input.byte();
-	pdu.data = input.bytes(length);
+	pdu.data = input.bytes(input.number16());
 	put32(pdu.bhs, 4, static_cast<std::uint32_t>(pdu.data.size()));
 	return pdu;
+}
+
+/* What a reader that has the whole text finds in it. */
+std::vector<DiscoveredTarget> read_at_once(std::string_view text)
+{
+	std::vector<DiscoveredTarget> targets;
+	DiscoveredTarget *current = nullptr;
+
+	for (; !text.empty(); text.remove_prefix(text.find('\0') + 1)) {
+		const auto pair = text.substr(0, text.find('\0'));
+
+		if (pair.starts_with(name_key)) {
+			const auto name = pair.substr(name_key.size());
+			current = nullptr;
+			if (!check_name(name))
+				continue;
+			for (auto &target : targets)
+				if (target.name == name)
+					current = &target;
+			if (!current)
+				current =
+				    &targets.emplace_back(DiscoveredTarget{std::string(name), {}});
+		} else if (pair.starts_with(address_key) && current) {
+			auto portal = parse_target_address(pair.substr(address_key.size()));
+			auto &known = current->portals;
+			if (portal && std::find(known.begin(), known.end(), *portal) == known.end())
+				known.push_back(*portal);
+		}
+	}
+	return targets;
+}
+
+void lose_portals(DiscoveryReply &reply)
+{
+	for (auto &target : reply.targets)
+		std::erase_if(target.portals,
+			      [](const Portal &portal) { return portal.address.port % 7 == 0; });
 }
 
 } // namespace
@@ -48,22 +88,27 @@ Pdu response_of(fuzz::Input &input, StatSn stat_sn)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size)
 {
 	fuzz::Input input(data, size);
-	SendTargets exchange("All", CmdSn{1}, StatSn{1}, 65536);
+	SendTargets exchange("All", CmdSn{1}, StatSn{1}, limit);
+	Bytes text;
 
-	exchange.start();
+	REQUIRE_FUZZ(std::holds_alternative<Pdu>(exchange.start()));
 	while (!input.empty()) {
-		auto step = exchange.receive(response_of(input, exchange.exp_stat_sn()));
-		if (std::holds_alternative<Error>(step))
+		const Pdu pdu = response_of(input, exchange.exp_stat_sn());
+		auto step = exchange.receive(pdu);
+
+		if (auto *error = std::get_if<Error>(&step)) {
+			REQUIRE_FUZZ(!error->text.empty());
 			return 0;
-		auto *reply = std::get_if<DiscoveryReply>(&step);
-		if (!reply)
-			continue;
-		std::set<std::string> names;
-		for (const auto &target : reply->targets) {
-			REQUIRE_FUZZ(check_name(target.name).has_value());
-			REQUIRE_FUZZ(names.insert(target.name).second);
 		}
-		return 0;
+		if ((pdu.bhs[0] & 0x3f) == static_cast<unsigned>(Opcode::text_response))
+			text.insert(text.end(), pdu.data.begin(), pdu.data.end());
+		REQUIRE_FUZZ(text.size() <= limit);
+		if (auto *reply = std::get_if<DiscoveryReply>(&step)) {
+			if (fuzz::planted)
+				lose_portals(*reply);
+			REQUIRE_FUZZ(reply->targets == read_at_once(as_text(text)));
+			return 0;
+		}
 	}
 	return 0;
 }
