@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # hawser_fuzzer(NAME
-#   [SECONDS n]       that it searches in CI, 60 if not said; HAWSER_FUZZ_SECONDS in the
-#                     environment stands above it
 #   [SOURCES file...] of the repository, besides NAME_fuzz.cc
 #   LIBS lib...       what it is linked with
 #   COVERS file...)   of the repository: its corpus reaches 90 % of the lines of each, or as many
@@ -10,11 +8,12 @@
 #
 # In the build with clang it makes the program fuzz_NAME. In the tree it adds three tests, all
 # under the label `fuzz`:
-#   fuzz/NAME                        searches, from corpus/NAME; a finding fails
+#   fuzz/NAME                        searches from corpus/NAME for a minute, or for
+#                                    HAWSER_FUZZ_SECONDS (environment); a finding fails
 #   fuzz/NAME finds a planted bug    with HAWSER_PLANT in the environment, see input.h
 #   fuzz/NAME reaches its code       what the corpus alone covers
 function(hawser_fuzzer name)
-  cmake_parse_arguments(FUZZER "" "SECONDS" "SOURCES;LIBS;COVERS" ${ARGN})
+  cmake_parse_arguments(FUZZER "" "" "SOURCES;LIBS;COVERS" ${ARGN})
   if(NOT HAWSER_FUZZERS_ARE_TESTS)
     list(TRANSFORM FUZZER_SOURCES PREPEND ${root}/)
     add_executable(fuzz_${name} ${name}_fuzz.cc ${FUZZER_SOURCES})
@@ -26,12 +25,8 @@ function(hawser_fuzzer name)
   set(here ${CMAKE_CURRENT_SOURCE_DIR})
   set(program ${CMAKE_CURRENT_BINARY_DIR}/build/fuzz_${name})
   set(corpus ${here}/corpus/${name})
-  if(NOT FUZZER_SECONDS)
-    set(FUZZER_SECONDS 60)
-  endif()
   add_test(NAME fuzz/${name} COMMAND
-    ${here}/search ${program} ${corpus} ${CMAKE_CURRENT_BINARY_DIR}/found/${name}
-    ${FUZZER_SECONDS})
+    ${here}/search ${program} ${corpus} ${CMAKE_CURRENT_BINARY_DIR}/found/${name} 60)
   add_test(NAME "fuzz/${name} finds a planted bug" COMMAND
     ${here}/expect-crash ${program} ${corpus})
   add_test(NAME "fuzz/${name} reaches its code" COMMAND
