@@ -216,6 +216,7 @@ public:
 		std::vector<std::string> storage = arguments;
 		storage.insert(storage.begin(), "hawseradm");
 		std::vector<char *> argv;
+		argv.reserve(storage.size() + 1);
 		for (auto &argument : storage)
 			argv.push_back(argument.data());
 		argv.push_back(nullptr);
@@ -514,11 +515,10 @@ Result<Options> parse_options(const std::vector<std::string> &arguments)
 std::string help_text(const std::string &program)
 {
 	const std::string lines[] = {
-	    " -m discoverydb [-P printlevel] [--json] | [-t st|isns -p ip:port [-I ifaceN ...] [-o "
-	    "operation ...]"
-	    " [-n name -v value] [-D] [-l] [-W]]",
-	    " -m discovery [-P printlevel] [--json] | [-t st|isns -p ip:port [-I ifaceN ...] [-o "
-	    "operation ...] [-l] [-W]]",
+	    (" -m discoverydb [-P printlevel] [--json] | [-t st|isns -p ip:port [-I ifaceN ...] "
+	     "[-o operation ...] [-n name -v value] [-D] [-l] [-W]]"),
+	    (" -m discovery [-P printlevel] [--json] | [-t st|isns -p ip:port [-I ifaceN ...] "
+	     "[-o operation ...] [-l] [-W]]"),
 	    " -m discovery -t fw [--json] [-I ifaceN ...] [-o operation ...] [-l] [-W]",
 	    " -m node [-P printlevel] [--json] [-T targetname] [-p ip:port[,tpgt]] [-I iface]"
 	    " [-l [-W] | -u | -R | -s | [-o operation] [-n name -v value ...]]",

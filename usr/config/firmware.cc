@@ -120,6 +120,7 @@ Result<std::vector<std::string>> blocks_of(const std::string &folder, std::strin
 			if (auto number = parse_number(std::string_view(name).substr(kind.size())))
 				numbered.emplace(*number, name);
 	std::vector<std::string> sorted;
+	sorted.reserve(numbered.size());
 	for (auto &[number, name] : numbered)
 		sorted.push_back(std::move(name));
 	return sorted;

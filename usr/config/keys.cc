@@ -73,7 +73,7 @@ std::vector<RecordKey> join_rows()
 	return rows;
 }
 
-tl::unexpected<Error> refuse(const RecordKey &key, std::string_view value, std::string rule)
+tl::unexpected<Error> refuse(const RecordKey &key, std::string_view value, std::string_view rule)
 {
 	return fail(Code::invalid_argument, str(key.name, ": ", quoted(value), " ", rule));
 }

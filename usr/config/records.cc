@@ -322,7 +322,7 @@ void Node::sight(const Source &source, int portal_group_tag)
 }
 
 void Node::set_static(std::optional<int> portal_group_tag, std::optional<bool> hide,
-		      std::optional<std::string> boot)
+		      const std::optional<std::string> &boot)
 {
 	Instance known;
 	if (const Instance *before = instance(known.source); before && !vanished)

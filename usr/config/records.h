@@ -98,7 +98,7 @@ struct Node {
 	bool hidden() const;
 	/* It is one that was set by hand; what is absent stays as it is. */
 	void set_static(std::optional<int> portal_group_tag, std::optional<bool> hidden,
-			std::optional<std::string> boot);
+			const std::optional<std::string> &boot);
 	/* @source has named it: its instance is added, or has this portal group tag now. */
 	void sight(const Source &source, int portal_group_tag);
 	/*

@@ -84,6 +84,7 @@ std::string to_string(const std::vector<ChapAlgorithm> &algorithms)
 {
 	std::vector<std::string> names;
 
+	names.reserve(algorithms.size());
 	for (auto algorithm : algorithms)
 		names.emplace_back(to_string(algorithm));
 	return join(names, ", ");

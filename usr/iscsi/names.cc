@@ -85,7 +85,7 @@ Result<std::string> prepare_name(std::string_view input)
 		return fail(Code::invalid_argument, "iSCSI name is empty");
 	// The library works in place on a C string; preparing can lengthen a name
 	// (at most 18 code points for one, in form KC), and 223 bytes bound what is legal.
-	std::array<char, 18 * 4 * max_name_length + 1> buffer{};
+	std::array<char, std::size_t{18} * 4 * max_name_length + 1> buffer{};
 	if (input.size() > max_name_length)
 		return bad_name(input,
 				str("has ", input.size(), " bytes, more than ", max_name_length));

@@ -22,6 +22,7 @@ template <class T> std::string list(const std::vector<T> &values)
 {
 	std::vector<std::string> words;
 
+	words.reserve(values.size());
 	for (auto value : values)
 		words.emplace_back(to_string(value));
 	return join(words, ",");

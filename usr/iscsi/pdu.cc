@@ -77,7 +77,7 @@ template <class T> void get_numbers(const Bhs &bhs, T &pdu)
 	pdu.max_cmd_sn = CmdSn{get32(bhs, 32)};
 }
 
-tl::unexpected<Error> malformed(std::string_view pdu, std::string text)
+tl::unexpected<Error> malformed(std::string_view pdu, std::string_view text)
 {
 	return fail(Code::login_final, str("the target sent a ", pdu, " with ", text));
 }

@@ -130,7 +130,7 @@ Status Client::call(const std::string &method, Json parameters, bool more,
 }
 
 template <class T>
-Result<std::vector<T>> Client::collect(const std::string &method, Json parameters,
+Result<std::vector<T>> Client::collect(const std::string &method, Json &&parameters,
 				       const OnProgress<T> &progress)
 {
 	std::vector<T> all;

@@ -52,7 +52,7 @@ private:
 
 	Result<DiscoverReply> find(const std::string &method, Json parameters);
 	template <class T>
-	Result<std::vector<T>> collect(const std::string &method, Json parameters,
+	Result<std::vector<T>> collect(const std::string &method, Json &&parameters,
 				       const OnProgress<T> &progress);
 	Status send(const std::string &bytes);
 	Result<Reply> receive();
