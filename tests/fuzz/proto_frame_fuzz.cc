@@ -52,7 +52,7 @@ void must_be_legal(const union hws_header *h)
 		REQUIRE_FUZZ(!length);
 		break;
 	case 0x24:
-		MUST(!itt_reserved);
+		REQUIRE_FUZZ(!itt_reserved);
 		break;
 	case 0x25:
 		REQUIRE_FUZZ(!(flags & 0x01) || (flags & 0x80));

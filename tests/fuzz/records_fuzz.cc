@@ -195,7 +195,7 @@ void try_conf(std::string_view text, SecretBox &box)
 	REQUIRE_FUZZ(as_conf(again.discovery, box) == as_conf(conf.discovery, box));
 	REQUIRE_FUZZ(as_conf(again.isns, box) == as_conf(conf.isns, box));
 	Settings merged(RecordKind::node);
-	merged.merge(again.node);
+	merged.overlay(again.node);
 	REQUIRE_FUZZ(as_conf(merged, box) == as_conf(conf.node, box));
 }
 
