@@ -36,7 +36,7 @@ Conf parse_conf(std::string_view text, std::string_view name, SecretBox &box)
 				break; // a key of both kinds warns once
 		}
 		if (!known)
-			warn(line, str("unknown key ", quoted(key)));
+			warn(line, str("unknown key ", quoted(first_word(key))));
 		if (is_secret(key) == true && !value.empty())
 			conf.secrets = true;
 	};

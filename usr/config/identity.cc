@@ -155,6 +155,12 @@ Result<Identity> load_identity(const Paths &paths, const std::string &host_name,
 	const IniFile file = parse_ini(text->value_or(""));
 	const std::string *set = file.find("InitiatorName");
 	const std::string *alias = file.find("InitiatorAlias");
+	/* The damaged line may be the name, and another one in its place would open no door. */
+	if (!set && !file.problems.empty())
+		return fail(Code::record_failed,
+			    str(paths.initiator_name(), " line ", file.problems.front().line,
+				" is damaged (", file.problems.front().text,
+				"), and there is no InitiatorName besides"));
 	Identity identity{{}, alias ? *alias : "", (*drawn)->isid_random, false};
 	if (auto checked = check_alias(identity.alias); !checked)
 		return fail(checked.error().code,

@@ -22,7 +22,7 @@ void parse_line(std::string_view text, int number, const Setting &setting, const
 		return;
 	const auto sign = text.find('=');
 	if (sign == std::string_view::npos) {
-		problem({number, str(quoted(text, 60), " has no '='")});
+		problem({number, str(quoted(first_word(text), 60), " has no '='")});
 		return;
 	}
 	const auto key = trim(text.substr(0, sign));
@@ -43,6 +43,11 @@ const std::string *IniFile::find(std::string_view key) const
 		if (entry->key == key)
 			return &entry->value;
 	return nullptr;
+}
+
+std::string_view first_word(std::string_view text)
+{
+	return text.substr(0, text.find_first_of(" \t:,;"));
 }
 
 IniFile parse_ini(std::string_view text)

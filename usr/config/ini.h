@@ -36,6 +36,9 @@ struct IniFile {
 
 IniFile parse_ini(std::string_view text);
 
+/* What of a line that is no setting may be shown: what follows its first word may be a secret. */
+std::string_view first_word(std::string_view text);
+
 /*
  * The same without a copy of anything, for a text with secrets in it: @setting is called with the
  * line's number, key and value, which lie in @text, and @problem for a line that is no setting.

@@ -171,6 +171,31 @@ Result<RekeyReport> renew_all(const Paths &paths, SecretBox &box)
 		    "records went on being written under the old key; both keys are kept");
 }
 
+/* What was set aside as damaged may be mended by hand: not without the key of its secrets. */
+Status check_set_aside(const Paths &paths)
+{
+	for (const auto &folder : folders_of(paths)) {
+		auto files = list_folder(folder, "");
+		if (!files)
+			return tl::unexpected(files.error());
+		for (const auto &name : *files) {
+			if (name.find(str(suffix, ".damaged")) == std::string::npos)
+				continue;
+			const std::string path = str(folder, "/", name);
+			auto text = read_file(path);
+			if (!text)
+				return tl::unexpected(text.error());
+			if (*text && SecretBox::has_sealed(**text))
+				return fail(Code::record_failed,
+					    str(path,
+						" was set aside as damaged and has secrets that "
+						"the key of now opens: mend it and give it its "
+						"name back, or remove it"));
+		}
+	}
+	return {};
+}
+
 } // namespace
 
 Result<RekeyReport> rekey(const Paths &paths, SecretBox &box)
@@ -184,6 +209,8 @@ Result<RekeyReport> rekey(const Paths &paths, SecretBox &box)
 	if (box.keys().change_pending())
 		if (auto ended = renew_all(paths, box); !ended)
 			return ended;
+	if (auto checked = check_set_aside(paths); !checked)
+		return tl::unexpected(checked.error());
 	if (auto begun = box.keys().begin_change(); !begun)
 		return tl::unexpected(begun.error());
 	return renew_all(paths, box);

@@ -161,6 +161,12 @@ Result<std::string> SecretBox::renew(const std::string &sealed, std::string_view
 	return seal(**key, secret->bytes(), context);
 }
 
+bool SecretBox::has_sealed(std::string_view text)
+{
+	return text.find(form) != std::string_view::npos ||
+	       text.find(form_without_id) != std::string_view::npos;
+}
+
 bool SecretBox::is_sealed(std::string_view text)
 {
 	return text.starts_with(form) || text.starts_with(form_without_id);

@@ -42,6 +42,8 @@ public:
 
 	/* Whether @text has the form of something sealed; says nothing about the key. */
 	static bool is_sealed(std::string_view text);
+	/* Whether one is anywhere in it. */
+	static bool has_sealed(std::string_view text);
 
 private:
 	Result<std::string> seal(const SealKey &key, std::span<const std::uint8_t> secret,

@@ -4,6 +4,7 @@
 #include "base/coding.h"
 #include "base/str.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -168,6 +169,20 @@ Result<std::string> Settings::set(std::string_view key, std::string_view value, 
 		adopt_unit(spec->unit);
 	values_.insert_or_assign(std::string(key), std::move(checked->value));
 	return std::move(checked->warning);
+}
+
+void Settings::overlay(const Settings &other)
+{
+	for (const auto &[key, value] : other.values_)
+		values_.insert_or_assign(key, value);
+}
+
+bool Settings::has_secrets() const
+{
+	return std::any_of(values_.begin(), values_.end(), [&](const auto &entry) {
+		const RecordKey *spec = find_key(kind_, entry.first);
+		return spec && spec->type == ValueType::secret && !entry.second.empty();
+	});
 }
 
 bool Settings::renew(SecretBox &box)

@@ -60,6 +60,7 @@ public:
 	/* The octets: of text as it is, of 0x digits what they stand for. Empty when not set. */
 	Result<Secret> secret(std::string_view key, SecretBox &box) const;
 	bool has_secret(std::string_view key) const;
+	bool has_secrets() const; // any, at this level
 
 	/* Where the value comes from. */
 	Level level_of(std::string_view key) const;
@@ -77,6 +78,9 @@ public:
 	Result<std::string> set(std::string_view key, std::string_view value, SecretBox &box);
 	/* The level below is read again. */
 	void unset(std::string_view key);
+
+	/* Takes over what @other sets at its own level, secrets as they are encrypted. */
+	void overlay(const Settings &other);
 
 	/* All values that are set at this level or below, in one that has nothing below it. */
 	Settings flattened() const;

@@ -51,6 +51,11 @@ Result<std::optional<T>> Store::load(const std::string &folder, const std::strin
 {
 	const std::string path = str(folder, "/", file);
 	auto text = read_file(path);
+	/* Who reads does without it; who writes would put something else in its place. */
+	if (!text && !held && text.error().code == Code::record_failed) {
+		problems.push_back(text.error());
+		return std::nullopt;
+	}
 	if (!text)
 		return tl::unexpected(text.error());
 	if (!*text)
@@ -132,6 +137,30 @@ Status Store::put_iface(const Iface &iface)
 	if (!held)
 		return tl::unexpected(held.error());
 	return write_file(paths_.ifaces(), str(iface.name, suffix), iface_to_text(iface));
+}
+
+Status Store::change_iface(const std::string &name, const std::function<Status(Iface &)> &change)
+{
+	if (auto found = iface(name); !found)
+		return tl::unexpected(found.error());
+	if (name == default_iface)
+		return put_iface(Iface{name}); // which refuses
+	auto held = lock();
+	if (!held)
+		return tl::unexpected(held.error());
+	std::vector<Error> problems;
+	const std::string file = str(name, suffix);
+	auto now = load<Iface>(paths_.ifaces(), file, iface_from_text, problems, &*held);
+	if (!now)
+		return tl::unexpected(now.error());
+	if (!*now)
+		return problems.empty()
+			   ? fail(Code::nothing_found,
+				  str("there is no interface record ", quoted(name, 80)))
+			   : tl::unexpected(problems.front());
+	if (auto done = change(**now); !done)
+		return done;
+	return write_file(paths_.ifaces(), file, iface_to_text(**now));
 }
 
 Result<Listing<NodeId>> Store::remove_iface(const std::string &name)

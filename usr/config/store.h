@@ -70,8 +70,12 @@ struct Discovery {
 	std::vector<FoundPortal> found;
 	std::vector<std::string> ifaces = {std::string(default_iface)}; // to make records for
 	DiscoveryChanges changes = {};
-	/* Stored with the answer when given: the source's own record. */
+	/*
+	 * The source's own record, when given: what it sets goes over what is stored by then, with
+	 * the answer. When there is none, one is made, unless @only_known.
+	 */
 	std::optional<DiscoveryRecord> record = {};
+	bool only_known = false;
 };
 
 /* Names of keys and their values, as the administrator gave them. */
@@ -88,7 +92,8 @@ struct StaticNode {
 
 struct DiscoveryOutcome {
 	std::vector<NodeId> added, updated, removed;
-	std::vector<NodeId> vanished; // named no more, kept because they are in use
+	std::vector<NodeId> automatic; // of those added: node.startup says so
+	std::vector<NodeId> vanished;  // named no more, kept because they are in use
 	std::vector<Error> problems;
 };
 
@@ -168,6 +173,8 @@ public:
 	Result<Listing<Iface>> ifaces();
 	Result<Iface> iface(const std::string &name);
 	Status put_iface(const Iface &iface);
+	/* Reads, has @change change, and writes under one lock; nothing when that fails. */
+	Status change_iface(const std::string &name, const std::function<Status(Iface &)> &change);
 	/* Removes the records of nodes through it as well. */
 	Result<Listing<NodeId>> remove_iface(const std::string &name);
 
@@ -177,6 +184,12 @@ public:
 	/* @kind: send_targets or isns. Code::nothing_found when there is none. */
 	Result<DiscoveryRecord> discovery_record(RecordKind kind, const PortalId &portal);
 	Status put_discovery_record(DiscoveryRecord record);
+	/*
+	 * Reads, has @change change, and writes under one lock; nothing when that fails. Where
+	 * there is no record, @make begins with a new one.
+	 */
+	Status change_discovery_record(RecordKind kind, const PortalId &portal, bool make,
+				       const std::function<Status(DiscoveryRecord &)> &change);
 	/* What was found there stays. */
 	Status remove_discovery_record(RecordKind kind, const PortalId &portal);
 

@@ -107,6 +107,8 @@ private:
 		fresh.instances = {Instance{discovery_.source, item.tpgt}};
 		fresh.settings.set_base(target.settings);
 		outcome_.added.push_back(fresh.id);
+		if (fresh.settings.get("node.startup") == "automatic")
+			outcome_.automatic.push_back(fresh.id);
 		target.nodes.push_back(std::move(fresh));
 		return true;
 	}
@@ -202,6 +204,36 @@ Status Store::put_discovery_record(DiscoveryRecord record)
 			  discovery_to_text(record));
 }
 
+Status Store::change_discovery_record(RecordKind kind, const PortalId &portal, bool make,
+				      const std::function<Status(DiscoveryRecord &)> &change)
+{
+	auto record = new_discovery_record(kind, portal);
+	if (!record)
+		return tl::unexpected(record.error());
+	auto held = lock();
+	if (!held)
+		return tl::unexpected(held.error());
+	std::vector<Error> problems;
+	auto stored = load<DiscoveryRecord>(paths_.discovery(), discovery_file(kind, portal),
+					    discovery_from_text, problems, &*held);
+	if (!stored)
+		return tl::unexpected(stored.error());
+	if (*stored) {
+		(*stored)->settings.set_base(record->settings.base());
+		*record = std::move(**stored);
+	} else if (!problems.empty()) {
+		return tl::unexpected(problems.front());
+	} else if (!make) {
+		return fail(Code::nothing_found,
+			    str("there is no discovery record of ", to_string(portal)));
+	}
+	if (auto done = change(*record); !done)
+		return done;
+	record->settings.renew(secrets_);
+	return write_file(paths_.discovery(), discovery_file(kind, portal),
+			  discovery_to_text(*record));
+}
+
 Status Store::remove_discovery_record(RecordKind kind, const PortalId &portal)
 {
 	if (auto found = discovery_record(kind, portal); !found)
@@ -224,8 +256,14 @@ Result<DiscoveryOutcome> Store::store_discovery(Discovery discovery)
 			return tl::unexpected(stored.error());
 	if (!discovery.record)
 		return outcome;
-	discovery.record->found = std::move(discovery.found);
-	if (auto put = put_discovery_record(std::move(*discovery.record)); !put)
+	auto take = [&](DiscoveryRecord &record) -> Status {
+		record.settings.overlay(discovery.record->settings);
+		record.found = std::move(discovery.found);
+		return {};
+	};
+	if (auto put = change_discovery_record(discovery.record->kind(), discovery.record->portal,
+					       !discovery.only_known, take);
+	    !put)
 		return tl::unexpected(put.error());
 	return outcome;
 }
@@ -261,6 +299,10 @@ Status Store::store_found(const Discovery &discovery, DiscoveryOutcome &outcome)
 	for (const auto &[file, found] : touched) {
 		auto loaded = there.contains(file) ? load_target(file, *change, outcome.problems)
 						   : new_target(change->global);
+		if (!loaded && found.empty()) {
+			outcome.problems.push_back(loaded.error()); // it is left as it is
+			continue;
+		}
 		if (!loaded)
 			return tl::unexpected(loaded.error());
 		if (!storing.apply(*loaded, found))

@@ -474,11 +474,14 @@ Result<Listing<NodeId>> Store::remove_nodes(const NodeFilter &filter, Change &ch
 
 Status Store::session_ended(const NodeId &id)
 {
-	if (vanished_.erase(id) == 0)
+	if (!vanished_.contains(id))
 		return {};
 	NodeFilter filter{id.target, id.portal.host, id.portal.port, {}, id.iface};
 	filter.vanished = true;
-	return remove_nodes(filter).map([](auto &&) {});
+	if (auto removed = remove_nodes(filter); !removed)
+		return tl::unexpected(removed.error()); // tried again at the next occasion
+	vanished_.erase(id);
+	return {};
 }
 
 Result<Node> Store::move_node(const NodeId &from, const PortalId &to, int tpgt)

@@ -134,3 +134,11 @@ TEST_CASE_METHOD(Fixture, "a configuration without a secret may be read by all")
 	REQUIRE(conf);
 	CHECK(conf->warnings.empty());
 }
+
+TEST_CASE_METHOD(Fixture,
+		 "an unknown key is shown to its first blank: what follows may be a secret")
+{
+	const auto conf = parse_conf("node.session.auth.password hunter2=hunter2\n", "x.conf", box);
+	REQUIRE(conf.warnings.size() == 1);
+	CHECK(conf.warnings[0] == "x.conf line 1: unknown key \"node.session.auth.password\"");
+}

@@ -127,3 +127,18 @@ TEST_CASE("a discovery session's ISIDs are apart from those of normal sessions")
 	CHECK(identity.discovery_isid(3) == identity.isid(0xff03));
 	CHECK(discovery_qualifier <= 0xff03);
 }
+
+TEST_CASE("a damaged line is never replaced by a name that was made")
+{
+	Scratch scratch;
+	const std::string damaged = "InitiatorName=iqn.2001-04.com.example:db\xa0\n";
+	scratch.put(scratch.paths.initiator_name(), damaged);
+	auto identity = load_identity(scratch.paths, "web1");
+	REQUIRE_FALSE(identity);
+	CHECK(identity.error().text.find("line 1 is damaged") != std::string::npos);
+	CHECK(scratch.get(scratch.paths.initiator_name()) == damaged);
+
+	scratch.put(scratch.paths.initiator_name(),
+		    damaged + "InitiatorName=iqn.2001-04.com.example:a\n");
+	CHECK(load(scratch).name == "iqn.2001-04.com.example:a");
+}

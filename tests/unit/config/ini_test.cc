@@ -45,3 +45,10 @@ TEST_CASE("a line that is no setting is named and costs only itself")
 	REQUIRE(file.find("last"));
 	CHECK(*file.find("last") == "good");
 }
+
+TEST_CASE("of a line that is no setting only the first word is shown")
+{
+	const auto file = parse_ini("node.session.auth.password hunter2hunter2\n");
+	REQUIRE(file.problems.size() == 1);
+	CHECK(file.problems[0].text == "\"node.session.auth.password\" has no '='");
+}

@@ -381,3 +381,37 @@ TEST_CASE("a credential that others may read, or of another length, is refused")
 	CHECK_THAT(sealed.error().text, Catch::Contains(credential));
 	CHECK_FALSE(fs::exists(scratch.paths.secret_key()));
 }
+
+TEST_CASE_METHOD(Machine,
+		 "the key is not changed while a file that was set aside has secrets under it")
+{
+	const std::string aside = scratch.paths.nodes() + "/iqn.2003-01.org.example:a.json.damaged";
+	fs::rename(scratch.paths.nodes() + "/iqn.2003-01.org.example:a.json", aside);
+	const auto before = ids();
+	auto changed = change();
+	REQUIRE_FALSE(changed);
+	CHECK(changed.error().text.find(aside) != std::string::npos);
+	CHECK(ids() == before);
+	fs::remove(aside);
+	CHECK(change());
+}
+
+TEST_CASE_METHOD(Machine, "a portal's record that is changed while the key is keeps its secret")
+{
+	Store store(scratch.paths);
+	const PortalId portal{"192.0.2.1", 3260};
+	const auto kind = RecordKind::send_targets;
+	REQUIRE(store.discovery_record(kind, portal));
+	REQUIRE(change());
+	REQUIRE(store.change_discovery_record(
+	    kind, portal, false, [&](DiscoveryRecord &record) -> Status {
+		    return record.settings.set("discovery.startup", "manual", store.secrets())
+			.map([](auto &&) {});
+	    }));
+	auto record = Store(scratch.paths).discovery_record(kind, portal);
+	REQUIRE(record);
+	Store again(scratch.paths);
+	auto secret = record->settings.secret(discovery_password, again.secrets());
+	REQUIRE(secret);
+	CHECK(as_text(secret->bytes()) == "of discovery!");
+}

@@ -625,3 +625,70 @@ TEST_CASE_METHOD(Fixture, "processes that write at the same time lose nothing of
 		isids.insert(node.isids.begin(), node.isids.end());
 	CHECK(isids.size() == nodes.size());
 }
+
+TEST_CASE_METHOD(Fixture, "a file that cannot be read costs only itself")
+{
+	add({make_node(t1, "192.0.2.1")});
+	std::filesystem::create_directories(file_of(t2));
+	auto listing = store.nodes();
+	REQUIRE(listing);
+	CHECK(listing->items.size() == 1);
+	CHECK(listing->problems.size() == 1);
+	/* A discovery goes on without it; nothing is put in its place. */
+	auto outcome = store.store_discovery(
+	    {.source = asked({"192.0.2.9", 3260}), .found = {found(t1, "192.0.2.2")}});
+	REQUIRE(outcome);
+	CHECK(outcome->problems.size() == 1);
+	CHECK(all({.target = t1}).size() == 2);
+	CHECK_FALSE(store.add_nodes({make_node(t2, "192.0.2.1")}));
+	CHECK(std::filesystem::is_directory(file_of(t2)));
+}
+
+TEST_CASE_METHOD(Fixture, "an answer leaves alone what was set in its portal's record meanwhile")
+{
+	const PortalId portal{"192.0.2.9", 3260};
+	const auto kind = RecordKind::send_targets;
+	const auto change = [&](std::string_view value) {
+		return store.change_discovery_record(
+		    kind, portal, false, [&](DiscoveryRecord &record) -> Status {
+			    auto set = record.settings.set("discovery.sendtargets.reopen_max",
+							   value, store.secrets());
+			    return set ? Status{} : tl::unexpected(set.error());
+		    });
+	};
+	REQUIRE_FALSE(change("3"));
+	REQUIRE(store.put_discovery_record(DiscoveryRecord{portal}));
+	DiscoveryRecord given{portal};
+	REQUIRE(given.settings.set("discovery.startup", "manual", store.secrets()));
+	REQUIRE(change("3"));
+	REQUIRE_FALSE(change("nonsense"));
+	REQUIRE(store.store_discovery(
+	    {.source = asked(portal), .found = {found(t1, "192.0.2.1")}, .record = given}));
+	auto record = store.discovery_record(kind, portal);
+	REQUIRE(record);
+	CHECK(record->settings.get("discovery.sendtargets.reopen_max") == "3");
+	CHECK(record->settings.get("discovery.startup") == "manual");
+	CHECK(record->found.size() == 1);
+
+	/* One that is deleted meanwhile is not brought back. */
+	REQUIRE(store.remove_discovery_record(kind, portal));
+	CHECK_FALSE(store.store_discovery(
+	    {.source = asked(portal), .found = {}, .record = given, .only_known = true}));
+	CHECK_FALSE(store.discovery_record(kind, portal));
+}
+
+TEST_CASE_METHOD(Fixture, "an interface's record is read and written under one lock")
+{
+	Iface iface{"nic0"};
+	REQUIRE(iface.settings.set("iface.ipaddress", "192.0.2.10", store.secrets()));
+	REQUIRE(store.put_iface(iface));
+	REQUIRE(store.change_iface("nic0", [&](Iface &now) -> Status {
+		return now.settings.set("iface.net_ifacename", "eth0", store.secrets())
+		    .map([](auto &&) {});
+	}));
+	CHECK(store.iface("nic0")->settings.get("iface.ipaddress") == "192.0.2.10");
+	CHECK(store.iface("nic0")->settings.get("iface.net_ifacename") == "eth0");
+	const auto nothing = [](Iface &) -> Status { return {}; };
+	CHECK(store.change_iface("nic1", nothing).error().code == Code::nothing_found);
+	CHECK_FALSE(store.change_iface("default", nothing));
+}
