@@ -30,33 +30,81 @@ void SendTargetsReader::take(const KeyValue &pair)
 {
 	const auto &[key, value] = pair;
 
-	if (key == "TargetName") {
-		current_.reset();
-		any_target_ = true;
-		if (auto ok = check_name(value); !ok) {
-			reply_.skipped.push_back(ok.error().text);
+	if (key == "TargetName")
+		take_name(value);
+	else if (key == "TargetAddress")
+		take_address(value);
+	else
+		skip(str("key ", key,
+			 " has no place in a SendTargets reply (RFC 7143, appendix C)"));
+}
+
+void SendTargetsReader::take_name(const std::string &name)
+{
+	current_.reset();
+	any_target_ = true;
+	if (auto ok = check_name(name); !ok) {
+		reply_.incomplete = true;
+		return skip(ok.error().text);
+	}
+	if (reply_.targets.size() == max_targets && !index_.contains(name)) {
+		reply_.incomplete = true;
+		return skip(str("target ", name, " is one of more than ", max_targets));
+	}
+	auto [entry, is_new] = index_.try_emplace(name, reply_.targets.size());
+	if (is_new)
+		reply_.targets.push_back({name, {}});
+	current_ = entry->second;
+}
+
+void SendTargetsReader::take_address(const std::string &value)
+{
+	auto portal = parse_target_address(value);
+	if (portal && any_target_ && !current_)
+		return; // of a target that was passed over
+	if (portal && current_) {
+		auto &portals = reply_.targets[*current_].portals;
+		if (std::find(portals.begin(), portals.end(), *portal) != portals.end())
+			return;
+		if (portals.size() < max_portals) {
+			portals.push_back(std::move(*portal));
 			return;
 		}
-		auto [entry, is_new] = index_.try_emplace(value, reply_.targets.size());
-		if (is_new)
-			reply_.targets.push_back({value, {}});
-		current_ = entry->second;
-	} else if (key == "TargetAddress") {
-		auto portal = parse_target_address(value);
-		if (!portal)
-			reply_.skipped.push_back(portal.error().text);
-		else if (!any_target_)
-			reply_.skipped.push_back(
-			    str("address ", quoted(value), " came before any TargetName"));
-		else if (current_) {
-			auto &portals = reply_.targets[*current_].portals;
-			if (std::find(portals.begin(), portals.end(), *portal) == portals.end())
-				portals.push_back(std::move(*portal));
-		}
-	} else {
-		reply_.skipped.push_back(str(
-		    "key ", key, " has no place in a SendTargets reply (RFC 7143, appendix C)"));
 	}
+	reply_.incomplete = true;
+	if (current_)
+		bad_addresses_.insert(*current_);
+	if (!portal)
+		skip(portal.error().text);
+	else if (!any_target_)
+		skip(str("address ", quoted(value), " came before any TargetName"));
+	else
+		skip(str("address ", quoted(value), " is one of more than ", max_portals,
+			 " of its target"));
+}
+
+void SendTargetsReader::skip(std::string why)
+{
+	if (++skipped_ <= max_skipped)
+		reply_.skipped.push_back(std::move(why));
+}
+
+DiscoveryReply SendTargetsReader::finish()
+{
+	/* A target without an address is at the portal that was asked; not so one with a bad one.
+	 */
+	for (const std::size_t index : bad_addresses_) {
+		auto &target = reply_.targets[index];
+		if (target.portals.empty())
+			skip(str("target ", target.name, " has no address that can be used"));
+	}
+	std::size_t at = 0;
+	std::erase_if(reply_.targets, [&](const DiscoveredTarget &target) {
+		return bad_addresses_.contains(at++) && target.portals.empty();
+	});
+	if (skipped_ > max_skipped)
+		reply_.skipped.push_back(str("and ", skipped_ - max_skipped, " more"));
+	return std::move(reply_);
 }
 
 Result<DiscoveryReply> read_send_targets(std::span<const std::uint8_t> text)

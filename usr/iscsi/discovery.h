@@ -13,6 +13,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <variant>
@@ -30,23 +31,36 @@ struct DiscoveredTarget {
 
 struct DiscoveryReply {
 	std::vector<DiscoveredTarget> targets; // in the order of the reply, names distinct
-	/* What was passed over and why: bad names, bad addresses, foreign keys. */
+	/* What was passed over and why: bad names, bad addresses, foreign keys. The first of them.
+	 */
 	std::vector<std::string> skipped;
+	/* Some of it may have named a target or a portal: what is not here may be there all the
+	 * same. */
+	bool incomplete = false;
 };
 
 /*
  * Builds the reply out of pairs. A target with a bad name is skipped with its
- * addresses; a bad address is skipped alone; a target named twice has the
- * portals of both records.
+ * addresses; a bad address is skipped alone, and the target with it when it has no other; a
+ * target named twice has the portals of both records. What a reply makes us keep has bounds,
+ * whatever it says.
  */
 class SendTargetsReader
 {
 public:
+	static constexpr std::size_t max_targets = 100'000, max_portals = 256, max_skipped = 100;
+
 	void take(const KeyValue &pair);
-	DiscoveryReply finish() { return std::move(reply_); }
+	DiscoveryReply finish();
 
 private:
+	void take_name(const std::string &name);
+	void take_address(const std::string &value);
+	void skip(std::string why);
+
 	DiscoveryReply reply_;
+	std::size_t skipped_ = 0;				// those that are not in reply_, too
+	std::set<std::size_t> bad_addresses_;			// targets that had one
 	std::map<std::string, std::size_t, std::less<>> index_; // into reply_.targets
 	std::optional<std::size_t> current_;			// none: addresses are skipped
 	bool any_target_ = false;
@@ -69,7 +83,7 @@ public:
 	 * login's; @max_text_length bounds the whole reply in bytes.
 	 */
 	SendTargets(std::string what, CmdSn cmd_sn, StatSn exp_stat_sn,
-		    std::size_t max_text_length = 64 * 1024 * 1024);
+		    std::size_t max_text_length = std::size_t{64} << 20);
 
 	Step start();
 	Step receive(const Pdu &pdu);

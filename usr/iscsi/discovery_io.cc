@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "iscsi/discovery_io.h"
 
+#include <algorithm>
+#include <chrono>
+
 namespace hawser
 {
 
@@ -8,6 +11,13 @@ namespace
 {
 
 constexpr Seconds logout_timeout{5};
+/* A reply in many pieces may take so many times as long as one. */
+constexpr int whole_reply = 20;
+
+bool is_text_response(const Pdu &pdu)
+{
+	return (pdu.bhs[0] & 0x3f) == 0x24;
+}
 
 /* Asks for the session's end and waits for the answer; the reply is in hand either way. */
 asio::awaitable<void> log_out(StreamSocket &socket, const SendTargets &exchange,
@@ -51,6 +61,10 @@ discover(Address address, LoginConfig config, ChallengeBook &book, std::string w
 
 	SendTargets exchange(std::move(what), session->result.cmd_sn, session->result.exp_stat_sn);
 	SendTargets::Step step = exchange.start();
+	/* Pings and empty answers gain no time, and a trickle of text not without end. */
+	using Clock = std::chrono::steady_clock;
+	const auto last = Clock::now() + whole_reply * timeouts.response;
+	auto end = Clock::now() + timeouts.response;
 	while (!std::holds_alternative<DiscoveryReply>(step)) {
 		if (auto *error = std::get_if<Error>(&step))
 			co_return failed(std::move(*error));
@@ -59,9 +73,14 @@ discover(Address address, LoginConfig config, ChallengeBook &book, std::string w
 				co_await write_pdu(socket, *request, timeouts.response, digests);
 			    !ok)
 				co_return failed(ok.error());
-		auto pdu = co_await read_pdu(socket, timeouts.response, max_data, digests);
+		const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::min(end, last) -
+									       Clock::now());
+		auto pdu = co_await read_pdu(socket, std::max(left, std::chrono::milliseconds(0)),
+					     max_data, digests);
 		if (!pdu)
 			co_return failed(pdu.error());
+		if (is_text_response(*pdu) && !pdu->data.empty())
+			end = Clock::now() + timeouts.response;
 		step = exchange.receive(*pdu);
 	}
 	co_await log_out(socket, exchange, digests, max_data);

@@ -57,6 +57,7 @@ std::string auth_method_list(const std::vector<AuthMethod> &methods)
 {
 	std::vector<std::string> words;
 
+	words.reserve(methods.size());
 	for (auto method : methods)
 		words.emplace_back(to_string(method));
 	return join(words, ",");
@@ -552,7 +553,7 @@ Status Login::take_answer(const KeySpec &key, std::string_view offer, std::strin
 		first_burst_irrelevant_ = true;
 		return {};
 	}
-	if (value == irrelevant && config_.discovery)
+	if (value == irrelevant && config_.discovery && key.type != KeyType::list)
 		return {};
 	if (value == not_understood && !key.may_be_unknown)
 		return violation(key.name, value,

@@ -91,8 +91,8 @@ struct LoginConfig {
 
 	OperationalOffer offer;
 
-	unsigned max_exchanges = 64;		 // requests sent before the target is refused
-	std::size_t max_text_length = 64 * 1024; // bytes, of all text that the target sends
+	unsigned max_exchanges = 64;	     // requests sent before the target is refused
+	std::size_t max_text_length = 65536; // bytes, of all text that the target sends
 };
 
 /* What can be refused before a connection is made: Code::invalid_argument. */

@@ -211,7 +211,10 @@ connect_and_login(Address address, const LoginConfig &config, ChallengeBook &boo
 		path.push_back(to_string(reached));
 		candidates.clear();
 		for (const auto &portal : redirect.addresses)
-			candidates.push_back(portal.address);
+			if (candidates.size() < max_candidates &&
+			    std::find(candidates.begin(), candidates.end(), portal.address) ==
+				candidates.end())
+				candidates.push_back(portal.address);
 		all_permanent = all_permanent && redirect.permanent;
 		if (!elsewhere) {
 			elsewhere = config;

@@ -55,6 +55,7 @@ struct LoggedIn {
 };
 
 inline constexpr unsigned max_redirects = 8;
+inline constexpr std::size_t max_candidates = 16; // addresses of one redirect that are tried
 
 /*
  * Checks @config, connects to @address and logs in, following redirects (RFC 7143, 11.13.5)

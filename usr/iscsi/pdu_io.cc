@@ -43,11 +43,18 @@ tl::unexpected<Error> wrong_digest(std::string_view which)
 Deadline::Deadline(StreamSocket &socket, std::chrono::steady_clock::duration limit)
     : timer_(socket.get_executor(), limit), state_(std::make_shared<State>())
 {
-	timer_.async_wait([&socket, state = state_](asio::error_code ec) {
+	arm(socket);
+}
+
+void Deadline::arm(StreamSocket &socket)
+{
+	timer_.async_wait([this, &socket, state = state_](asio::error_code ec) {
 		if (ec || !state->live)
 			return;
 		state->expired = true;
 		socket.cancel(ec);
+		timer_.expires_after(again);
+		arm(socket);
 	});
 }
 
@@ -56,8 +63,8 @@ Deadline::~Deadline()
 	state_->live = false;
 }
 
-asio::awaitable<Result<Pdu>> read_pdu(StreamSocket &socket, Seconds limit, std::size_t max_data,
-				      WireDigests digests)
+asio::awaitable<Result<Pdu>> read_pdu(StreamSocket &socket, std::chrono::milliseconds limit,
+				      std::size_t max_data, WireDigests digests)
 {
 	Deadline deadline(socket, limit);
 	asio::error_code ec;

@@ -24,8 +24,9 @@ using Seconds = std::chrono::seconds;
 using StreamSocket = asio::generic::stream_protocol::socket;
 
 /*
- * Cancels what is pending on @socket when the time is over, once, and only while
- * the object lives; expired() then tells why the operation ended.
+ * Cancels what is pending on @socket when the time is over, and only while the object
+ * lives; expired() then tells why the operation ended. Again and again: an operation in several
+ * steps may be between two of them when the time is over, with nothing pending.
  */
 class Deadline
 {
@@ -38,6 +39,10 @@ public:
 	bool expired() const { return state_->expired; }
 
 private:
+	static constexpr std::chrono::milliseconds again{100};
+
+	void arm(StreamSocket &socket);
+
 	/* The timer's handler may run once more after the object is gone. */
 	struct State {
 		bool live = true;
@@ -59,8 +64,8 @@ struct WireDigests {
  * or reset the connection, Code::login_final for a PDU that no peer may send (an AHS, a
  * data segment over @max_data bytes, a wrong digest).
  */
-asio::awaitable<Result<Pdu>> read_pdu(StreamSocket &socket, Seconds limit, std::size_t max_data,
-				      WireDigests digests = {});
+asio::awaitable<Result<Pdu>> read_pdu(StreamSocket &socket, std::chrono::milliseconds limit,
+				      std::size_t max_data, WireDigests digests = {});
 
 asio::awaitable<Status> write_pdu(StreamSocket &socket, const Pdu &pdu, Seconds limit,
 				  WireDigests digests = {});

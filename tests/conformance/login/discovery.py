@@ -302,6 +302,14 @@ async def with_digests(t, header, data):
     assert t.target.received(LogoutRequest)
 
 
+@shows("RFC 7143, 13.1; RFC 7143, 6.2", each=[{"key": "HeaderDigest"}, {"key": "DataDigest"}])
+async def digest_irrelevant(t, key):
+    """A target that calls the {key} which is required irrelevant is refused: a discovery session has digests, too."""
+    t.policy.answers[key] = "Irrelevant"
+    (await t.discovery_fails(offer={key: "CRC32C"})).names(key, "Irrelevant")
+    await t.discovery_holds(offer={key: "CRC32C,None"})
+
+
 @shows("RFC 7143, 13.1; RFC 7143, 7.8", each=[{"which": "header"}, {"which": "data"}])
 async def wrong_digest(t, which):
     """A wrong {which} digest ends the discovery and is told."""

@@ -224,3 +224,41 @@ TEST_CASE("a target that keeps sending nothing is given up on")
 	}
 	CHECK(contains(error_of(step), "empty responses"));
 }
+
+TEST_CASE("a target with nothing but bad addresses is passed over, and the reply is told to be "
+	  "incomplete")
+{
+	const std::string name = "iqn.2026-01.com.example:disk";
+	auto reply = read({{"TargetName", name}, {"TargetAddress", "no:such:address:,1"}});
+	CHECK(reply.targets.empty());
+	CHECK(reply.incomplete);
+	CHECK(reply.skipped.size() == 2);
+
+	reply = read({{"TargetName", name},
+		      {"TargetAddress", "no:such:address:,1"},
+		      {"TargetAddress", "192.0.2.1:3260,1"}});
+	REQUIRE(reply.targets.size() == 1);
+	CHECK(reply.targets[0].portals.size() == 1);
+	CHECK(reply.incomplete);
+
+	reply = read({{"TargetName", name}});
+	CHECK(reply.targets.size() == 1); // at the portal that was asked
+	CHECK_FALSE(reply.incomplete);
+}
+
+TEST_CASE("what a reply makes us keep has bounds")
+{
+	SendTargetsReader reader;
+	for (int i = 0; i < 100'000; i++)
+		reader.take({"a", ""});
+	reader.take({"TargetName", "iqn.2026-01.com.example:disk"});
+	for (int i = 0; i < 100'000; i++)
+		reader.take({"TargetAddress",
+			     str("192.0.", i / 250 % 250, ".", i % 250, ":", 1 + i / 62500, ",1")});
+	auto reply = reader.finish();
+	REQUIRE(reply.targets.size() == 1);
+	CHECK(reply.targets[0].portals.size() == SendTargetsReader::max_portals);
+	CHECK(reply.skipped.size() == SendTargetsReader::max_skipped + 1);
+	CHECK(contains(reply.skipped.back(), "more"));
+	CHECK(reply.incomplete);
+}

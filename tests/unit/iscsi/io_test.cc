@@ -22,6 +22,7 @@
 #include <optional>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <thread>
 
 using namespace hawser;
 using namespace hawser::test;
@@ -455,4 +456,25 @@ TEST_CASE("a PDU with a wrong digest is refused")
 		CHECK(bad.error().text.find(flipped == 0 ? "header digest" : "data digest") !=
 		      std::string::npos);
 	}
+}
+
+TEST_CASE("a time that is over between two steps of a PDU ends the wait all the same")
+{
+	asio::io_context io;
+	Pair pair(io);
+	std::optional<Result<Pdu>> got;
+	auto read = [&]() -> asio::awaitable<void> {
+		got.emplace(co_await read_pdu(pair.ours, std::chrono::milliseconds(50), 1024));
+	};
+	asio::co_spawn(io, read(), asio::detached);
+	io.poll(); // it waits for a header
+	Bytes half(bhs_length + 4);
+	half[7] = 8; // of data
+	asio::write(pair.theirs, asio::buffer(half));
+	// The loop is busy elsewhere meanwhile: the header and the end of the time come at once.
+	std::this_thread::sleep_for(std::chrono::milliseconds(100));
+	io.run_for(std::chrono::seconds(5));
+	REQUIRE(got);
+	REQUIRE_FALSE(*got);
+	CHECK(got->error().code == Code::pdu_timed_out);
 }
