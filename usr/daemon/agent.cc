@@ -20,6 +20,13 @@ namespace
 /* One failure that goes on is logged again after this. */
 constexpr std::chrono::minutes log_again{10};
 
+/* What the module refuses now and may take later. */
+bool may_pass(Code code)
+{
+	return code == Code::session_not_connected || code == Code::no_memory ||
+	       code == Code::busy || code == Code::try_again;
+}
+
 LoginFailure local_failure(Error error, bool retryable)
 {
 	LoginFailure failure;
@@ -105,6 +112,8 @@ void SessionAgent::on_dump(const kernel::SessionInfo *session)
 {
 	if (!session) {
 		gone_ = true;
+	} else if (session->state == kernel::SessionState::closing) {
+		logging_out_ = true;
 	} else if (session->state == kernel::SessionState::failed ||
 		   session->state == kernel::SessionState::expired) {
 		time2wait_ = session->parameters.time2wait;
@@ -149,11 +158,14 @@ asio::awaitable<void> SessionAgent::first_login()
 				report(*made);
 				co_return;
 			}
-			failure = local_failure(made.error(), false);
-			note_failure(failure);
-			break;
+			/* The target may have gone in between; what is wrong with us stays wrong.
+			 */
+			failure = local_failure(made.error(), may_pass(made.error().code));
+			if (login->moved_to && login->result.target.tpgt)
+				plan_.login.expected_tpgt = *login->result.target.tpgt;
+		} else {
+			failure = std::move(login.error());
 		}
-		failure = std::move(login.error());
 		note_failure(failure);
 		const bool limited = persistence_ == Persistence::limited;
 		if (!failure.retryable || (limited && attempts_ > plan_.initial_login_retries))
@@ -184,8 +196,10 @@ asio::awaitable<void> SessionAgent::reconnect()
 			}
 			if (number == ENOENT)
 				gone_ = true;
+			if (number == ESHUTDOWN)
+				logging_out_ = true; // by whomever: its end is on the way
 			if (number == ENOENT || number == ESHUTDOWN)
-				co_return; // its end is on the way
+				co_return;
 			note_failure(local_failure(reservation.error().error, true));
 			co_await pause(backoff_.next());
 			continue;

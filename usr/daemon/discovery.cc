@@ -28,6 +28,13 @@ struct Question {
 	LoginConfig login;
 	Binding binding;
 	config::DiscoveryRecord record;
+	/* What the call sets above what is stored; only with a record that was there: none is made.
+	 */
+	config::Settings given{config::RecordKind::send_targets};
+	bool only_known = false;
+	/* It has the key that the given secrets are encrypted under, even if that is changed
+	 * meanwhile. */
+	std::shared_ptr<config::Store> store;
 	std::vector<std::string> warnings;
 
 	Seconds seconds(std::string_view key) const
@@ -37,26 +44,29 @@ struct Question {
 };
 
 /* The portal's record as this discovery uses it. */
-Result<config::DiscoveryRecord> record_of(const varlink::DiscoverCall &call, bool listed,
-					  config::Store &store)
+Status read_record(const varlink::DiscoverCall &call, bool listed, Question &question)
 {
+	config::Store &store = *question.store;
 	const auto kind = config::RecordKind::send_targets;
 	const config::PortalId portal{call.address, call.port};
 	auto record = store.discovery_record(kind, portal);
+	question.only_known = listed || record;
 	if (!record && !listed && record.error().code == Code::nothing_found)
 		record = store.new_discovery_record(kind, portal);
 	if (!record)
-		return record;
+		return tl::unexpected(record.error());
 	for (const auto &[key, value] : call.settings) {
-		if (auto set = record->settings.set(key, value, store.secrets()); !set)
+		if (auto set = question.given.set(key, value, store.secrets()); !set)
 			return tl::unexpected(set.error());
 	}
 	if (!call.ifaces.empty())
-		if (auto set = record->settings.set("discovery.sendtargets.iface",
-						    join(call.ifaces, ","), store.secrets());
+		if (auto set = question.given.set("discovery.sendtargets.iface",
+						  join(call.ifaces, ","), store.secrets());
 		    !set)
 			return tl::unexpected(set.error());
-	return record;
+	question.record = std::move(*record);
+	question.record.settings.overlay(question.given);
+	return {};
 }
 
 Result<LoginConfig> login_of(const config::Settings &s, const config::Identity &identity,
@@ -92,29 +102,29 @@ bool wants(const varlink::DiscoverCall &call, std::string_view change)
 	return std::find(call.changes.begin(), call.changes.end(), change) != call.changes.end();
 }
 
-/* The new records that are to be logged in to. */
-void choose_automatic(const std::vector<config::NodeId> &added, config::Store &store,
-		      Discovered &result)
+} // namespace
+
+std::vector<config::Node> read_nodes(const std::vector<config::NodeId> &ids, config::Store &store,
+				     std::vector<std::string> &warnings)
 {
+	const std::set<config::NodeId> wanted(ids.begin(), ids.end());
 	std::set<std::string> targets;
-	for (const config::NodeId &id : added)
+	for (const config::NodeId &id : ids)
 		targets.insert(id.target);
-	const std::set<config::NodeId> fresh(added.begin(), added.end());
+	std::vector<config::Node> nodes;
 	for (const std::string &target : targets) {
-		auto nodes = store.nodes({.target = target});
-		if (!nodes) {
-			result.warnings.push_back(nodes.error().text);
+		auto read = store.nodes({.target = target});
+		if (!read) {
+			warnings.push_back(read.error().text);
 			continue;
 		}
-		for (config::Node &node : nodes->items) {
-			if (fresh.contains(node.id) &&
-			    node.settings.get("node.startup") == "automatic")
-				result.automatic.push_back(std::move(node));
+		for (config::Node &node : read->items) {
+			if (wanted.contains(node.id))
+				nodes.push_back(std::move(node));
 		}
 	}
+	return nodes;
 }
-
-} // namespace
 
 std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply)
 {
@@ -144,8 +154,9 @@ varlink::DiscoverReply reply_of(const DiscoveryReply &reply)
 	return out;
 }
 
-Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
-		      const DiscoveryReply &reply, config::Store &store, Discovered &result)
+Status keep_discovery(const varlink::DiscoverCall &call, const config::DiscoveryRecord &record,
+		      const config::Settings &given, bool only_known, const DiscoveryReply &reply,
+		      config::Store &store, Discovered &result)
 {
 	if (call.changes.empty() && !call.keep_portal)
 		return {};
@@ -156,9 +167,17 @@ Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord
 			  : call.ifaces;
 	if (!ifaces.empty())
 		discovery.ifaces = std::move(ifaces);
-	discovery.changes = {wants(call, "new"), wants(call, "update"), wants(call, "delete")};
+	/*
+	 * A portal that names no target at all, as one does that is being set up or does not know
+	 * this initiator, and one whose answer cannot be read whole, say nothing of what is gone.
+	 */
+	const bool whole = !reply.incomplete && (!reply.targets.empty() ||
+						 record.kind() != config::RecordKind::send_targets);
+	discovery.changes = {wants(call, "new"), wants(call, "update"),
+			     wants(call, "delete") && whole};
 	if (call.keep_portal)
-		discovery.record = std::move(record);
+		discovery.record = config::DiscoveryRecord{record.portal, given};
+	discovery.only_known = only_known;
 	auto stored = store.store_discovery(std::move(discovery));
 	if (!stored)
 		return tl::unexpected(stored.error());
@@ -167,7 +186,7 @@ Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord
 	result.added = stored->added.size();
 	result.removed = stored->removed.size() + stored->vanished.size();
 	result.vanished = std::move(stored->vanished);
-	choose_automatic(stored->added, store, result);
+	result.automatic = read_nodes(stored->automatic, store, result.warnings);
 	return {};
 }
 
@@ -177,8 +196,9 @@ namespace
 Result<Question> question_of(const varlink::DiscoverCall &call, bool listed,
 			     const config::Paths &paths)
 {
-	config::Store store(paths);
 	Question question;
+	question.store = std::make_shared<config::Store>(paths);
+	config::Store &store = *question.store;
 	auto address = parse_host(call.address, call.port);
 	if (!address)
 		return tl::unexpected(address.error());
@@ -187,10 +207,8 @@ Result<Question> question_of(const varlink::DiscoverCall &call, bool listed,
 	if (!conf)
 		return tl::unexpected(conf.error());
 	question.warnings = conf->warnings;
-	auto record = record_of(call, listed, store);
-	if (!record)
-		return tl::unexpected(record.error());
-	question.record = std::move(*record);
+	if (auto read = read_record(call, listed, question); !read)
+		return tl::unexpected(read.error());
 	std::string initiator_name;
 	const auto ifaces = question.record.settings.list("discovery.sendtargets.iface");
 	for (const std::string &name : ifaces) {
@@ -215,19 +233,18 @@ Result<Question> question_of(const varlink::DiscoverCall &call, bool listed,
 }
 
 /* The part of a discovery that the worker ends with. */
-Status keep(const varlink::DiscoverCall &call, bool listed, config::DiscoveryRecord record,
-	    const DiscoveryReply &reply, const config::Store::InUse &in_use,
-	    const config::Paths &paths, Discovered &result)
+Status keep(const varlink::DiscoverCall &call, Question &question, const DiscoveryReply &reply,
+	    const config::Store::InUse &in_use, Discovered &result)
 {
-	config::Store store(paths);
+	config::Store &store = *question.store;
 	store.set_in_use(in_use);
-	if (listed) {
-		auto still = store.discovery_record(record.kind(), record.portal);
-		if (!still)
+	const auto kind = question.record.kind();
+	/* One that has been deleted meanwhile is not brought back. */
+	if (question.only_known)
+		if (auto still = store.discovery_record(kind, question.record.portal); !still)
 			return tl::unexpected(still.error());
-		record.settings = std::move(still->settings);
-	}
-	return keep_discovery(call, std::move(record), reply, store, result);
+	return keep_discovery(call, question.record, question.given, question.only_known, reply,
+			      store, result);
 }
 
 /* Where the session's connection, or the one that was asked, goes to. */
@@ -248,7 +265,8 @@ asio::awaitable<DiscoveryOutcome> Discoveries::send_targets(varlink::DiscoverCal
 {
 	Box box = make_box();
 	const auto same = std::find_if(flights_.begin(), flights_.end(), [&](const auto &flight) {
-		return call.settings.empty() && flight->call == call && flight->listed == listed;
+		return call.settings.empty() && !flight->own_settings && flight->call == call &&
+		       flight->listed == listed;
 	});
 	if (same != flights_.end()) {
 		(*same)->waiters.push_back(box);
@@ -263,7 +281,9 @@ asio::awaitable<DiscoveryOutcome> Discoveries::send_targets(varlink::DiscoverCal
 			turn = make_box();
 			(*before)->waiters.push_back(turn);
 		}
-		auto flight = std::make_shared<Flight>(Flight{std::move(call), listed, {box}});
+		const bool own_settings = !call.settings.empty();
+		auto flight =
+		    std::make_shared<Flight>(Flight{std::move(call), listed, own_settings, {box}});
 		flights_.push_back(flight);
 		// Apart from who asks: he may hang up, and others may wait by then.
 		asio::co_spawn(env_.io, fly(std::move(flight), std::move(turn)), escalate);
@@ -323,10 +343,7 @@ asio::awaitable<DiscoveryOutcome> Discoveries::ask(Flight &flight)
 	auto in_use = env_.sessions.in_use();
 	auto result = std::make_shared<Discovered>();
 	result->warnings = std::move(question->warnings);
-	auto store = [&, paths = env_.paths] {
-		return keep(call, flight.listed, std::move(question->record), found->reply, in_use,
-			    paths, *result);
-	};
+	auto store = [&] { return keep(call, *question, found->reply, in_use, *result); };
 	auto kept = co_await on_worker(env_.worker, std::move(store));
 	env_.sessions.note_vanished(result->vanished);
 	if (!kept)

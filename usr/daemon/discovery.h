@@ -68,6 +68,7 @@ private:
 	struct Flight {
 		varlink::DiscoverCall call;
 		bool listed = false;
+		bool own_settings = false; // the call's are wiped once they are read
 		std::vector<Box> waiters;
 	};
 
@@ -87,9 +88,17 @@ private:
 std::vector<config::FoundPortal> portals_of(const DiscoveryReply &reply);
 varlink::DiscoverReply reply_of(const DiscoveryReply &reply);
 
-/* As far as the call asks for it; @result says what came of it. */
-Status keep_discovery(const varlink::DiscoverCall &call, config::DiscoveryRecord record,
-		      const DiscoveryReply &reply, config::Store &store, Discovered &result);
+/* The records of @ids, a file a target; @warnings says which cannot be read. */
+std::vector<config::Node> read_nodes(const std::vector<config::NodeId> &ids, config::Store &store,
+				     std::vector<std::string> &warnings);
+
+/*
+ * As far as the call asks for it; @result says what came of it. @record: of the portal that was
+ * asked; @given: what the call sets in it. @only_known: none is made where there is none any more.
+ */
+Status keep_discovery(const varlink::DiscoverCall &call, const config::DiscoveryRecord &record,
+		      const config::Settings &given, bool only_known, const DiscoveryReply &reply,
+		      config::Store &store, Discovered &result);
 
 /*
  * SendTargets within a session, on a connection of it or any: what its target says of

@@ -197,6 +197,12 @@ Status IsnsServers::keep(const config::PortalId &server, const DiscoveryReply &r
 	for (const auto &id : stored->vanished)
 		env_.log(Level::warning,
 			 "gone by iSNS, kept while a session uses it: ", config::to_string(id));
+	std::vector<std::string> warnings;
+	auto automatic = read_nodes(stored->automatic, env_.store, warnings);
+	for (const std::string &warning : warnings)
+		env_.log(Level::error, warning);
+	if (env_.log_in && !automatic.empty())
+		env_.log_in(std::move(automatic));
 	return {};
 }
 
@@ -254,12 +260,14 @@ asio::awaitable<DiscoveryOutcome> IsnsServers::discover(varlink::DiscoverCall ca
 	const auto kind = config::RecordKind::isns;
 	const config::PortalId portal{call.address, call.port};
 	auto record = env_.store.discovery_record(kind, portal);
+	const bool known = record.has_value();
 	if (!record && record.error().code == Code::nothing_found)
 		record = env_.store.new_discovery_record(kind, portal);
 	if (!record)
 		co_return failed(record.error());
+	config::Settings given(kind);
 	for (const auto &[key, value] : call.settings)
-		if (auto set = record->settings.set(key, value, env_.store.secrets()); !set)
+		if (auto set = given.set(key, value, env_.store.secrets()); !set)
 			co_return failed(set.error());
 
 	auto server = find(record->portal);
@@ -271,7 +279,7 @@ asio::awaitable<DiscoveryOutcome> IsnsServers::discover(varlink::DiscoverCall ca
 	if (!found)
 		co_return failed(found.error());
 	auto result = std::make_shared<Discovered>();
-	if (auto kept = keep_discovery(call, std::move(*record), *found, env_.store, *result);
+	if (auto kept = keep_discovery(call, *record, given, known, *found, env_.store, *result);
 	    !kept)
 		co_return failed(kept.error());
 	result->reply = reply_of(*found);

@@ -12,6 +12,7 @@
 #include "daemon/isns_leases.h"
 #include "daemon/isns_server.h"
 
+#include <functional>
 #include <map>
 
 namespace hawser::daemon
@@ -27,6 +28,8 @@ public:
 		config::Store &store;
 		IsnsServer::Timings timings = {};
 		LeaseFolders leases = {};
+		/* Gets the records that came by themselves and are to be logged in to. */
+		std::function<void(std::vector<config::Node>)> log_in = {};
 	};
 
 	explicit IsnsServers(Surroundings surroundings) : env_(std::move(surroundings)) {}

@@ -147,7 +147,15 @@ public:
 	      saved_(str(options.run_dir, "/sessions"), store_.secrets()),
 	      sessions_(io_, log_, *control_, pacer_, saved_, store_),
 	      loader_(io_, *control_),
-	      isns_({io_, log_, store_}),
+	      isns_({
+		  .io = io_,
+		  .log = log_,
+		  .store = store_,
+		  .log_in =
+		      [this](std::vector<config::Node> nodes) {
+			      log_in_nodes(io_, log_, sessions_, std::move(nodes));
+		      },
+	      }),
 	      discoveries_({io_, worker_, store_.paths(), book_, sessions_}),
 	      refresher_({
 		  .io = io_,

@@ -55,14 +55,21 @@ bool Refresher::records_changed()
 
 asio::awaitable<void> Refresher::run()
 {
-	for (bool starting = true;; starting = false) {
+	for (bool starting = true;;) {
 		if (records_changed() || starting) {
 			auto read = [paths = env_.paths] { return read_wishes(paths); };
 			auto wishes = co_await on_worker(env_.worker, std::move(read));
-			if (wishes)
+			if (wishes) {
 				take(*wishes, starting);
-			else
-				env_.log(Level::error, "discovery records: ", wishes.error().text);
+				starting = false;
+				told_.clear();
+			} else {
+				seen_ = {}; // to be read again, whether it changes or not
+				if (std::exchange(told_, wishes.error().text) !=
+				    wishes.error().text)
+					env_.log(Level::error,
+						 "discovery records: ", wishes.error().text);
+			}
 		}
 
 		const auto now = Clock::now();

@@ -83,7 +83,8 @@ private:
 	Surroundings env_;
 	Signal signal_;
 	std::map<config::PortalId, std::shared_ptr<Portal>> portals_;
-	timespec seen_{}; // when the folder of discovery records was changed last
+	std::string told_; // why the records could not be read, as it was logged last
+	timespec seen_{};  // when the folder of discovery records was changed last
 };
 
 } // namespace hawser::daemon

@@ -45,7 +45,7 @@ Status put_file(const std::string &folder, const std::string &name, std::string_
 	if (auto made = config::make_folder(folder); !made)
 		return made;
 	const std::string path = str(folder, '/', name);
-	const std::string temporary = str(folder, "/.tmp-", name);
+	const std::string temporary = str(folder, "/.tmp-", ::getpid(), '-', name);
 	const auto failed = [&](std::string_view doing) -> Status {
 		auto failure = config::system_failure(doing, path);
 		unlink(temporary.c_str());
@@ -119,8 +119,10 @@ Status SavedSessions::save(SavedSession session)
 	config::Settings &settings = session.node.settings;
 	settings = settings.flattened();
 	for (;;) {
+		/* Asked for before anything is encrypted: a change in between is seen afterwards.
+		 */
+		const auto before = settings.has_secrets() ? secrets_.keys().current() : nullptr;
 		const bool secret = settings.renew(secrets_);
-		const auto before = secret ? secrets_.keys().current() : nullptr;
 		auto written = put_file(folder_, str(session.key, suffix), saved_to_text(session));
 		if (!written || !secret)
 			return written;

@@ -89,6 +89,7 @@ SessionAgent::Surroundings Sessions::surroundings()
 	    .on_session =
 		[this](SessionAgent &agent) {
 			auto &place = by_sid_[*agent.sid()];
+			orphans_.erase(*agent.sid());
 			if (place) // the number's last owner: news of its end is on the way
 				place->on_dump(nullptr);
 			place = agent.shared_from_this();
@@ -157,6 +158,7 @@ void Sessions::adopt(const kernel::SessionInfo &session)
 	auto agent = std::make_shared<SessionAgent>(surroundings(), std::move(*plan));
 	agents_.push_back(agent);
 	by_sid_[session.sid] = agent;
+	orphans_.erase(session.sid);
 	agent->take_over(session, std::move(settings->key));
 	log_(Level::info, "session ", session.sid.value, " (", agent->plan().name(),
 	     ") taken over");
@@ -481,6 +483,8 @@ void Sessions::on_event(const kernel::Event &event)
 		if (waiter.waits_for(event))
 			waiter.mailbox->put(event.body);
 	}
+	if (std::holds_alternative<kernel::SessionRemoved>(event.body))
+		orphans_.erase(event.sid);
 	if (auto agent = find(event.sid))
 		agent->on_event(event);
 	else if (std::holds_alternative<kernel::SessionAppeared>(event.body))
@@ -494,6 +498,7 @@ void Sessions::on_resync()
 
 void Sessions::on_module_gone()
 {
+	orphans_.clear();
 	for (const auto &[sid, agent] : std::map(by_sid_))
 		agent->on_dump(nullptr);
 }

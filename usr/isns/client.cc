@@ -17,6 +17,7 @@ namespace
 
 constexpr Seconds send_timeout{30};
 constexpr std::size_t max_walk = 65536; // nodes
+constexpr Seconds max_walk_time{600};
 
 tl::unexpected<Error> lost(std::string_view why)
 {
@@ -37,7 +38,12 @@ asio::awaitable<Result<DiscoveryReply>> walk(Connection &server, std::string nam
 	std::set<std::string> seen;
 	std::string previous;
 
+	const auto end = Clock::now() + max_walk_time;
 	while (seen.size() < max_walk) {
+		if (Clock::now() > end)
+			co_return fail(Code::isns_query,
+				       str("the iSNS server has not named its targets within ",
+					   max_walk_time.count(), " s"));
 		auto answer = co_await server.call(next_node(name, previous), limit);
 		if (!answer)
 			co_return tl::unexpected(answer.error());

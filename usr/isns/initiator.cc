@@ -33,6 +33,7 @@ constexpr std::size_t max_inquiry = 1024;
  * it is bounded well above what storage networks have.
  */
 constexpr std::size_t max_nodes = 65536;
+constexpr std::size_t max_groups = 4 * max_nodes;
 constexpr std::size_t max_portals = 64; // of one target
 constexpr std::size_t max_skipped = 100;
 
@@ -261,7 +262,7 @@ void TargetReader::add(std::vector<Portal> &portals, const std::string &target,
 
 void TargetReader::end_group()
 {
-	if (group_ && group_->address && group_->port) {
+	if (group_ && group_->address && group_->port && groups_.size() < max_groups) {
 		if (!group_->name && current_)
 			group_->name = nodes_[*current_].name;
 		groups_.push_back(std::move(*group_));

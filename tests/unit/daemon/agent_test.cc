@@ -156,6 +156,31 @@ TEST_CASE_METHOD(World, "A session that the module refuses is reported and leave
 	CHECK(saved_files() == 0);
 }
 
+TEST_CASE_METHOD(World, "A connection that is gone before the module has it costs a login more")
+{
+	kernel.refuse_new = ENOTCONN;
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	CHECK(outcome->has_value());
+	CHECK(target.logins == 2);
+	CHECK(saved_files() == 1);
+}
+
+TEST_CASE_METHOD(World,
+		 "The loss of a session that somebody else ends is waited out, not worked on")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	lose(*agent);
+	kernel.live.at(Sid(1)).state = kernel::SessionState::closing;
+	REQUIRE(until([&] { return kernel.reservations == 1; }));
+	idle(); // which would not end
+	CHECK(kernel.reservations == 1);
+	kernel.live.erase(Sid(1));
+	agent->on_event({2, Sid(1), kernel::SessionRemoved{}});
+	CHECK(until([&] { return ended == 1; }));
+}
+
 TEST_CASE_METHOD(World, "The answer to a login waits until its devices were looked for")
 {
 	set("node.session.scan", "auto");

@@ -71,8 +71,12 @@ public:
 	new_session(const hawser::kernel::NewSession &session,
 		    const hawser::kernel::NewConnection &connection) override
 	{
-		if (int number = std::exchange(refuse_new, 0))
-			return refuse(number);
+		if (int number = std::exchange(refuse_new, 0)) {
+			auto refusal = refuse(number);
+			if (number == ENOTCONN)
+				refusal.value().error.code = hawser::Code::session_not_connected;
+			return refusal;
+		}
 		handed_over.push_back(connection);
 		hawser::kernel::SessionInfo info;
 		info.sid = Sid(next_sid++);

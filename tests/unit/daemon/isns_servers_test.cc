@@ -25,8 +25,16 @@ struct Configured {
 	config::PortalId where{"127.0.0.1", server.port()};
 	bool in_use = false;
 	std::vector<std::string> ifaces;
-	IsnsServers servers{
-	    {io, log, store, {}, {folder.path() + "/dhcp", folder.path() + "/net"}}};
+	std::vector<std::string> logged_in; // targets
+	IsnsServers servers{{io,
+			     log,
+			     store,
+			     {},
+			     {folder.path() + "/dhcp", folder.path() + "/net"},
+			     [this](const std::vector<config::Node> &automatic) {
+				     for (const auto &node : automatic)
+					     logged_in.push_back(node.id.target);
+			     }}};
 
 	Configured()
 	{
@@ -84,6 +92,23 @@ TEST_CASE_METHOD(Configured, "a server with a record is followed, its targets ge
 	CHECK(node.id.target == t1);
 	CHECK(node.source() == config::Source{config::SourceType::isns, where});
 	CHECK(server.registered);
+}
+
+TEST_CASE_METHOD(Configured, "new targets are logged in to when node.startup says so, once")
+{
+	add();
+	servers.start();
+	until([&] { return nodes().size() == 1; });
+	CHECK(logged_in.empty());
+	std::filesystem::create_directories(store.paths().config_dir);
+	std::ofstream(store.paths().conf()) << "node.startup = automatic\n";
+	const std::string t2 = "iqn.2026-11.example:t2";
+	server.targets[t2] = "192.0.2.2";
+	REQUIRE(discover({}, false));
+	CHECK(nodes().size() == 2);
+	CHECK(logged_in == std::vector<std::string>{t2});
+	REQUIRE(discover({}, false));
+	CHECK(logged_in.size() == 1);
 }
 
 TEST_CASE_METHOD(Configured, "records are followed while they come, change and go")

@@ -93,7 +93,7 @@ TEST_CASE("Files without a session, and files half written, are removed and the 
 	REQUIRE(kept != left_over);
 	REQUIRE(saved.save({kept, a_node(), iface}));
 	REQUIRE(saved.save({left_over, a_node(), iface}));
-	std::ofstream(folder.path() + "/sessions/.tmp-1-0") << "half a fi";
+	std::ofstream(folder.path() + "/sessions/.tmp-9999999999-0") << "half a fi";
 
 	REQUIRE(saved.keep_only({kept}));
 	CHECK(files_in(folder.path() + "/sessions") == std::vector<std::string>{kept + ".json"});
