@@ -105,8 +105,7 @@ std::vector<kernel::SessionInfo> find_sessions(Context &context, const config::N
 		context.tell(sessions.error());
 		return {};
 	}
-	std::erase_if(*sessions, [&](const auto &session) { return !matches(filter, session); });
-	return std::move(*sessions);
+	return select(filter, *sessions);
 }
 
 void show_nodes(Context &context, const std::vector<config::Node> &nodes, bool json)
@@ -151,15 +150,19 @@ void delete_nodes(Context &context, const config::NodeFilter &filter)
 	if (!sessions)
 		return context.tell(sessions.error());
 	for (const auto &node : listing->items) {
-		const auto user =
-		    std::find_if(sessions->begin(), sessions->end(),
-				 [&](const auto &session) { return node_of(session) == node.id; });
-		if (user != sessions->end()) {
-			context.tell({Code::session_exists,
-				      str("This command will remove the record ",
-					  node_label(node.id), ", but session ", user->sid.value,
-					  " is using it. Logout session then rerun command to "
-					  "remove record.")});
+		auto users = sessions_of(node.id, *sessions);
+		/* One that goes there for now only, or by its own record, needs this one not. */
+		std::erase_if(users, [&](const auto &session) {
+			const auto own = node_of(session);
+			return own != node.id && context.store.node(own).has_value();
+		});
+		if (!users.empty()) {
+			context.tell(
+			    {Code::session_exists,
+			     str("This command will remove the record ", node_label(node.id),
+				 ", but session ", users.front().sid.value,
+				 " is using it. Logout session then rerun command to "
+				 "remove record.")});
 			continue;
 		}
 		auto removed = context.store.remove_nodes(
@@ -208,6 +211,40 @@ void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait)
 	});
 	if (!done)
 		context.tell(done.error());
+}
+
+void log_in_to_one_of(Context &context, const std::vector<config::Node> &ways)
+{
+	const std::string &target = ways.front().id.target;
+	auto service = service_of(context);
+	if (!service)
+		return;
+	auto sessions = context.sessions.sessions();
+	if (!sessions)
+		return context.tell(sessions.error());
+	if (!select({.target = target}, *sessions).empty())
+		return;
+	for (const auto &node : ways) {
+		const auto label = node_label(node.id);
+		bool reached = false;
+		varlink::LoginCall call;
+		call.wait = true;
+		call.nodes.push_back(to_varlink(node.id, node.tpgt));
+		context.out << "Logging in to " << label << '\n' << std::flush;
+		auto done = service->login(call, [&](const varlink::LoginResult &result) {
+			reached = reached || !result.failure;
+			if (result.failure)
+				context.warn(
+				    told(*result.failure, str("Could not login to ", label)).text);
+		});
+		if (!done)
+			return context.tell(done.error());
+		if (reached) {
+			context.out << "Login to " << label << " successful.\n" << std::flush;
+			return;
+		}
+	}
+	context.tell({Code::login_final, str("no portal of ", target, " gave a session")});
 }
 
 void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,

@@ -31,6 +31,8 @@ void update_nodes(Context &context, const config::NodeFilter &filter,
 void delete_nodes(Context &context, const config::NodeFilter &filter);
 
 void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait);
+/* Waits for a session through one of the ways to a target, tried in turn, unless it has one. */
+void log_in_to_one_of(Context &context, const std::vector<config::Node> &ways);
 /* @pending: records whose logins under way are given up too. */
 void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,
 	     const std::vector<config::Node> &pending);

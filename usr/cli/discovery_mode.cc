@@ -255,20 +255,24 @@ void update_record(Context &context, const Options &options)
 {
 	if (options.settings.empty())
 		return context.tell({Code::invalid_argument, "update requires name and value"});
-	auto record = context.store.discovery_record(kind_of(options), options.portal->id);
-	if (!record)
-		return context.tell(record.error().code == Code::nothing_found
-					? not_found(options.portal->id)
-					: record.error());
-	for (const auto &[key, value] : options.settings) {
-		auto set = record->settings.set(key, value, context.store.secrets());
-		if (!set)
-			return context.tell(set.error());
-		if (!set->empty())
-			context.warn(*set);
-	}
-	if (auto put = context.store.put_discovery_record(*record); !put)
-		context.tell(put.error());
+	std::vector<std::string> warnings;
+	auto set_all = [&](config::DiscoveryRecord &record) -> Status {
+		for (const auto &[key, value] : options.settings) {
+			auto set = record.settings.set(key, value, context.store.secrets());
+			if (!set)
+				return tl::unexpected(set.error());
+			if (!set->empty())
+				warnings.push_back(*set);
+		}
+		return {};
+	};
+	const auto &portal = options.portal->id;
+	auto done = context.store.change_discovery_record(kind_of(options), portal, false, set_all);
+	for (const auto &warning : warnings)
+		context.warn(warning);
+	if (!done)
+		context.tell(done.error().code == Code::nothing_found ? not_found(portal)
+								      : done.error());
 }
 
 void work_on_record(Context &context, const Options &options)

@@ -63,16 +63,27 @@ Status set_values(Context &context, config::Iface &iface, const Options &options
 	return {};
 }
 
-void put_iface(Context &context, config::Iface iface, const Options &options)
+void add_iface(Context &context, const std::string &name, const Options &options)
 {
+	config::Iface iface{name};
 	auto done = set_values(context, iface, options);
 	if (done)
 		done = context.store.put_iface(iface);
 	if (!done)
 		return context.tell(done.error());
-	context.out << iface.name << " updated.\n";
-	if (options.op() == Op::add)
-		context.out << "New interface " << iface.name << " added\n";
+	context.out << name << " updated.\n"
+		    << "New interface " << name << " added\n";
+}
+
+void update_iface(Context &context, const std::string &name, const Options &options)
+{
+	if (options.settings.empty())
+		return context.tell({Code::invalid_argument, "update requires name and value"});
+	auto done = context.store.change_iface(
+	    name, [&](config::Iface &iface) { return set_values(context, iface, options); });
+	if (!done)
+		return context.tell(done.error());
+	context.out << name << " updated.\n";
 }
 
 /* An interface that a session goes through stays. */
@@ -113,18 +124,11 @@ void run_iface_mode(Context &context, const Options &options)
 		return context.tell(
 		    {Code::invalid_argument, "this operation requires an interface (-I)"});
 	if (op == Op::add)
-		return put_iface(context, config::Iface{*name}, options);
+		return add_iface(context, *name, options);
 	if (op == Op::remove)
 		return delete_iface(context, *name);
-	if (op == Op::update) {
-		if (options.settings.empty())
-			return context.tell(
-			    {Code::invalid_argument, "update requires name and value"});
-		auto iface = context.store.iface(*name);
-		if (!iface)
-			return context.tell(iface.error());
-		return put_iface(context, std::move(*iface), options);
-	}
+	if (op == Op::update)
+		return update_iface(context, *name, options);
 
 	const int level = options.print_level.value_or(0);
 	if (level > 1)

@@ -4,6 +4,7 @@
 #include "cli/modes.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace hawser::cli
@@ -115,7 +116,19 @@ void log_in_all(Context &context, const config::NodeFilter &filter, const std::s
 	if (nodes.empty())
 		return context.tell(
 		    nothing_found(str("No records found with node.startup ", startup)));
-	log_in(context, nodes, wait);
+	/* Of a target with node.leading_login one session is enough: its ways are tried in turn. */
+	std::map<std::string, std::vector<config::Node>> leading;
+	std::vector<config::Node> others;
+	for (auto &node : nodes) {
+		if (node.settings.yes("node.leading_login"))
+			leading[node.id.target].push_back(std::move(node));
+		else
+			others.push_back(std::move(node));
+	}
+	if (!others.empty())
+		log_in(context, others, wait);
+	for (const auto &[target, ways] : leading)
+		log_in_to_one_of(context, ways);
 }
 
 void log_out_all(Context &context, const std::string &startup)

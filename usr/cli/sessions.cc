@@ -140,15 +140,36 @@ config::NodeId node_of(const kernel::SessionInfo &session)
 	return {session.identity.target_name, portal_of(session), session.identity.iface};
 }
 
-bool matches(const config::NodeFilter &filter, const kernel::SessionInfo &session)
+static bool matches(const config::NodeFilter &filter, const kernel::SessionInfo &session,
+		    const config::PortalId &portal)
 {
-	const auto id = node_of(session);
+	const config::NodeId id = {session.identity.target_name, portal, session.identity.iface};
 	return (!filter.target || *filter.target == id.target ||
 		same_name(*filter.target, id.target)) &&
 	       (!filter.host || *filter.host == id.portal.host) &&
 	       (!filter.port || *filter.port == id.portal.port) &&
 	       (!filter.tpgt || *filter.tpgt == session.identity.tpgt.value) &&
 	       (!filter.iface || *filter.iface == id.iface);
+}
+
+std::vector<kernel::SessionInfo> select(const config::NodeFilter &filter,
+					const std::vector<kernel::SessionInfo> &sessions)
+{
+	std::vector<kernel::SessionInfo> chosen;
+	for (auto *portal : {portal_of, current_portal_of}) {
+		for (const auto &session : sessions)
+			if (matches(filter, session, portal(session)))
+				chosen.push_back(session);
+		if (!chosen.empty() || (!filter.host && !filter.port))
+			break;
+	}
+	return chosen;
+}
+
+std::vector<kernel::SessionInfo> sessions_of(const config::NodeId &id,
+					     const std::vector<kernel::SessionInfo> &sessions)
+{
+	return select({id.target, id.portal.host, id.portal.port, {}, id.iface}, sessions);
 }
 
 } // namespace hawser::cli

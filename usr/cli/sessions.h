@@ -61,7 +61,15 @@ config::PortalId portal_of(const kernel::SessionInfo &session);
 config::PortalId current_portal_of(const kernel::SessionInfo &session);
 config::NodeId node_of(const kernel::SessionInfo &session);
 
-/* Whether the session is one of those that the filter asks for. */
-bool matches(const config::NodeFilter &filter, const kernel::SessionInfo &session);
+/*
+ * The sessions that the filter asks for. A portal is that of the session's record; where no
+ * session's is, it is the one that a session goes to now: a target that has moved for good moves
+ * the record, and the session keeps the names that it was made with.
+ */
+std::vector<kernel::SessionInfo> select(const config::NodeFilter &filter,
+					const std::vector<kernel::SessionInfo> &sessions);
+/* Those of one record. */
+std::vector<kernel::SessionInfo> sessions_of(const config::NodeId &id,
+					     const std::vector<kernel::SessionInfo> &sessions);
 
 } // namespace hawser::cli

@@ -356,3 +356,25 @@ TEST_CASE_METHOD(Bench, "new records start from hawserd.conf, whose bad lines ar
 	      "hawseradm: warning: " + scratch.paths.conf() + " line 2: \"nonsense\" has no '='\n");
 	CHECK(good("-m node -o show").find("node.startup = automatic") != std::string::npos);
 }
+
+TEST_CASE_METHOD(Nodes, "of a target with node.leading_login one session is enough")
+{
+	good("-m node -o new -T " + t3 + " -p 192.0.2.3");
+	good("-m node -o new -T " + t3 + " -p 192.0.2.4");
+	for (const auto &key : {"node.leading_login -v Yes", "node.startup -v automatic"})
+		good("-m node -T " + t3 + " -o update -n " + key);
+	good("-m node -L automatic");
+	REQUIRE(service.logins.size() == 1);
+	REQUIRE(service.logins[0].nodes.size() == 1);
+	CHECK(service.logins[0].wait);
+
+	service.failure = varlink::Failure{};
+	run("-m node -L automatic"); // each way's failure is a warning
+	CHECK(status == static_cast<int>(Code::login_final));
+	CHECK(service.logins.size() == 3);
+	service.failure.reset();
+
+	add_session(9, t3, "192.0.2.4");
+	good("-m node -L automatic");
+	CHECK(service.logins.size() == 3);
+}

@@ -67,6 +67,10 @@ TEST_CASE("a session is matched by target, portal, portal group and interface")
 	connection.persistent_port = 3260;
 	session.connections = {connection};
 
+	const auto matches = [](const config::NodeFilter &filter,
+				const hawser::kernel::SessionInfo &one) {
+		return !select(filter, {one}).empty();
+	};
 	CHECK(matches({}, session));
 	CHECK(matches({"IQN.2003-01.org.example:t1", "192.0.2.1", 3260, 2, "nic0"}, session));
 	CHECK_FALSE(matches({"iqn.2003-01.org.example:t2", {}, {}, {}, {}}, session));
@@ -76,4 +80,26 @@ TEST_CASE("a session is matched by target, portal, portal group and interface")
 	CHECK_FALSE(matches({{}, {}, {}, {}, "default"}, session));
 	session.connections.clear();
 	CHECK(portal_of(session) == config::PortalId{"", 0});
+}
+
+TEST_CASE("a session that has moved is found where it is, unless another one belongs there")
+{
+	hawser::kernel::SessionInfo moved;
+	moved.sid = Sid{1};
+	hawser::kernel::ConnectionInfo connection;
+	connection.persistent_address = "192.0.2.1";
+	connection.persistent_port = 3260;
+	connection.peer_address = "192.0.2.2";
+	connection.peer_port = 3261;
+	moved.connections = {connection};
+	hawser::kernel::SessionInfo at_home = moved;
+	at_home.sid = Sid{2};
+	at_home.connections[0].persistent_address = "192.0.2.2";
+
+	CHECK(select({{}, "192.0.2.1", 3260, {}, {}}, {moved}).size() == 1);
+	CHECK(select({{}, "192.0.2.2", 3261, {}, {}}, {moved}).size() == 1);
+	CHECK(select({{}, "192.0.2.2", 3260, {}, {}}, {moved}).empty());
+	const auto there = select({{}, "192.0.2.2", {}, {}, {}}, {moved, at_home});
+	REQUIRE(there.size() == 1);
+	CHECK(there[0].sid == Sid{2});
 }
