@@ -36,6 +36,6 @@ struct hws_tmf_args {
 int hws_tmf(struct hws_session *session, struct hws_conn *conn,
 	    const struct hws_tmf_args *args, u8 *response);
 void hws_tmf_conclude(struct hws_session *session,
-		      const struct hws_tmf_args *args, u32 cmd_sn);
+		      const struct hws_tmf_args *args, const u32 *cmd_sn);
 
 #endif /* _HWS_COMMAND_H */

@@ -426,7 +426,6 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 	struct sock *sk = sock->sk;
 
 	hws_ping_stop(conn);
-	cancel_delayed_work_sync(&conn->leave_work);
 	restore_callbacks(conn, sk);
 	lock_sock(sk);
 	spin_lock_bh(&conn->lock);
@@ -434,6 +433,8 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 	conn->sock = NULL;
 	spin_unlock_bh(&conn->lock);
 	release_sock(sk);
+	/* Only now: a receiver may have been about to arm it. */
+	cancel_delayed_work_sync(&conn->leave_work);
 	cancel_work_sync(&conn->send_work);
 
 	if (clean)
@@ -443,7 +444,10 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 	synchronize_rcu();
 	drain(conn);
 
+	/* In an orderly close the peer's packets still come. */
+	lock_sock(sk);
 	sk_clear_memalloc(sk);
+	release_sock(sk);
 	sockfd_put(sock);
 	WRITE_ONCE(conn->state, HWS_CONN_FREE);
 }

@@ -66,18 +66,22 @@ static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 	return step;
 }
 
-/* The target is done with the task; so are we, if its status did not come. */
-static void abort_finish(struct hws_task *task, struct scsi_cmnd *sc,
+/*
+ * The target is done with the task; so are we, if its status did not come. False
+ * when the connection is being killed: the task is handed back there.
+ */
+static bool abort_finish(struct hws_task *task, struct scsi_cmnd *sc,
 			 struct hws_conn *conn, u32 tag)
 {
 	struct sock *sk = hws_conn_lock_sock(conn);
 
 	if (!sk)
-		return;
+		return false;
 	if (task->sc == sc && READ_ONCE(task->conn) == conn &&
 	    task->tag == tag && task->state == HWS_TASK_ACTIVE)
 		hws_task_forget(task);
 	hws_conn_unlock_sock(sk);
+	return true;
 }
 
 /*
@@ -128,7 +132,8 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 	/* "No such task" too: its status, if it came, came before. */
 	if (!ret && (response == HWS_TMF_RSP_COMPLETE ||
 		     response == HWS_TMF_RSP_NO_TASK)) {
-		abort_finish(task, sc, conn, args.ref_tag);
+		if (!abort_finish(task, sc, conn, args.ref_tag))
+			return settled(session, task, sc, SUCCESS);
 		hws_notice(session, "LUN %llu: a command timed out and was aborted (CDB %*ph)",
 			   sc->device->lun, sc->cmd_len, sc->cmnd);
 		return SUCCESS;
@@ -173,9 +178,14 @@ static int reset(struct hws_session *session, struct scsi_cmnd *sc, u8 function,
 		args.lun = lun.scsi_lun;
 	}
 	hws_notice(session, "LUN %llu: %s", sc->device->lun, name);
+	/* The midlayer takes the reset for the end of what is not sent, too. */
+	hws_tmf_conclude(session, &args, NULL);
 	ret = hws_tmf(session, conn, &args, &response);
-	if (!ret && response == HWS_TMF_RSP_COMPLETE)
+	if (!ret && response == HWS_TMF_RSP_COMPLETE) {
+		/* What a dying connection has is handed back there, not before. */
+		hws_recovery_settle(session);
 		return SUCCESS;
+	}
 	if (ret == -ECONNRESET || ret == -ENOTCONN) {
 		hws_recovery_settle(session);
 		return hws_session_wait_usable(session) ? FAST_IO_FAIL :

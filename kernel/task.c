@@ -234,6 +234,7 @@ static bool abandon(struct hws_task *task, struct hws_conn *conn)
 				conn->tmf_active = NULL;
 			if (conn->ping_active == task)
 				conn->ping_active = NULL;
+			hws_send_kick(conn);	/* a successor may wait */
 		} else {
 			hws_task_forget(task);
 			r->error = -ETIMEDOUT;

@@ -72,18 +72,26 @@ int hws_tmf(struct hws_session *session, struct hws_conn *conn,
 	if (!ret && *response == HWS_TMF_RSP_COMPLETE &&
 	    args->function != HWS_TMF_ABORT_TASK &&
 	    args->function != HWS_TMF_CLEAR_ACA)
-		hws_tmf_conclude(session, args, cmd_sn);
+		hws_tmf_conclude(session, args, &cmd_sn);
 	return ret;
 }
 
 static bool concerns(const struct hws_task *task,
-		     const struct hws_tmf_args *args, u32 cmd_sn)
+		     const struct hws_tmf_args *args, const u32 *cmd_sn)
 {
 	struct scsi_lun lun;
 
-	if (task->state == HWS_TASK_ACTIVE &&
-	    !hws_sn_before(task->cmd_sn, cmd_sn))
+	switch (task->state) {
+	case HWS_TASK_QUEUED:
+		break;
+	case HWS_TASK_ACTIVE:
+		if (!cmd_sn || !hws_sn_before(task->cmd_sn, *cmd_sn))
+			return false;
+		break;
+	default:
+		/* being submitted right now: it is not its connection's yet */
 		return false;
+	}
 	if (!args->lun)
 		return true;
 	int_to_scsilun(task->sc->device->lun, &lun);
@@ -94,15 +102,17 @@ static bool concerns(const struct hws_task *task,
  * hws_tmf_conclude - end the tasks that a function over many has ended
  * @session: the session
  * @args: the function, which the target answered with "complete"
- * @cmd_sn: the CmdSN that the request carried
+ * @cmd_sn: the CmdSN that the request carried; NULL before it is sent
  *
  * Only commands with a CmdSN below the request's own are concluded (section
  * 4.2.3.2): later ones are not affected. What was not sent yet goes back too:
  * the midlayer takes a reset for the end of all that it gave us. It retries
- * those that it did not give up itself.
+ * those that it did not give up itself. Without @cmd_sn only that goes back:
+ * sent behind the function, it would outlive a reset that the midlayer takes
+ * for its end.
  */
 void hws_tmf_conclude(struct hws_session *session,
-		      const struct hws_tmf_args *args, u32 cmd_sn)
+		      const struct hws_tmf_args *args, const u32 *cmd_sn)
 {
 	unsigned int i;
 
