@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Faults by seed between initiator and target, under fio verify. Error recovery level 0: what breaks the
+rules of a connection ends it, and the session comes back and loses nothing."""
+import collections
+import os
+import subprocess
+
+from rig.checks import Failure, Fio, expect, wait_for
+from rig.targets import IQN
+from scenarios.errors import counter
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+PROXY = os.path.join(TOP, "build/tests/fault/fault_proxy")
+PORTAL = "127.0.0.1:3261"
+RECORDS = {"node.conn[0].iscsi.HeaderDigest": "CRC32C", "node.conn[0].iscsi.DataDigest": "CRC32C",
+           "node.conn[0].timeo.noop_out_interval": 2, "node.conn[0].timeo.noop_out_timeout": 2,
+           "node.conn[0].timeo.login_timeout": 5}
+# What ends a connection in any case: each of these is one loss that the session has counted.
+ENDS = {"flip-header", "flip-header-digest", "flip-data", "flip-data-digest", "truncate", "half-close", "reset"}
+
+
+class Proxy:
+    """A fault_proxy before the target; lines: what it did."""
+
+    def __init__(self, *options):
+        self.log = open("/tmp/faults", "w+", encoding="ascii")  # pylint: disable=consider-using-with
+        self.process = subprocess.Popen([PROXY, *map(str, options), PORTAL, "127.0.0.1:3260"], stdout=self.log)
+        wait_for("the proxy listens", lambda: "listening" in self.text())
+
+    def text(self):
+        if self.process.poll() is not None:
+            raise Failure(f"the proxy ended with {self.process.returncode}")
+        with open(self.log.name, encoding="ascii") as log:
+            return log.read()
+
+    def faults(self):
+        """The faults until now: of each its kind."""
+        return [line.split()[2] for line in self.text().splitlines() if line.startswith("fault ")]
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def under(rig, limit, every, timeout):
+    """fio verify while so many faults happen, and after the last of them all is well."""
+    rig.target.add("t")
+    rig.target.add_lun("t", 1, "64M")
+    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every)
+    words = ("-m", "node", "-T", IQN + "t", "-p", PORTAL)
+    try:
+        rig.initiator.adm(*words, "-o", "new")
+        for key, value in RECORDS.items():
+            rig.initiator.adm(*words, "-o", "update", "-n", key, "-v", str(value))
+        rig.initiator.adm(*words, "--login")
+        load = Fio.endless(rig.initiator.disk("t"), size="24M", bsrange="512-1m", bs=None, fsync=32)
+        wait_for(f"{limit} faults (seed {rig.seed})",
+                 lambda: not load.running() or len(proxy.faults()) == limit, timeout)
+        wait_for("the session is back", lambda: rig.initiator.state("t") == "LOGGED_IN", 120)
+        wait_for("I/O", load.moves, 120)
+        load.stop(600)
+        done = collections.Counter(proxy.faults())
+        losses, back = counter(rig, "connection_losses"), counter(rig, "recoveries")
+        rig.say(f"seed {rig.seed}: {losses} losses, {back} recoveries of {dict(sorted(done.items()))}")
+        expect(back == losses, f"{losses} losses and {back} recoveries")
+        surely = sum(done[kind] for kind in ENDS)
+        expect(losses >= surely, f"{losses} losses; of these faults each is one: {surely}")
+        rig.initiator.logout_all()
+    except Failure as failure:
+        raise Failure(f"{failure}\nseed {rig.seed}, the last faults:\n" +
+                      "\n".join(proxy.text().splitlines()[-8:])) from failure
+    finally:
+        proxy.stop()
+
+
+def holds_some(rig):
+    """Each kind of fault in each direction once."""
+    under(rig, 24, 150, 900)
+
+
+def holds_many(rig):
+    """A thousand faults."""
+    under(rig, 1000, 150, 36000)
