@@ -10,6 +10,7 @@ from harness import shows
 from iscsi.disk import READ_10, WRITE_10
 from iscsi.pdu import (Ahs, AsyncMessage, DataIn, LogoutResponse, NopIn, R2t, Reject, ScsiCommand, ScsiResponse,
                        TaskManagementResponse, UnknownPdu)
+from iscsi.target import Target
 
 NAME = "target"
 BLOCK = 4096  # bytes of one request below
@@ -182,3 +183,45 @@ def holds_window(rig):
             fio(rig.initiator.disk(NAME, lun=0), size="512k", bs="4k", iodepth=16, timeout=600)
             rig.initiator.logout(NAME)
         rig.say(f"window of {window}")
+
+
+def holds_moved(rig):
+    """A target that moves for good keeps its session and its record, which gets the new address (RFC 7143, 11.13.5)."""
+    there = Target(port=3261)
+    with Scripted() as scripted:
+        here = scripted.target
+        scripted.call(there.listen())
+        try:
+            rig.initiator.discover()
+            rig.initiator.login(NAME)
+            disk = rig.initiator.disk(NAME, lun=0)
+            here.policy.status, here.policy.redirect = (1, 2), [there.address]
+            scripted.loop.call_soon_threadsafe(here.connections[-1].abort)
+            wait_for("a login at the new address", lambda: there.sessions, 60)
+            wait_for("the session is back", lambda: rig.initiator.state(NAME) == "LOGGED_IN", 60)
+            read_block(disk, 1)
+
+            def portals():
+                return [line.split(",")[0] for line in rig.initiator.adm("-m", "node").stdout.splitlines()]
+            wait_for("the record has moved", lambda: portals() == [there.address], 30)
+            shown = rig.initiator.adm("-m", "session", "-P", "1").stdout
+            expect(f"Current Portal: {there.address}" in shown, f"the session is not at the new address: {shown}")
+            expect(f"Persistent Portal: {here.address}" in shown, f"the disks' names have changed: {shown}")
+
+            asked = len(here.connections)
+            rig.initiator.stop_daemon()
+            rig.initiator.start_daemon()
+            scripted.loop.call_soon_threadsafe(there.connections[-1].abort)
+            wait_for("a second login at the new address", lambda: len(there.connections) > 1, 60)
+            wait_for("the session is back", lambda: rig.initiator.state(NAME) == "LOGGED_IN", 60)
+            expect(len(here.connections) == asked, "the old address was asked again")
+            rig.initiator.logout_all()
+
+            # As after a reboot: the new address names the session from its start.
+            rig.initiator.adm("-m", "node", "-T", here.name, "-p", there.address, "--login")
+            shown = rig.initiator.adm("-m", "session", "-P", "1").stdout
+            expect(f"Persistent Portal: {there.address}" in shown, f"not named by its record: {shown}")
+            rig.initiator.logout_all()
+        finally:
+            scripted.call(there.stop())
+    there.judge()
