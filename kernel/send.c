@@ -68,6 +68,30 @@ static int send_bytes(struct sock *sk, const void *bytes, u32 length, int flags)
 	return tcp_sendmsg_locked(sk, &msg, length);
 }
 
+/*
+ * How much of @run bytes at @at may be one fragment of a packet: what lies in
+ * one compound page, or in pages that are none. The block layer joins compound
+ * pages that are neighbours by chance, but whoever copies a packet to userspace,
+ * a target on this machine or a packet capture, is stopped by the kernel's own
+ * checks (hardened usercopy) where a fragment leaves the one that it began in.
+ */
+static u32 one_fragment(struct page *page, u32 at, u32 run)
+{
+	struct page *p = page + (at >> PAGE_SHIFT);
+	struct page *head = compound_head(p);
+	u32 length = PAGE_SIZE - offset_in_page(at);
+
+	if (PageCompound(p)) {
+		unsigned long skip = page_to_pfn(p) - page_to_pfn(head);
+
+		return min_t(unsigned long, run, page_size(head) -
+			     (skip << PAGE_SHIFT) - offset_in_page(at));
+	}
+	while (length < run && !PageCompound(++p))
+		length += PAGE_SIZE;
+	return min(run, length);
+}
+
 /* A few runs of a command's data; sets @length to what they cover. */
 static unsigned int gather(const struct hws_cursor *from, u32 limit,
 			   struct bio_vec *bv, u32 *length)
@@ -83,6 +107,7 @@ static unsigned int gather(const struct hws_cursor *from, u32 limit,
 		if (!run)
 			break;
 		at = c.sg->offset + c.skip;
+		run = one_fragment(sg_page(c.sg), at, run);
 		if (!hws_compat_sendpages_ok(sg_page(c.sg), at, run))
 			break;
 		bvec_set_page(&bv[n++], sg_page(c.sg) + (at >> PAGE_SHIFT), run,
