@@ -33,5 +33,5 @@ function(hawser_fuzzer name)
     ${here}/coverage ${HAWSER_PROFDATA} ${HAWSER_COV} ${program} ${corpus} ${FUZZER_COVERS})
   set_tests_properties(fuzz/${name} PROPERTIES LABELS fuzz TIMEOUT 100000)
   set_tests_properties("fuzz/${name} finds a planted bug" "fuzz/${name} reaches its code"
-    PROPERTIES LABELS fuzz TIMEOUT 300)
+    PROPERTIES LABELS fuzz TIMEOUT 1200)
 endfunction()

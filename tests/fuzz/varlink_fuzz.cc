@@ -65,7 +65,8 @@ public:
 					    {"Logout", read_and_refuse<LogoutCall>},
 					    {"Rescan", answer},
 					    {"Ping", read_and_refuse<PingCall>},
-					    {"Discover", read_and_refuse<DiscoverCall>}}));
+					    {"Discover", read_and_refuse<DiscoverCall>},
+					    {"SendTargets", read_and_refuse<SendTargetsCall>}}));
 	}
 
 	struct Answers {
