@@ -5,7 +5,7 @@ import collections
 import os
 import subprocess
 
-from rig.checks import Failure, Fio, expect, wait_for
+from rig.checks import Failure, Fio, expect, wait_for, write
 from rig.targets import IQN
 from scenarios.errors import counter
 
@@ -54,7 +54,9 @@ def under(rig, limit, every, timeout):
         for key, value in RECORDS.items():
             rig.initiator.adm(*words, "-o", "update", "-n", key, "-v", str(value))
         rig.initiator.adm(*words, "--login")
-        load = Fio.endless(rig.initiator.disk("t"), size="24M", bsrange="512-1m", bs=None, fsync=32)
+        disk = rig.initiator.disk("t")
+        write(5, "/sys/class/block", disk[5:], "device/timeout")  # how soon a command that was dropped is missed
+        load = Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32)
         wait_for(f"{limit} faults (seed {rig.seed})",
                  lambda: not load.running() or len(proxy.faults()) == limit, timeout)
         wait_for("the session is back", lambda: rig.initiator.state("t") == "LOGGED_IN", 120)
@@ -76,7 +78,7 @@ def under(rig, limit, every, timeout):
 
 def holds_some(rig):
     """Each kind of fault in each direction once."""
-    under(rig, 24, 150, 900)
+    under(rig, 24, 150, 3000)
 
 
 def holds_many(rig):
