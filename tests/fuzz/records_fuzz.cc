@@ -174,7 +174,9 @@ std::string as_conf(const Settings &settings, SecretBox &box)
 		}
 		auto secret = settings.secret(key.name, box);
 		REQUIRE_FUZZ(secret);
-		append(lines, str(key.name, " = 0x", hex_encode(secret->bytes()), "\n"));
+		/* Set to nothing, above one that another level has, is a value, too. */
+		append(lines, str(key.name, " = ", secret->empty() ? "" : "0x",
+				  hex_encode(secret->bytes()), "\n"));
 	}
 	return lines;
 }
