@@ -118,13 +118,16 @@ Status SavedSessions::save(SavedSession session)
 {
 	config::Settings &settings = session.node.settings;
 	settings = settings.flattened();
+	const std::string name = str(session.key, suffix);
+	if (!settings.has_secrets())
+		return put_file(folder_, name, saved_to_text(session));
 	for (;;) {
 		/* Asked for before anything is encrypted: a change in between is seen afterwards.
 		 */
-		const auto before = settings.has_secrets() ? secrets_.keys().current() : nullptr;
-		const bool secret = settings.renew(secrets_);
-		auto written = put_file(folder_, str(session.key, suffix), saved_to_text(session));
-		if (!written || !secret)
+		const auto before = secrets_.keys().current();
+		settings.renew(secrets_);
+		auto written = put_file(folder_, name, saved_to_text(session));
+		if (!written)
 			return written;
 		const auto after = secrets_.keys().current();
 		if (!before || !after || *before == *after)

@@ -82,6 +82,18 @@ TEST_CASE("A damaged file is told about")
 	CHECK(loaded.error().code == Code::record_failed);
 }
 
+TEST_CASE("A secret that is set to nothing is saved as any other value")
+{
+	Folder folder;
+	config::Store store(folder.paths());
+	SavedSessions saved(folder.path() + "/sessions", store.secrets());
+	auto node = a_node();
+	REQUIRE(node.settings.set("node.session.auth.password", "", store.secrets()));
+	const std::string key = SavedSessions::make_key();
+	REQUIRE(saved.save({key, node, {"default", config::Settings(config::RecordKind::iface)}}));
+	CHECK(saved.load(key)->has_value());
+}
+
 TEST_CASE("Files without a session, and files half written, are removed and the others kept")
 {
 	Folder folder;
