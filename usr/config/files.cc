@@ -96,23 +96,31 @@ tl::unexpected<Error> system_failure(std::string_view doing, std::string_view pa
 		    str("cannot ", doing, " ", path, ": ", std::strerror(number)));
 }
 
-Result<std::optional<std::string>> read_file(const std::string &path, std::size_t limit)
+/* Without a descriptor when there is no such file. */
+static Result<Fd> open_to_read(const std::string &path)
 {
 	Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-	if (!fd) {
-		if (errno == ENOENT || errno == ENOTDIR)
-			return std::nullopt;
+	if (!fd && errno != ENOENT && errno != ENOTDIR)
 		return system_failure("open", path);
-	}
+	return fd;
+}
+
+Result<std::optional<std::string>> read_file(const std::string &path, std::size_t limit)
+{
+	auto fd = open_to_read(path);
+	if (!fd)
+		return tl::unexpected(fd.error());
+	if (!*fd)
+		return std::nullopt;
 	/* Straight into place: what a file holds is in memory once, and the caller can wipe it. */
 	struct stat info;
 	std::string contents;
-	if (::fstat(fd.get(), &info) == 0 && info.st_size > 0)
+	if (::fstat(fd->get(), &info) == 0 && info.st_size > 0)
 		contents.reserve(std::min<std::size_t>(info.st_size, limit) + read_step);
 	for (std::size_t size = 0;;) {
 		contents.resize(std::max(contents.capacity(), size + read_step));
 		const ssize_t got =
-		    ::read(fd.get(), contents.data() + size, contents.size() - size);
+		    ::read(fd->get(), contents.data() + size, contents.size() - size);
 		if (got < 0) {
 			if (errno == EINTR)
 				continue;
@@ -131,14 +139,13 @@ Result<std::optional<std::string>> read_file(const std::string &path, std::size_
 
 Result<std::optional<Secret>> read_secret_file(const std::string &path, std::size_t limit)
 {
-	Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-	if (!fd) {
-		if (errno == ENOENT || errno == ENOTDIR)
-			return std::nullopt;
-		return system_failure("open", path);
-	}
+	auto fd = open_to_read(path);
+	if (!fd)
+		return tl::unexpected(fd.error());
+	if (!*fd)
+		return std::nullopt;
 	struct stat info;
-	if (::fstat(fd.get(), &info) != 0)
+	if (::fstat(fd->get(), &info) != 0)
 		return system_failure("read", path);
 	if (static_cast<std::size_t>(info.st_size) > limit)
 		return fail(Code::record_failed, str(path, " is larger than ", limit, " bytes"));
@@ -146,7 +153,7 @@ Result<std::optional<Secret>> read_secret_file(const std::string &path, std::siz
 	ssize_t got = 0;
 	Secret whole = Secret::make(info.st_size, [&](std::span<std::uint8_t> room) {
 		while (size < room.size()) {
-			got = ::read(fd.get(), room.data() + size, room.size() - size);
+			got = ::read(fd->get(), room.data() + size, room.size() - size);
 			if (got == 0 || (got < 0 && errno != EINTR))
 				return;
 			size += static_cast<std::size_t>(std::max<ssize_t>(got, 0));
