@@ -49,9 +49,10 @@ public:
 				begun_ = now;
 				break;
 			}
-			// Who is not the first is woken when he is.
-			co_await place_in_line_->wait_until(first ? place
-								  : Clock::time_point::max());
+			// Who is not the first is woken when he is. Apart from the co_await: g++ 12
+			// runs both sides of a ?: within one.
+			const auto until = first ? place : Clock::time_point::max();
+			co_await place_in_line_->wait_until(until);
 		}
 		if (!portal.line.empty())
 			portal.line.front().notify();
