@@ -11,6 +11,9 @@
 #include "iscsi/discovery.h"
 #include "iscsi/names.h"
 
+#include <algorithm>
+#include <set>
+
 using namespace hawser;
 
 namespace
@@ -46,10 +49,14 @@ Pdu response_of(fuzz::Input &input, StatSn stat_sn)
 	return pdu;
 }
 
-/* What a reader that has the whole text finds in it. */
+/*
+ * What a reader that has the whole text finds in it. A target of which every address that was
+ * told is bad is not one that is at the portal that was asked.
+ */
 std::vector<DiscoveredTarget> read_at_once(std::string_view text)
 {
 	std::vector<DiscoveredTarget> targets;
+	std::set<std::string> has_bad_address;
 	DiscoveredTarget *current = nullptr;
 
 	for (; !text.empty(); text.remove_prefix(text.find('\0') + 1)) {
@@ -69,10 +76,15 @@ std::vector<DiscoveredTarget> read_at_once(std::string_view text)
 		} else if (pair.starts_with(address_key) && current) {
 			auto portal = parse_target_address(pair.substr(address_key.size()));
 			auto &known = current->portals;
-			if (portal && std::find(known.begin(), known.end(), *portal) == known.end())
+			if (!portal)
+				has_bad_address.insert(current->name);
+			else if (std::find(known.begin(), known.end(), *portal) == known.end())
 				known.push_back(*portal);
 		}
 	}
+	std::erase_if(targets, [&](const DiscoveredTarget &target) {
+		return target.portals.empty() && has_bad_address.contains(target.name);
+	});
 	return targets;
 }
 
