@@ -135,15 +135,16 @@ private:
 		auto conf = load_conf(store_.paths(), store_.secrets());
 		if (!conf)
 			return tl::unexpected(conf.error());
+		std::vector<ConfLine> given;
+		for (const auto &entry : file->entries)
+			take_conf_line(given, *conf, entry, str(path, " line ", entry.line));
 		std::string lines;
-		for (const auto &entry : file->entries) {
-			if (entry.key.starts_with("iscsid.")) {
-				skipped(str(path, " line ", entry.line),
-					str(entry.key, " is a switch of open-iscsi's service"));
+		for (const auto &[key, ours, value] : given) {
+			const bool secret = key->type == ValueType::secret;
+			if (!secret && value == ours->get(key->name))
 				continue;
-			}
-			if (auto line = conf_line(*conf, entry, path))
-				append(lines, *line);
+			took(str("setting ", key->name, secret ? "" : str(" = ", value)));
+			append(lines, str(key->name, " = ", value, "\n"));
 		}
 		if (lines.empty())
 			return {};
@@ -157,29 +158,33 @@ private:
 				  str(text->value_or(""), "\n# From ", path, ":\n", lines));
 	}
 
-	std::optional<std::string> conf_line(Conf &conf, const IniEntry &entry,
-					     const std::string &path)
+	struct ConfLine {
+		const RecordKey *key;
+		const Settings *ours; // of @key's kind
+		std::string value;
+	};
+
+	/* The last of several lines of a key is the one that holds, there as here. */
+	void take_conf_line(std::vector<ConfLine> &given, const Conf &conf, const IniEntry &entry,
+			    const std::string &where)
 	{
-		const std::string where = str(path, " line ", entry.line);
-		for (Settings *settings : {&conf.node, &conf.discovery, &conf.isns}) {
-			const RecordKey *key = find_key(settings->kind(), entry.key);
-			if (!key || key->kind != settings->kind() || key->fixed)
+		if (entry.key.starts_with("iscsid."))
+			return skipped(where,
+				       str(entry.key, " is a switch of open-iscsi's service"));
+		for (const Settings *ours : {&conf.node, &conf.discovery, &conf.isns}) {
+			const RecordKey *key = find_key(ours->kind(), entry.key);
+			if (!key || key->kind != ours->kind() || key->fixed)
 				continue;
 			const bool secret = key->type == ValueType::secret;
-			const std::string value =
-			    secret ? secret_in_our_form(entry.value) : entry.value;
-			auto checked = check_value(*key, value);
-			if (!checked) {
-				skipped(where, checked.error().text);
-				return std::nullopt;
-			}
-			if (!secret && checked->value == settings->get(key->name))
-				return std::nullopt;
-			took(str("setting ", key->name, secret ? "" : str(" = ", checked->value)));
-			return str(key->name, " = ", checked->value, "\n");
+			auto checked = check_value(*key, secret ? secret_in_our_form(entry.value)
+								: entry.value);
+			if (!checked)
+				return skipped(where, checked.error().text);
+			std::erase_if(given, [&](const ConfLine &line) { return line.key == key; });
+			given.push_back({key, ours, std::move(checked->value)});
+			return;
 		}
 		skipped(where, str("unknown key ", hawser::quoted(entry.key)));
-		return std::nullopt;
 	}
 
 	/* The interface that the file describes, if ours can be one. */

@@ -126,6 +126,20 @@ TEST_CASE_METHOD(OpenIscsi, "what is there already stays as it is")
 	CHECK(out.find("taken: setting") == std::string::npos);
 }
 
+TEST_CASE_METHOD(OpenIscsi, "of several lines of a key the last one is taken")
+{
+	scratch.put(folder + "/iscsid.conf", "node.session.queue_depth = 35\n"
+					     "node.startup = automatic\n"
+					     "node.session.queue_depth = 34\n"
+					     "node.startup = manual\n");
+	import();
+	CHECK(out.find("taken: setting node.session.queue_depth = 34\n") != std::string::npos);
+	CHECK(out.find("queue_depth = 35") == std::string::npos);
+	CHECK(out.find("node.startup") == std::string::npos);
+	import();
+	CHECK(out.find("taken: setting") == std::string::npos);
+}
+
 TEST_CASE_METHOD(OpenIscsi, "open-iscsi's files are not touched")
 {
 	auto state = [&] {
