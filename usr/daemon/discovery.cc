@@ -158,6 +158,9 @@ Status keep_discovery(const varlink::DiscoverCall &call, const config::Discovery
 		      const config::Settings &given, bool only_known, const DiscoveryReply &reply,
 		      config::Store &store, Discovered &result)
 {
+	if (only_known)
+		if (auto still = store.discovery_record(record.kind(), record.portal); !still)
+			return tl::unexpected(still.error());
 	if (call.changes.empty() && !call.keep_portal)
 		return {};
 
@@ -230,21 +233,6 @@ Result<Question> question_of(const varlink::DiscoverCall &call, bool listed,
 	if (!initiator_name.empty())
 		question.login.initiator_name = initiator_name;
 	return question;
-}
-
-/* The part of a discovery that the worker ends with. */
-Status keep(const varlink::DiscoverCall &call, Question &question, const DiscoveryReply &reply,
-	    const config::Store::InUse &in_use, Discovered &result)
-{
-	config::Store &store = *question.store;
-	store.set_in_use(in_use);
-	const auto kind = question.record.kind();
-	/* One that has been deleted meanwhile is not brought back. */
-	if (question.only_known)
-		if (auto still = store.discovery_record(kind, question.record.portal); !still)
-			return tl::unexpected(still.error());
-	return keep_discovery(call, question.record, question.given, question.only_known, reply,
-			      store, result);
 }
 
 /* Where the session's connection, or the one that was asked, goes to. */
@@ -340,10 +328,13 @@ asio::awaitable<DiscoveryOutcome> Discoveries::ask(Flight &flight)
 		    "CHAP algorithms that libcrypto does not have (FIPS mode?) were not offered: ",
 		    to_string(missing)));
 
-	auto in_use = env_.sessions.in_use();
+	question->store->set_in_use(env_.sessions.in_use());
 	auto result = std::make_shared<Discovered>();
 	result->warnings = std::move(question->warnings);
-	auto store = [&] { return keep(call, *question, found->reply, in_use, *result); };
+	auto store = [&] {
+		return keep_discovery(call, question->record, question->given, question->only_known,
+				      found->reply, *question->store, *result);
+	};
 	auto kept = co_await on_worker(env_.worker, std::move(store));
 	env_.sessions.note_vanished(result->vanished);
 	if (!kept)

@@ -94,7 +94,8 @@ std::vector<config::Node> read_nodes(const std::vector<config::NodeId> &ids, con
 
 /*
  * As far as the call asks for it; @result says what came of it. @record: of the portal that was
- * asked; @given: what the call sets in it. @only_known: none is made where there is none any more.
+ * asked; @given: what the call sets in it. @only_known: Code::nothing_found when it has been
+ * deleted meanwhile, and nothing is brought back. @store: of the worker's own.
  */
 Status keep_discovery(const varlink::DiscoverCall &call, const config::DiscoveryRecord &record,
 		      const config::Settings &given, bool only_known, const DiscoveryReply &reply,

@@ -151,7 +151,7 @@ asio::awaitable<void> IsnsServer::run(std::shared_ptr<IsnsServer> self)
 
 asio::awaitable<Status> IsnsServer::visit()
 {
-	auto identity = env_.identity();
+	auto identity = co_await env_.identity();
 	if (!identity)
 		co_return tl::unexpected(identity.error());
 	auto address = parse_host(where_.host, where_.port);
@@ -357,10 +357,11 @@ asio::awaitable<Status> IsnsServer::query()
 			say(Level::warning,
 			    "targets have changed and no notification came to TCP port ",
 			    self_.port, ": a firewall may block them");
-		const auto gone = [&](const std::string &target) {
-			return trusted || named_.contains(target);
+		Gone gone = [trusted, named = named_](const std::string &target) {
+			return trusted || named.contains(target);
 		};
-		if (auto kept = env_.keep(where_, *reply, gone); kept) {
+		auto keeping = env_.keep(where_, *reply, std::move(gone));
+		if (auto kept = co_await std::move(keeping); kept) {
 			known_ = *reply;
 			known_trusted_ = trusted;
 		} else {

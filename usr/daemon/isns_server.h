@@ -50,17 +50,20 @@ public:
 		Clock::duration unregistered_poll = std::chrono::minutes(5);
 	};
 
+	/* By the name of a target. */
+	using Gone = std::function<bool(const std::string &)>;
+
 	/* All of it outlives the server. */
 	struct Surroundings {
 		asio::io_context &io;
 		const Log &log;
-		std::function<Result<config::Identity>()> identity;
+		std::function<asio::awaitable<Result<config::Identity>>()> identity;
 		/*
 		 * Stores what @server names. Of the targets that it names no more those go
-		 * for which @gone holds.
+		 * for which @gone holds; it may be asked in another thread.
 		 */
-		std::function<Status(const config::PortalId &server, const DiscoveryReply &reply,
-				     const std::function<bool(const std::string &)> &gone)>
+		std::function<asio::awaitable<Status>(config::PortalId server, DiscoveryReply reply,
+						      Gone gone)>
 		    keep;
 		Timings timings = {};
 	};

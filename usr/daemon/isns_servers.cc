@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "daemon/worker.h"
 
 #include <array>
 #include <asio/co_spawn.hpp>
@@ -38,138 +39,34 @@ bool same(const config::Settings &a, const config::Settings &b)
 	return a.to_json() == b.to_json();
 }
 
-} // namespace
-
-void IsnsServers::start()
+/* Tells of every file that comes into @folder or goes from it. */
+Result<Fd> watch(const std::string &folder)
 {
-	asio::co_spawn(env_.io, follow_records(), escalate);
-	asio::co_spawn(env_.io, look_now_and_then(), escalate);
-}
-
-std::map<config::PortalId, config::Settings> IsnsServers::configured()
-{
-	std::map<config::PortalId, config::Settings> wanted;
-	auto conf = config::load_conf(env_.store.paths(), env_.store.secrets());
-	if (!conf) {
-		env_.log(Level::error, conf.error().text);
-	} else if (conf->isns.yes("discovery.isns.dhcp")) {
-		auto leases = isns_servers_of_leases(env_.leases, ::time(nullptr));
-		// They are looked at all the time, and told about when they change.
-		if (leases.problems != std::exchange(lease_problems_, leases.problems))
-			for (const std::string &problem : leases.problems)
-				env_.log(Level::warning, problem);
-		for (const Address &address : leases.servers)
-			wanted.emplace(config::PortalId{address.host, address.port}, conf->isns);
-	}
-	auto records = env_.store.discovery_records();
-	if (!records) {
-		env_.log(Level::error, records.error().text);
-		// What is followed now is better than nothing.
-		for (const auto &[where, followed] : servers_)
-			wanted.emplace(where, followed.settings);
-		return wanted;
-	}
-	for (const Error &problem : records->problems)
-		env_.log(Level::error, problem.text);
-	for (const auto &record : records->items) {
-		if (record.kind() != config::RecordKind::isns)
-			continue;
-		if (record.settings.yes("discovery.isns.use_discoveryd"))
-			wanted.insert_or_assign(record.portal, record.settings);
-		else
-			wanted.erase(record.portal);
-	}
-	return wanted;
-}
-
-void IsnsServers::reload()
-{
-	const auto wanted = configured();
-
-	for (auto &[where, followed] : servers_) {
-		if (followed.server->stopping())
-			continue;
-		const auto at = wanted.find(where);
-		if (at == wanted.end()) {
-			// Made anew only when this one is over: both are the same entity to it.
-			followed.server->stop([this, key = where] {
-				servers_.erase(key);
-				reload();
-			});
-		} else if (!same(at->second, followed.settings)) {
-			followed.settings = at->second;
-			followed.server->apply(at->second);
-		}
-	}
-	for (const auto &[where, settings] : wanted) {
-		if (servers_.contains(where))
-			continue;
-		auto server = std::make_shared<IsnsServer>(
-		    IsnsServer::Surroundings{
-			env_.io, env_.log, [this] { return env_.store.identity(); },
-			[this](const config::PortalId &from, const DiscoveryReply &reply,
-			       const auto &gone) { return keep(from, reply, gone); },
-			env_.timings},
-		    where, settings);
-		servers_.emplace(where, Followed{server, settings});
-		server->start();
-	}
-}
-
-asio::awaitable<void> IsnsServers::look_now_and_then()
-{
-	Signal pause(env_.io.get_executor());
-
-	for (;;) {
-		co_await pause.wait_until(Clock::now() + look_again);
-		reload();
-	}
-}
-
-asio::awaitable<void> IsnsServers::follow_records()
-{
-	const std::string folder = env_.store.paths().discovery();
-	const auto blind = [&](std::string_view why) {
-		env_.log(Level::warning, folder, " is not watched (", why,
-			 "): new iSNS servers are found within ", look_again.count(), " s");
-	};
-
-	const auto made = config::make_folder(folder);
+	if (auto made = config::make_folder(folder); !made)
+		return tl::unexpected(made.error());
 	Fd fd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-	const bool watched = made && fd &&
-			     ::inotify_add_watch(fd.get(), folder.c_str(),
-						 IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) >= 0;
-	if (!watched)
-		blind(made ? std::strerror(errno) : made.error().text);
-	// Only now, so that no change falls in between.
-	reload();
-	if (!watched)
-		co_return;
-	asio::posix::stream_descriptor events(env_.io, fd.release());
-	Signal pause(env_.io.get_executor());
-	for (;;) {
-		alignas(inotify_event) std::array<std::uint8_t, 4096> buffer;
-		asio::error_code ec;
-		co_await events.async_read_some(asio::buffer(buffer),
-						asio::redirect_error(asio::use_awaitable, ec));
-		if (ec) {
-			blind(ec.message());
-			co_return;
-		}
-		co_await pause.wait_until(Clock::now() + settle);
-		reload();
-	}
+	if (!fd || ::inotify_add_watch(fd.get(), folder.c_str(),
+				       IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0)
+		return fail(Code::failed, std::strerror(errno));
+	return fd;
 }
 
-Status IsnsServers::keep(const config::PortalId &server, const DiscoveryReply &reply,
-			 const std::function<bool(const std::string &)> &gone)
+/* What an answer that came by itself did to the records. */
+struct Kept {
+	config::DiscoveryOutcome outcome;
+	std::vector<config::Node> automatic; // to be logged in to
+	std::vector<std::string> warnings;
+};
+
+Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &reply,
+			 const IsnsServer::Gone &gone, config::Store &store)
 {
 	config::Discovery discovery{.source = {config::SourceType::isns, server},
 				    .found = portals_of(reply)};
 	std::set<std::string> named;
 	for (const DiscoveredTarget &target : reply.targets)
 		named.insert(target.name);
-	auto known = env_.store.nodes();
+	auto known = store.nodes();
 	if (!known)
 		return tl::unexpected(known.error());
 	// New ones are reached through what the others of this server are reached through.
@@ -185,25 +82,214 @@ Status IsnsServers::keep(const config::PortalId &server, const DiscoveryReply &r
 	if (!ifaces.empty())
 		discovery.ifaces.assign(ifaces.begin(), ifaces.end());
 	discovery.changes = {.add = true, .update = false, .remove = true};
-	auto stored = env_.store.store_discovery(std::move(discovery));
+	auto stored = store.store_discovery(std::move(discovery));
 	if (!stored)
 		return tl::unexpected(stored.error());
-	for (const Error &problem : stored->problems)
+	Kept kept;
+	kept.outcome = std::move(*stored);
+	kept.automatic = read_nodes(kept.outcome.automatic, store, kept.warnings);
+	return kept;
+}
+
+/* What a question to a server needs of the records. */
+struct Question {
+	std::shared_ptr<config::Store> store;
+	config::DiscoveryRecord record;
+	config::Settings given{config::RecordKind::isns}; // by the call
+	bool known = false;				  // the record was there
+};
+
+Result<Question> question_of(const varlink::DiscoverCall &call, const config::Paths &paths)
+{
+	Question question;
+	question.store = std::make_shared<config::Store>(paths);
+	config::Store &store = *question.store;
+	for (const std::string &name : call.ifaces)
+		if (auto iface = store.iface(name); !iface)
+			return tl::unexpected(iface.error());
+	const auto kind = config::RecordKind::isns;
+	const config::PortalId portal{call.address, call.port};
+	auto record = store.discovery_record(kind, portal);
+	question.known = record.has_value();
+	if (!record && record.error().code == Code::nothing_found)
+		record = store.new_discovery_record(kind, portal);
+	if (!record)
+		return tl::unexpected(record.error());
+	question.record = std::move(*record);
+	for (const auto &[key, value] : call.settings)
+		if (auto set = question.given.set(key, value, store.secrets()); !set)
+			return tl::unexpected(set.error());
+	return question;
+}
+
+} // namespace
+
+void IsnsServers::start()
+{
+	asio::co_spawn(env_.io, follow_records(), escalate);
+	asio::co_spawn(env_.io, look_now_and_then(), escalate);
+}
+
+IsnsServers::Configured IsnsServers::read_configured(const config::Paths &paths,
+						     const LeaseFolders &leases)
+{
+	config::Store store(paths);
+	Configured configured;
+	auto conf = config::load_conf(paths, store.secrets());
+	if (!conf) {
+		configured.problems.push_back(conf.error());
+	} else if (conf->isns.yes("discovery.isns.dhcp")) {
+		auto leased = isns_servers_of_leases(leases, ::time(nullptr));
+		configured.lease_problems = std::move(leased.problems);
+		for (const Address &address : leased.servers)
+			configured.servers.emplace(config::PortalId{address.host, address.port},
+						   conf->isns);
+	}
+	auto records = store.discovery_records();
+	if (!records) {
+		configured.problems.push_back(records.error());
+		configured.whole = false;
+		return configured;
+	}
+	configured.problems.insert(configured.problems.end(), records->problems.begin(),
+				   records->problems.end());
+	for (const auto &record : records->items) {
+		if (record.kind() != config::RecordKind::isns)
+			continue;
+		if (record.settings.yes("discovery.isns.use_discoveryd"))
+			configured.servers.insert_or_assign(record.portal, record.settings);
+		else
+			configured.servers.erase(record.portal);
+	}
+	return configured;
+}
+
+asio::awaitable<void> IsnsServers::reload()
+{
+	auto read = [paths = env_.paths, leases = env_.leases] {
+		return read_configured(paths, leases);
+	};
+	const auto configured = co_await on_worker(env_.worker, std::move(read));
+	take(configured);
+}
+
+void IsnsServers::take(const Configured &configured)
+{
+	for (const Error &problem : configured.problems)
 		env_.log(Level::error, problem.text);
-	for (const auto &id : stored->added)
+	// They are looked at all the time, and told about when they change.
+	if (configured.lease_problems != std::exchange(lease_problems_, configured.lease_problems))
+		for (const std::string &problem : configured.lease_problems)
+			env_.log(Level::warning, problem);
+	const auto &wanted = configured.servers;
+	for (auto &[where, followed] : servers_) {
+		if (followed.server->stopping())
+			continue;
+		const auto at = wanted.find(where);
+		if (at == wanted.end() && !configured.whole)
+			continue; // what is followed now is better than nothing
+		if (at == wanted.end()) {
+			// Made anew only when this one is over: both are the same entity to it.
+			followed.server->stop([this, key = where] {
+				servers_.erase(key);
+				asio::co_spawn(env_.io, reload(), escalate);
+			});
+		} else if (!same(at->second, followed.settings)) {
+			followed.settings = at->second;
+			followed.server->apply(at->second);
+		}
+	}
+	for (const auto &[where, settings] : wanted) {
+		if (servers_.contains(where))
+			continue;
+		auto server = std::make_shared<IsnsServer>(
+		    IsnsServer::Surroundings{
+			env_.io, env_.log, [this] { return identity(); },
+			[this](config::PortalId from, DiscoveryReply reply, IsnsServer::Gone gone) {
+				return keep(std::move(from), std::move(reply), std::move(gone));
+			},
+			env_.timings},
+		    where, settings);
+		servers_.emplace(where, Followed{server, settings});
+		server->start();
+	}
+}
+
+asio::awaitable<void> IsnsServers::look_now_and_then()
+{
+	Signal pause(env_.io.get_executor());
+
+	for (;;) {
+		co_await pause.wait_until(Clock::now() + look_again);
+		co_await reload();
+	}
+}
+
+asio::awaitable<void> IsnsServers::follow_records()
+{
+	const std::string folder = env_.paths.discovery();
+	const auto blind = [&](std::string_view why) {
+		env_.log(Level::warning, folder, " is not watched (", why,
+			 "): new iSNS servers are found within ", look_again.count(), " s");
+	};
+
+	auto begin = [&folder] { return watch(folder); };
+	auto watched = co_await on_worker(env_.worker, std::move(begin));
+	if (!watched)
+		blind(watched.error().text);
+	// Only now, so that no change falls in between.
+	co_await reload();
+	if (!watched)
+		co_return;
+	asio::posix::stream_descriptor events(env_.io, watched->release());
+	Signal pause(env_.io.get_executor());
+	for (;;) {
+		alignas(inotify_event) std::array<std::uint8_t, 4096> buffer;
+		asio::error_code ec;
+		co_await events.async_read_some(asio::buffer(buffer),
+						asio::redirect_error(asio::use_awaitable, ec));
+		if (ec) {
+			blind(ec.message());
+			co_return;
+		}
+		co_await pause.wait_until(Clock::now() + settle);
+		co_await reload();
+	}
+}
+
+asio::awaitable<Result<config::Identity>> IsnsServers::identity()
+{
+	auto read = [paths = env_.paths] { return config::Store(paths).identity(); };
+	co_return co_await on_worker(env_.worker, std::move(read));
+}
+
+asio::awaitable<Status> IsnsServers::keep(config::PortalId server, DiscoveryReply reply,
+					  IsnsServer::Gone gone)
+{
+	auto store = [&server, &reply, &gone, paths = env_.paths, in_use = env_.in_use()] {
+		config::Store own(paths);
+		own.set_in_use(in_use);
+		return keep_answer(server, reply, gone, own);
+	};
+	auto kept = co_await on_worker(env_.worker, std::move(store));
+	if (!kept)
+		co_return tl::unexpected(kept.error());
+	const config::DiscoveryOutcome &stored = kept->outcome;
+	for (const Error &problem : stored.problems)
+		env_.log(Level::error, problem.text);
+	for (const auto &id : stored.added)
 		env_.log(Level::notice, "new by iSNS: ", config::to_string(id));
-	for (const auto &id : stored->removed)
+	for (const auto &id : stored.removed)
 		env_.log(Level::notice, "gone by iSNS: ", config::to_string(id));
-	for (const auto &id : stored->vanished)
+	for (const auto &id : stored.vanished)
 		env_.log(Level::warning,
 			 "gone by iSNS, kept while a session uses it: ", config::to_string(id));
-	std::vector<std::string> warnings;
-	auto automatic = read_nodes(stored->automatic, env_.store, warnings);
-	for (const std::string &warning : warnings)
+	for (const std::string &warning : kept->warnings)
 		env_.log(Level::error, warning);
-	if (env_.log_in && !automatic.empty())
-		env_.log_in(std::move(automatic));
-	return {};
+	env_.note_vanished(stored.vanished);
+	if (!kept->automatic.empty())
+		env_.log_in(std::move(kept->automatic));
+	co_return Status();
 }
 
 std::shared_ptr<IsnsServer> IsnsServers::find(const config::PortalId &where) const
@@ -219,9 +305,9 @@ asio::awaitable<Result<DiscoveryReply>> IsnsServers::ask_once(config::PortalId w
 	auto address = parse_host(where.host, where.port);
 	if (!address)
 		co_return tl::unexpected(address.error());
-	auto identity = env_.store.identity();
-	if (!identity)
-		co_return tl::unexpected(identity.error());
+	auto known_as = co_await identity();
+	if (!known_as)
+		co_return tl::unexpected(known_as.error());
 	ConnectOptions options;
 	options.timeout = limit;
 	auto socket = co_await connect_to(std::move(*address), std::move(options));
@@ -231,7 +317,7 @@ asio::awaitable<Result<DiscoveryReply>> IsnsServers::ask_once(config::PortalId w
 	if (!local)
 		co_return tl::unexpected(local.error());
 
-	isns::Registration self{identity->name, identity->alias, *local, 0, 0};
+	isns::Registration self{known_as->name, known_as->alias, *local, 0, 0};
 	isns::Connection server(std::move(*socket), [](const isns::Message &request) {
 		return isns::serve(request, "").answer;
 	});
@@ -254,33 +340,29 @@ asio::awaitable<Result<DiscoveryReply>> IsnsServers::ask_once(config::PortalId w
 
 asio::awaitable<DiscoveryOutcome> IsnsServers::discover(varlink::DiscoverCall call)
 {
-	for (const std::string &name : call.ifaces)
-		if (auto iface = env_.store.iface(name); !iface)
-			co_return failed(iface.error());
-	const auto kind = config::RecordKind::isns;
-	const config::PortalId portal{call.address, call.port};
-	auto record = env_.store.discovery_record(kind, portal);
-	const bool known = record.has_value();
-	if (!record && record.error().code == Code::nothing_found)
-		record = env_.store.new_discovery_record(kind, portal);
-	if (!record)
-		co_return failed(record.error());
-	config::Settings given(kind);
-	for (const auto &[key, value] : call.settings)
-		if (auto set = given.set(key, value, env_.store.secrets()); !set)
-			co_return failed(set.error());
+	auto prepare = [&call, paths = env_.paths] { return question_of(call, paths); };
+	auto question = co_await on_worker(env_.worker, std::move(prepare));
+	if (!question)
+		co_return failed(question.error());
 
-	auto server = find(record->portal);
+	const config::PortalId portal = question->record.portal;
+	auto server = find(portal);
 	Result<DiscoveryReply> found = DiscoveryReply();
 	if (server)
 		found = co_await server->refresh();
 	else
-		found = co_await ask_once(record->portal);
+		found = co_await ask_once(portal);
 	if (!found)
 		co_return failed(found.error());
+	question->store->set_in_use(env_.in_use());
 	auto result = std::make_shared<Discovered>();
-	if (auto kept = keep_discovery(call, *record, given, known, *found, env_.store, *result);
-	    !kept)
+	auto store = [&] {
+		return keep_discovery(call, question->record, question->given, question->known,
+				      *found, *question->store, *result);
+	};
+	auto kept = co_await on_worker(env_.worker, std::move(store));
+	env_.note_vanished(result->vanished);
+	if (!kept)
 		co_return failed(kept.error());
 	result->reply = reply_of(*found);
 	co_return result;

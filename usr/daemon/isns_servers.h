@@ -3,7 +3,7 @@
  * The iSNS servers of this machine: those with a discovery record whose
  * discovery.isns.use_discoveryd is Yes, and those that DHCP names when
  * discovery.isns.dhcp is. Records may be made, changed and deleted by anybody at any
- * time: the folder is watched.
+ * time: the folder is watched. All files are the worker's to read and write.
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "daemon/isns_leases.h"
 #include "daemon/isns_server.h"
 
+#include <asio/thread_pool.hpp>
 #include <functional>
 #include <map>
 
@@ -25,11 +26,15 @@ public:
 	struct Surroundings {
 		asio::io_context &io;
 		const Log &log;
-		config::Store &store;
+		asio::thread_pool &worker;
+		config::Paths paths;
+		/* Sessions::in_use() and note_vanished(). */
+		std::function<config::Store::InUse()> in_use;
+		std::function<void(const std::vector<config::NodeId> &)> note_vanished;
+		/* Gets the records that came by themselves and are to be logged in to. */
+		std::function<void(std::vector<config::Node>)> log_in;
 		IsnsServer::Timings timings = {};
 		LeaseFolders leases = {};
-		/* Gets the records that came by themselves and are to be logged in to. */
-		std::function<void(std::vector<config::Node>)> log_in = {};
 	};
 
 	explicit IsnsServers(Surroundings surroundings) : env_(std::move(surroundings)) {}
@@ -37,7 +42,7 @@ public:
 	/* Begins with what is configured, and follows it. */
 	void start();
 	/* Looks at the configuration again. */
-	void reload();
+	asio::awaitable<void> reload();
 
 	/*
 	 * io.hawser.Discover of type isns: asks the server of the call, by its registration
@@ -50,11 +55,21 @@ public:
 	std::shared_ptr<IsnsServer> find(const config::PortalId &where) const;
 
 private:
-	std::map<config::PortalId, config::Settings> configured();
+	/* What is configured, as it was read. */
+	struct Configured {
+		std::map<config::PortalId, config::Settings> servers;
+		bool whole = true; // else servers may be missing
+		std::vector<Error> problems;
+		std::vector<std::string> lease_problems;
+	};
+
+	static Configured read_configured(const config::Paths &paths, const LeaseFolders &leases);
+	void take(const Configured &configured);
 	asio::awaitable<void> follow_records();
 	asio::awaitable<void> look_now_and_then();
-	Status keep(const config::PortalId &server, const DiscoveryReply &reply,
-		    const std::function<bool(const std::string &)> &gone);
+	asio::awaitable<Result<config::Identity>> identity();
+	asio::awaitable<Status> keep(config::PortalId server, DiscoveryReply reply,
+				     IsnsServer::Gone gone);
 	asio::awaitable<Result<DiscoveryReply>> ask_once(config::PortalId where);
 
 	Surroundings env_;

@@ -150,7 +150,13 @@ public:
 	      isns_({
 		  .io = io_,
 		  .log = log_,
-		  .store = store_,
+		  .worker = worker_,
+		  .paths = store_.paths(),
+		  .in_use = [this] { return sessions_.in_use(); },
+		  .note_vanished =
+		      [this](const std::vector<config::NodeId> &ids) {
+			      sessions_.note_vanished(ids);
+		      },
 		  .log_in =
 		      [this](std::vector<config::Node> nodes) {
 			      log_in_nodes(io_, log_, sessions_, std::move(nodes));

@@ -40,26 +40,29 @@ struct Follow {
 		server.targets[t1] = "192.0.2.1";
 	}
 
-	void start()
+	void start(const config::PortalId &where)
 	{
 		agent = std::make_shared<IsnsServer>(
 		    IsnsServer::Surroundings{
-			io, log, [] { return Result<config::Identity>(an_identity()); },
+			io, log, [this] { return identity(); },
 			[this](const config::PortalId &, const DiscoveryReply &reply,
-			       const std::function<bool(const std::string &)> &is_gone) {
-				std::vector<std::string> names;
-				for (const auto &target : reply.targets)
-					names.push_back(target.name);
-				gone.clear();
-				for (const auto &name : {t1, t2})
-					if (is_gone(name))
-						gone.push_back(name);
-				kept.push_back(names);
-				return Status();
-			},
+			       const IsnsServer::Gone &is_gone) { return keep(reply, is_gone); },
 			timings},
-		    config::PortalId{"127.0.0.1", server.port()}, settings);
+		    where, settings);
 		agent->start();
+	}
+	asio::awaitable<Result<config::Identity>> identity() { co_return an_identity(); }
+	asio::awaitable<Status> keep(DiscoveryReply reply, IsnsServer::Gone is_gone)
+	{
+		std::vector<std::string> names;
+		for (const auto &target : reply.targets)
+			names.push_back(target.name);
+		gone.clear();
+		for (const auto &name : {t1, t2})
+			if (is_gone(name))
+				gone.push_back(name);
+		kept.push_back(names);
+		co_return Status();
 	}
 	template <class Condition> void until(const Condition &holds)
 	{
@@ -92,7 +95,7 @@ struct Follow {
 	}
 	void up()
 	{
-		start();
+		start({"127.0.0.1", server.port()});
 		until([&] { return !kept.empty(); });
 	}
 };
@@ -259,13 +262,7 @@ TEST_CASE_METHOD(Follow, "a refresh asks now and fails as the connection does")
 	REQUIRE(reply);
 	CHECK(reply->targets.size() == 2);
 
-	const config::PortalId nobody{"127.0.0.1", 1};
-	agent = std::make_shared<IsnsServer>(
-	    IsnsServer::Surroundings{
-		io, log, [] { return Result<config::Identity>(an_identity()); },
-		[](const auto &, const auto &, const auto &) { return Status(); }, timings},
-	    nobody, settings);
-	agent->start();
+	start({"127.0.0.1", 1}); // where nobody is
 	reply = run(agent->refresh());
 	REQUIRE_FALSE(reply);
 	CHECK(reply.error().code == Code::connect_failed);

@@ -26,21 +26,27 @@ struct Configured {
 	bool in_use = false;
 	std::vector<std::string> ifaces;
 	std::vector<std::string> logged_in; // targets
-	IsnsServers servers{{io,
-			     log,
-			     store,
-			     {},
-			     {folder.path() + "/dhcp", folder.path() + "/net"},
-			     [this](const std::vector<config::Node> &automatic) {
-				     for (const auto &node : automatic)
-					     logged_in.push_back(node.id.target);
-			     }}};
+	std::vector<config::NodeId> vanished;
+	IsnsServers servers{{
+	    .io = io,
+	    .log = log,
+	    .worker = worker,
+	    .paths = folder.paths(),
+	    .in_use = [this] { return [used = in_use](const config::NodeId &) { return used; }; },
+	    .note_vanished =
+		[this](const std::vector<config::NodeId> &ids) {
+			vanished.insert(vanished.end(), ids.begin(), ids.end());
+		},
+	    .log_in =
+		[this](const std::vector<config::Node> &automatic) {
+			for (const auto &node : automatic)
+				logged_in.push_back(node.id.target);
+		},
+	    .leases = {folder.path() + "/dhcp", folder.path() + "/net"},
+	}};
+	asio::thread_pool worker{1};
 
-	Configured()
-	{
-		server.targets[t1] = "192.0.2.1";
-		store.set_in_use([this](const config::NodeId &) { return in_use; });
-	}
+	Configured() { server.targets[t1] = "192.0.2.1"; }
 
 	void add(const std::string &follow = "Yes")
 	{
@@ -78,6 +84,12 @@ struct Configured {
 		asio::co_spawn(io, to_its_end(), escalate);
 		until([&] { return result.has_value(); });
 		return std::move(*result);
+	}
+	void reload()
+	{
+		bool ended = false;
+		asio::co_spawn(io, servers.reload(), [&](std::exception_ptr) { ended = true; });
+		until([&] { return ended; });
 	}
 };
 
@@ -167,6 +179,7 @@ TEST_CASE_METHOD(Configured, "a record that a session uses stays when its target
 	REQUIRE(nodes().size() == 2);
 	CHECK(nodes()[0].vanished);
 	CHECK_FALSE(nodes()[1].vanished);
+	CHECK(vanished == std::vector{nodes()[0].id});
 	in_use = false;
 	server.targets.clear();
 	REQUIRE(discover({}, false));
@@ -221,6 +234,43 @@ TEST_CASE_METHOD(Configured, "a server that cannot be reached is no reason to lo
 	CHECK(nodes().size() == 1);
 }
 
+TEST_CASE_METHOD(Configured, "the event loop goes on while another process writes records")
+{
+	add();
+	const auto hold = [&] {
+		return config::WriteLock::take(store.paths().state_dir, store.paths().lock());
+	};
+	const auto goes_on = [&] {
+		const auto begun = Clock::now();
+		io.run_for(std::chrono::milliseconds(200));
+		return Clock::now() - begun < std::chrono::seconds(5);
+	};
+	auto held = std::optional(hold());
+	servers.start();
+	CHECK(goes_on());
+	CHECK_FALSE(server.registered); // nobody knows as what
+	held.reset();
+	until([&] { return nodes().size() == 1; });
+
+	held.emplace(hold());
+	server.targets["iqn.2026-11.example:t2"] = "192.0.2.2";
+	std::optional<DiscoveryOutcome> asked;
+	varlink::DiscoverCall call;
+	call.type = "isns";
+	call.address = where.host;
+	call.port = where.port;
+	call.changes = {"new", "update"};
+	asio::co_spawn(
+	    io, servers.discover(call),
+	    [&](std::exception_ptr, DiscoveryOutcome outcome) { asked = std::move(outcome); });
+	CHECK(goes_on());
+	CHECK_FALSE(asked);
+	held.reset();
+	until([&] { return asked.has_value(); });
+	CHECK(*asked);
+	CHECK(nodes().size() == 2);
+}
+
 TEST_CASE_METHOD(Configured, "servers that DHCP names are followed when hawserd.conf says so")
 {
 	const config::PortalId leased{"127.0.0.1", 3205};
@@ -228,12 +278,12 @@ TEST_CASE_METHOD(Configured, "servers that DHCP names are followed when hawserd.
 	std::filesystem::create_directories(folder.paths().config_dir);
 	std::ofstream(folder.path() + "/dhcp/dhclient.eth0.leases")
 	    << "lease {\n option unknown-83 0:0:0:0:0:0:0:0:0:0:7f:0:0:1;\n}\n";
-	servers.reload();
+	reload();
 	CHECK_FALSE(servers.find(leased));
 	std::ofstream(folder.paths().conf()) << "discovery.isns.dhcp = Yes\n";
-	servers.reload();
+	reload();
 	CHECK(servers.find(leased));
 	std::filesystem::remove(folder.path() + "/dhcp/dhclient.eth0.leases");
-	servers.reload();
+	reload();
 	until([&] { return !servers.find(leased); });
 }
