@@ -112,16 +112,10 @@ public:
 	using InUse = std::function<bool(const NodeId &)>;
 	void set_in_use(InUse in_use) { in_use_ = std::move(in_use); }
 	/*
-	 * To be told when the last session of a record has ended: a vanished record
-	 * goes. Touches no file for a record that has not vanished while this store
-	 * was there to see it.
+	 * To be called when the last session of a record has ended: a vanished record
+	 * goes. Another one is only read.
 	 */
-	Status session_ended(const NodeId &id);
-	/* Records that another store of this process has marked as vanished. */
-	void note_vanished(const std::vector<NodeId> &ids)
-	{
-		vanished_.insert(ids.begin(), ids.end());
-	}
+	Status drop_vanished(const NodeId &id);
 
 	/* Sorted by target, portal and interface. */
 	Result<Listing<Node>> nodes(const NodeFilter &filter = {});
@@ -262,7 +256,6 @@ private:
 	std::optional<Identity> identity_;
 	std::string boot_; // read once
 	InUse in_use_;
-	std::set<NodeId> vanished_; // as far as seen by this store
 };
 
 } // namespace hawser::config

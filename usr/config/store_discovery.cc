@@ -310,10 +310,7 @@ Status Store::store_found(const Discovery &discovery, DiscoveryOutcome &outcome)
 		if (auto staged = stage_target(*change, file, *loaded); !staged)
 			return staged;
 	}
-	if (auto done = change->batch.commit(); !done)
-		return done;
-	vanished_.insert(outcome.vanished.begin(), outcome.vanished.end());
-	return {};
+	return change->batch.commit();
 }
 
 } // namespace hawser::config

@@ -124,11 +124,8 @@ Result<Listing<Node>> Store::nodes(const NodeFilter &filter)
 		if (!target)
 			return tl::unexpected(target.error());
 		for (auto &node : target->nodes) {
-			if (!filter.matches(node))
-				continue;
-			if (node.vanished)
-				vanished_.insert(node.id);
-			listing.items.push_back(std::move(node));
+			if (filter.matches(node))
+				listing.items.push_back(std::move(node));
 		}
 	}
 	sort_by_id(listing.items);
@@ -395,7 +392,6 @@ Status Store::drop_transient()
 			if (!in_use_ || !in_use_(node.id))
 				return true;
 			node.vanished = true;
-			vanished_.insert(node.id);
 			return false;
 		};
 		std::erase_if(target->nodes, gone);
@@ -472,16 +468,16 @@ Result<Listing<NodeId>> Store::remove_nodes(const NodeFilter &filter, Change &ch
 	return listing;
 }
 
-Status Store::session_ended(const NodeId &id)
+Status Store::drop_vanished(const NodeId &id)
 {
-	if (!vanished_.contains(id))
+	/* Without the lock, since hardly any has vanished. */
+	if (auto now = node(id); !now && now.error().code != Code::nothing_found)
+		return tl::unexpected(now.error());
+	else if (!now || !now->vanished)
 		return {};
 	NodeFilter filter{id.target, id.portal.host, id.portal.port, {}, id.iface};
 	filter.vanished = true;
-	if (auto removed = remove_nodes(filter); !removed)
-		return tl::unexpected(removed.error()); // tried again at the next occasion
-	vanished_.erase(id);
-	return {};
+	return remove_nodes(filter).map([](auto &&) {});
 }
 
 Result<Node> Store::move_node(const NodeId &from, const PortalId &to, int tpgt)

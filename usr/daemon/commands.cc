@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "daemon/progress.h"
+#include "daemon/worker.h"
 
 #include <asio/co_spawn.hpp>
 #include <unistd.h>
@@ -175,7 +176,8 @@ asio::awaitable<void> Commands::get_info(Exchange &exchange)
 	info.pid = getpid();
 	info.abi = HWS_ABI;
 	info.sessions = static_cast<int>(env_.sessions.all().size());
-	auto identity = env_.store.identity();
+	auto read = [paths = env_.paths] { return config::Store(paths).identity(); };
+	auto identity = co_await on_worker(env_.worker, std::move(read));
 	if (!identity) {
 		co_await refuse(exchange, failure_of(identity.error()));
 		co_return;
@@ -227,13 +229,12 @@ asio::awaitable<void> Commands::login(Exchange &exchange)
 				result.failure = failure_of(outcome.error());
 			box->put(std::move(result));
 		};
-		auto record = env_.store.node(id_of(node));
-		auto begun = record ? env_.sessions.log_in(
-					  *record, call.settings,
-					  call.wait ? SessionAgent::Persistence::limited
-						    : SessionAgent::Persistence::endless,
-					  call.wait ? Sessions::OnLogin(done) : Sessions::OnLogin())
-				    : tl::unexpected(record.error());
+		auto beginning =
+		    env_.sessions.log_in(id_of(node), call.settings,
+					 call.wait ? SessionAgent::Persistence::limited
+						   : SessionAgent::Persistence::endless,
+					 call.wait ? Sessions::OnLogin(done) : Sessions::OnLogin());
+		auto begun = co_await std::move(beginning);
 		if (!begun) {
 			varlink::LoginResult result;
 			result.node = node;

@@ -15,6 +15,7 @@
 #include "varlink/server.h"
 
 #include <asio/io_context.hpp>
+#include <asio/thread_pool.hpp>
 
 namespace hawser::daemon
 {
@@ -29,7 +30,8 @@ public:
 		kernel::Control &control;
 		ModuleLoader &loader;
 		Sessions &sessions;
-		config::Store &store;
+		asio::thread_pool &worker;
+		config::Paths paths;
 		IsnsServers &isns;
 		Discoveries &discoveries;
 	};

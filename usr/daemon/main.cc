@@ -6,7 +6,6 @@
  */
 #include "base/fd.h"
 #include "base/str.h"
-#include "config/rekey.h"
 #include "config/store.h"
 #include "daemon/commands.h"
 #include "daemon/connector.h"
@@ -18,6 +17,7 @@
 #include "daemon/saved.h"
 #include "daemon/sessions.h"
 #include "daemon/startup.h"
+#include "daemon/worker.h"
 #include "kernel/events.h"
 #include "kernel/netlink.h"
 #include "varlink/api.h"
@@ -134,6 +134,9 @@ Result<Fd> take_lock(const std::string &path)
 	return fd;
 }
 
+/* How long a start waits for the records to be in order before it is ready without. */
+constexpr std::chrono::seconds settle_limit{5};
+
 /* Everything that the daemon is made of, in the order in which it depends on each other. */
 class Daemon
 {
@@ -145,7 +148,8 @@ public:
 	      connector_(*control_, book_),
 	      pacer_(connector_, options.logins),
 	      saved_(str(options.run_dir, "/sessions"), store_.secrets()),
-	      sessions_(io_, log_, *control_, pacer_, saved_, store_),
+	      sessions_({io_, log_, *control_, pacer_, saved_, store_.secrets(), worker_,
+			 store_.paths()}),
 	      loader_(io_, *control_),
 	      isns_({
 		  .io = io_,
@@ -177,7 +181,8 @@ public:
 			      log_in_nodes(io_, log_, sessions_, std::move(nodes));
 		      },
 	      }),
-	      commands_({io_, log_, *control_, loader_, sessions_, store_, isns_, discoveries_}),
+	      commands_({io_, log_, *control_, loader_, sessions_, worker_, store_.paths(), isns_,
+			 discoveries_}),
 	      server_(io_, log_,
 		      {"The Hawser project", "Hawser iSCSI initiator", HAWSER_VERSION, ""}),
 	      signals_(io_, SIGTERM, SIGINT)
@@ -210,11 +215,13 @@ private:
 	{
 		if (auto module = co_await loader_.ensure(); !module)
 			log_(Level::error, module.error().text, "; discovery works, logins do not");
-		settle_keys();
-		announce();
 		sessions_.take_over();
-		if (auto dropped = store_.drop_transient(); !dropped)
-			log_(Level::error, "records: ", dropped.error().text);
+		auto settled = std::make_shared<Mailbox<bool>>(io_.get_executor());
+		asio::co_spawn(io_, settle(settled), escalate);
+		const auto in_time = co_await settled->take(Clock::now() + settle_limit);
+		if (in_time.empty())
+			log_(Level::warning, "the records are waited for, and logins wait with "
+					     "them: sessions are looked after");
 		// Only now: a login to a target whose session is not known yet would take that
 		// session's place.
 		server_.accept();
@@ -222,40 +229,24 @@ private:
 		     " is ready, sessions taken over: ", sessions_.all().size());
 		notify_ready(str(sessions_.all().size(), " sessions taken over"));
 		isns_.start();
-		co_await log_in_automatic(io_, log_, sessions_, store_);
+		co_await log_in_automatic(io_, log_, sessions_, worker_, store_.paths());
 		co_await refresher_.run();
 	}
 
-	/* Before any secret is needed: a change of their key that was cut short. */
-	void settle_keys()
+	/*
+	 * The worker does one thing after the other, so every login is after this. The disk
+	 * that the records are on may be that of a session which is to be brought back first.
+	 */
+	asio::awaitable<void> settle(std::shared_ptr<Mailbox<bool>> done)
 	{
-		auto ended = config::finish_rekey(store_.paths(), store_.secrets());
-		if (!ended)
-			log_(Level::error,
-			     "the change of the key of secrets has not ended, and "
-			     "both keys are kept: ",
-			     ended.error().text);
-		else if (*ended)
-			log_(Level::notice,
-			     "a change of the key of secrets that was cut short has "
-			     "ended: key ",
-			     (*ended)->key);
-		if (store_.secrets().keys().file_beside_credential())
-			log_(Level::notice,
-			     "secrets go under the systemd credential now; "
-			     "`hawseradm --new-key` moves those that are under ",
-			     store_.paths().secret_key(), " and removes it");
-	}
-
-	/* The first start of a machine makes the name here. */
-	void announce()
-	{
-		auto identity = store_.identity();
-		if (identity)
-			log_(Level::notice, "initiator name ", identity->name);
-		else
-			log_(Level::error,
-			     "no logins, for there is no initiator name: ", identity.error().text);
+		auto work = [paths = store_.paths(), in_use = sessions_.in_use()] {
+			config::Store store(paths);
+			store.set_in_use(in_use);
+			return settle_records(store);
+		};
+		const auto settled = co_await on_worker(worker_, std::move(work));
+		tell(settled, log_, store_.paths());
+		done->put(true);
 	}
 
 	/* Sessions stay as they are: the module has them. */
@@ -271,7 +262,7 @@ private:
 	const Options &options_;
 	// Coroutines that are under way end with the event loop: what they hold on to
 	// stands before it, what has timers and sockets on it behind.
-	config::Store store_;
+	config::Store store_; // here for its secrets and paths: the files are the worker's
 	ChallengeBook book_;
 	std::unique_ptr<kernel::Control> control_;
 	TcpConnector connector_;

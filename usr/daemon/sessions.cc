@@ -2,6 +2,7 @@
 #include "daemon/sessions.h"
 
 #include "base/str.h"
+#include "daemon/worker.h"
 #include "iscsi/names.h"
 
 #include <algorithm>
@@ -11,49 +12,14 @@
 namespace hawser::daemon
 {
 
-namespace
+Sessions::Sessions(Surroundings surroundings)
+    : env_(std::move(surroundings)), writer_(env_.io, env_.worker, env_.paths)
 {
-
-/* The ISIDs that a record's sessions have: those drawn for it, or its interface's own. */
-Result<std::vector<Isid>> isids_of(const config::Node &node, const config::Iface &iface)
-{
-	const auto sessions = node.settings.number("node.session.nr_sessions");
-	if (sessions > 1 && !node.settings.yes("node.session.multiple"))
-		return fail(Code::invalid_argument,
-			    str(config::to_string(node.id), ": node.session.nr_sessions is ",
-				sessions, ", and node.session.multiple is No"));
-	const auto given = iface.settings.get("iface.isid");
-	if (given.empty())
-		return node.isids;
-	if (sessions > 1)
-		return fail(Code::invalid_argument,
-			    str(config::to_string(node.id), ": node.session.nr_sessions is ",
-				sessions, ", and iface.isid of interface ", iface.name,
-				" is for one session"));
-	auto isid = Isid::parse(given);
-	if (!isid)
-		return tl::unexpected(isid.error());
-	return std::vector{*isid};
-}
-
-} // namespace
-
-Sessions::Sessions(asio::io_context &io, const Log &log, kernel::Control &control,
-		   Connector &connector, SavedSessions &saved, config::Store &store)
-    : io_(io),
-      log_(log),
-      control_(control),
-      connector_(connector),
-      saved_(saved),
-      store_(store),
-      writer_(io, store.paths())
-{
-	store_.set_in_use([this](const config::NodeId &id) { return in_use()(id); });
 }
 
 config::Store::InUse Sessions::in_use() const
 {
-	std::set<config::NodeId> ids;
+	std::set<config::NodeId> ids(prepared_.begin(), prepared_.end());
 	std::set<std::pair<std::string, std::string>> orphans;
 	for (const auto &agent : agents_)
 		ids.insert(agent->plan().node.id);
@@ -66,25 +32,22 @@ config::Store::InUse Sessions::in_use() const
 
 void Sessions::note_vanished(const std::vector<config::NodeId> &ids)
 {
-	store_.note_vanished(ids);
+	if (ids.empty())
+		return;
+	const auto used = in_use();
 	for (const auto &id : ids)
-		if (!in_use()(id))
+		if (!used(id))
 			drop_vanished(id); // its session ended while the records were written
-}
-
-Sessions::~Sessions()
-{
-	store_.set_in_use(nullptr);
 }
 
 SessionAgent::Surroundings Sessions::surroundings()
 {
 	return {
-	    .io = io_,
-	    .log = log_,
-	    .control = control_,
-	    .connector = connector_,
-	    .saved = saved_,
+	    .io = env_.io,
+	    .log = env_.log,
+	    .control = env_.control,
+	    .connector = env_.connector,
+	    .saved = env_.saved,
 	    .on_end = [this](SessionAgent &agent) { forget(agent); },
 	    .on_session =
 		[this](SessionAgent &agent) {
@@ -117,11 +80,11 @@ void Sessions::move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt)
 
 void Sessions::take_over()
 {
-	auto sessions = control_.sessions();
+	auto sessions = env_.control.sessions();
 	if (!sessions) {
 		if (sessions.error().error.code != Code::no_module)
-			log_(Level::error,
-			     "reading the module's sessions: ", sessions.error().error.text);
+			env_.log(Level::error,
+				 "reading the module's sessions: ", sessions.error().error.text);
 		return;
 	}
 
@@ -133,35 +96,84 @@ void Sessions::take_over()
 		agent->on_dump(it == live.end() ? nullptr : it->second);
 	}
 	std::erase_if(orphans_, [&](const auto &orphan) { return !live.contains(orphan.first); });
+	std::erase_if(told_, [&](Sid sid) { return !live.contains(sid); });
 	std::vector<std::string> keys;
 	for (const kernel::SessionInfo &session : *sessions) {
 		keys.emplace_back(as_text(session.identity.owner_key));
 		if (!by_sid_.contains(session.sid))
 			adopt(session);
 	}
-	if (auto kept = saved_.keep_only(keys); !kept)
-		log_(Level::warning, "saved sessions: ", kept.error().text);
+	if (auto kept = env_.saved.keep_only(keys); !kept)
+		env_.log(Level::warning, "saved sessions: ", kept.error().text);
 }
 
 void Sessions::adopt(const kernel::SessionInfo &session)
 {
-	auto settings = settings_of(session);
+	if (adopting_.contains(session.sid))
+		return;
+	auto saved = env_.saved.load(std::string(as_text(session.identity.owner_key)));
+	if (saved && *saved)
+		return adopt(session, std::move(**saved));
+	if (!saved)
+		env_.log(Level::warning, saved.error().text, ", using the record instead");
+	if (session.connections.empty())
+		return adopt(session, fail(Code::nothing_found,
+					   "it has no connection to find its record by"));
+	orphans_.emplace(session.sid, session.identity);
+	adopting_.insert(session.sid);
+	asio::co_spawn(env_.io, adopt_by_record(session), escalate);
+}
+
+asio::awaitable<void> Sessions::adopt_by_record(kernel::SessionInfo session)
+{
+	const kernel::SessionIdentity &identity = session.identity;
+	const kernel::ConnectionInfo &connection = session.connections.front();
+	const config::NodeId id{identity.target_name,
+				{connection.persistent_address, connection.persistent_port},
+				identity.iface};
+	const std::string key(as_text(identity.owner_key));
+	auto read = [id, key, paths = env_.paths]() -> Result<SavedSession> {
+		config::Store store(paths);
+		auto node = store.node(id);
+		if (!node)
+			return tl::unexpected(node.error());
+		auto iface = store.iface(id.iface);
+		if (!iface)
+			return tl::unexpected(iface.error());
+		return SavedSession{key, std::move(*node), std::move(*iface)};
+	};
+	const auto settings = co_await on_worker(env_.worker, std::move(read));
+	adopting_.erase(session.sid);
+	// As it is by now: it may have ended, and its number may be another session's.
+	auto now = env_.control.session(session.sid);
+	if (!now || by_sid_.contains(session.sid))
+		co_return;
+	if (as_text(now->identity.owner_key) == key)
+		adopt(*now, settings);
+	else
+		adopt(*now);
+}
+
+void Sessions::adopt(const kernel::SessionInfo &session, const Result<SavedSession> &settings)
+{
 	auto plan = settings ? plan_of(*settings, session) : tl::unexpected(settings.error());
 	if (!plan) {
-		if (!orphans_.emplace(session.sid, session.identity).second)
-			return;
-		log_(Level::error, "session ", session.sid.value, " to ",
-		     session.identity.target_name,
-		     " will not be connected again when it is lost: ", plan.error().text);
+		orphans_.emplace(session.sid, session.identity);
+		if (told_.insert(session.sid).second)
+			env_.log(
+			    Level::error, "session ", session.sid.value, " to ",
+			    session.identity.target_name,
+			    " will not be connected again when it is lost: ", plan.error().text);
 		return;
 	}
 	auto agent = std::make_shared<SessionAgent>(surroundings(), std::move(*plan));
 	agents_.push_back(agent);
 	by_sid_[session.sid] = agent;
 	orphans_.erase(session.sid);
-	agent->take_over(session, std::move(settings->key));
-	log_(Level::info, "session ", session.sid.value, " (", agent->plan().name(),
-	     ") taken over");
+	told_.erase(session.sid);
+	agent->take_over(session, settings->key);
+	env_.log(Level::info, "session ", session.sid.value, " (", agent->plan().name(),
+		 ") taken over");
 }
 
 /* With the names that the session was made with, whatever is configured now. */
@@ -170,8 +182,8 @@ Result<Plan> Sessions::plan_of(const SavedSession &settings, const kernel::Sessi
 	config::Identity identity;
 	identity.name = session.identity.initiator_name;
 	identity.alias = session.identity.initiator_alias;
-	auto plan = make_plan(settings.node, settings.iface, identity, session.identity.isid,
-			      store_.secrets());
+	auto plan =
+	    make_plan(settings.node, settings.iface, identity, session.identity.isid, env_.secrets);
 	if (plan) {
 		plan->login.initiator_name = session.identity.initiator_name;
 		plan->login.expected_tpgt = session.identity.tpgt;
@@ -182,99 +194,68 @@ Result<Plan> Sessions::plan_of(const SavedSession &settings, const kernel::Sessi
 	return plan;
 }
 
-Result<SavedSession> Sessions::settings_of(const kernel::SessionInfo &session)
+asio::awaitable<Result<unsigned>> Sessions::log_in(const config::Node &node,
+						   const Overrides &overrides,
+						   SessionAgent::Persistence persistence,
+						   OnLogin done)
 {
-	const std::string key(as_text(session.identity.owner_key));
-	auto saved = saved_.load(key);
-	if (!saved)
-		log_(Level::warning, saved.error().text, ", using the record instead");
-	else if (*saved)
-		return std::move(**saved);
-
-	if (session.connections.empty())
-		return fail(Code::nothing_found, "it has no connection to find its record by");
-	const kernel::ConnectionInfo &connection = session.connections.front();
-	auto node = store_.node({session.identity.target_name,
-				 {connection.persistent_address, connection.persistent_port},
-				 session.identity.iface});
-	if (!node)
-		return tl::unexpected(node.error());
-	auto iface = store_.iface(session.identity.iface);
-	if (!iface)
-		return tl::unexpected(iface.error());
-	return SavedSession{key, std::move(*node), std::move(*iface)};
+	Prepare prepare = [&node, &overrides, paths = env_.paths] {
+		config::Store store(paths);
+		return prepare_login(node, overrides, store);
+	};
+	return log_in(node.id, std::move(prepare), persistence, std::move(done));
 }
 
-/*
- * What a session is made with, all levels in one: changes of the record and of hawserd.conf
- * are for the next login.
- */
-Result<config::Settings>
-Sessions::effective_settings(const config::Node &node,
-			     const std::map<std::string, std::string> &settings)
+asio::awaitable<Result<unsigned>> Sessions::log_in(const config::NodeId &id,
+						   const Overrides &overrides,
+						   SessionAgent::Persistence persistence,
+						   OnLogin done)
 {
-	config::Settings command(config::RecordKind::node, config::Level::command);
-	command.set_base(std::make_shared<const config::Settings>(node.settings));
-	for (const auto &[key, value] : settings) {
-		const auto *row = config::find_key(config::RecordKind::node, key);
-		if (row && !row->unit.empty() && !settings.contains(std::string(row->unit)))
-			return fail(Code::invalid_argument,
-				    str(key, " needs ", row->unit,
-					" beside it: method, names and secrets of one login come "
-					"from one place"));
-		auto set = command.set(key, value, store_.secrets());
-		if (!set)
-			return tl::unexpected(set.error());
-		if (!set->empty())
-			log_(Level::warning, *set);
-	}
-	return command.flattened();
+	Prepare prepare = [id, &overrides, paths = env_.paths]() -> Result<PreparedLogin> {
+		config::Store store(paths);
+		auto node = store.node(id);
+		if (!node)
+			return tl::unexpected(node.error());
+		return prepare_login(*node, overrides, store);
+	};
+	return log_in(id, std::move(prepare), persistence, std::move(done));
 }
 
-Result<unsigned> Sessions::log_in(const config::Node &node,
-				  const std::map<std::string, std::string> &settings,
-				  SessionAgent::Persistence persistence, const OnLogin &done)
+asio::awaitable<Result<unsigned>> Sessions::log_in(config::NodeId id, Prepare prepare,
+						   SessionAgent::Persistence persistence,
+						   OnLogin done)
 {
-	config::Node merged = node;
-	auto effective = effective_settings(node, settings);
-	if (!effective)
-		return tl::unexpected(effective.error());
-	merged.settings = std::move(*effective);
-	auto iface = store_.iface(node.id.iface);
-	if (!iface)
-		return tl::unexpected(iface.error());
-	auto identity = store_.identity();
-	if (!identity)
-		return tl::unexpected(identity.error());
+	prepared_.insert(id);
+	auto prepared = co_await on_worker(env_.worker, std::move(prepare));
+	auto begun = prepared ? begin(std::move(*prepared), persistence, done)
+			      : tl::unexpected(prepared.error());
+	prepared_.erase(prepared_.find(id));
+	if (!begun && !in_use()(id))
+		drop_vanished(id); // the last session may have ended meanwhile
+	co_return begun;
+}
 
-	const auto existing = find(node.id);
-	const auto wanted =
-	    static_cast<std::size_t>(merged.settings.number("node.session.nr_sessions"));
+Result<unsigned> Sessions::begin(PreparedLogin prepared, SessionAgent::Persistence persistence,
+				 const OnLogin &done)
+{
+	const config::NodeId &id = prepared.id;
+	for (const std::string &warning : prepared.warnings)
+		env_.log(Level::warning, warning);
+	const auto existing = find(id);
 	std::vector<Isid> used;
 	for (const auto &agent : existing)
 		used.push_back(agent->plan().login.isid);
 	for (const auto &[sid, identity] : orphans_) {
-		if (identity.target_name == node.id.target)
+		if (identity.target_name == id.target)
 			used.push_back(identity.isid);
 	}
 
-	/* hawserd.conf or the command may ask for more than the record was made for. */
-	if (merged.isids.size() < wanted) {
-		auto given = store_.give_isids(node.id, wanted);
-		if (!given)
-			return tl::unexpected(given.error());
-		merged.isids = std::move(given->isids);
-	}
-	const auto isids = isids_of(merged, *iface);
-	if (!isids)
-		return tl::unexpected(isids.error());
 	unsigned begun = 0;
-	for (const Isid &isid : *isids) {
-		if (existing.size() + begun >= wanted)
+	for (auto &[isid, plan] : prepared.sessions) {
+		if (existing.size() + begun >= prepared.wanted)
 			break;
 		if (std::find(used.begin(), used.end(), isid) != used.end())
 			continue;
-		auto plan = make_plan(merged, *iface, *identity, isid, store_.secrets());
 		if (!plan)
 			return tl::unexpected(plan.error());
 		if (auto may = may_begin(*plan); !may && begun == 0)
@@ -286,15 +267,15 @@ Result<unsigned> Sessions::log_in(const config::Node &node,
 		agent->start(persistence, done);
 		begun++;
 	}
-	if (begun == 0 && existing.size() >= wanted)
+	if (begun == 0 && existing.size() >= prepared.wanted)
 		return fail(
 		    Code::session_exists,
 		    str(existing.front()->sid() ? "a session to " : "a login to ",
-			config::to_string(node.id),
+			config::to_string(id),
 			existing.front()->sid() ? " exists already" : " is under way already"));
 	if (begun == 0)
 		return fail(Code::record_failed,
-			    str("the record of ", config::to_string(node.id), " has no ISID left"));
+			    str("the record of ", config::to_string(id), " has no ISID left"));
 	return begun;
 }
 
@@ -397,7 +378,7 @@ asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid si
 	const Row &row = rows[static_cast<int>(work)];
 
 	const Waiter waiter{work, sid, next_id_++,
-			    std::make_shared<Mailbox<kernel::EventBody>>(io_.get_executor())};
+			    std::make_shared<Mailbox<kernel::EventBody>>(env_.io.get_executor())};
 	const auto forget = [&] {
 		std::erase_if(waiters_,
 			      [&](const Waiter &w) { return w.mailbox == waiter.mailbox; });
@@ -420,8 +401,8 @@ asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid si
 
 asio::awaitable<Result<kernel::ScanEnded>> Sessions::rescan(Sid sid)
 {
-	auto body =
-	    co_await have_done(Work::scan, sid, [&](std::uint32_t) { return control_.scan(sid); });
+	auto body = co_await have_done(Work::scan, sid,
+				       [&](std::uint32_t) { return env_.control.scan(sid); });
 	if (!body)
 		co_return tl::unexpected(body.error());
 	const auto ended = std::get<kernel::ScanEnded>(*body);
@@ -434,8 +415,9 @@ asio::awaitable<Result<kernel::ScanEnded>> Sessions::rescan(Sid sid)
 asio::awaitable<Result<kernel::PingEnded>> Sessions::ping(Sid sid, std::optional<Cid> cid,
 							  std::uint32_t size)
 {
-	auto body = co_await have_done(
-	    Work::ping, sid, [&](std::uint32_t id) { return control_.ping(sid, cid, id, size); });
+	auto body = co_await have_done(Work::ping, sid, [&](std::uint32_t id) {
+		return env_.control.ping(sid, cid, id, size);
+	});
 	if (!body)
 		co_return tl::unexpected(body.error());
 	const auto ended = std::get<kernel::PingEnded>(*body);
@@ -449,8 +431,9 @@ asio::awaitable<Result<kernel::PingEnded>> Sessions::ping(Sid sid, std::optional
 
 asio::awaitable<Result<Bytes>> Sessions::text(Sid sid, std::optional<Cid> cid, Bytes text)
 {
-	auto body = co_await have_done(
-	    Work::text, sid, [&](std::uint32_t id) { return control_.text(sid, cid, id, text); });
+	auto body = co_await have_done(Work::text, sid, [&](std::uint32_t id) {
+		return env_.control.text(sid, cid, id, text);
+	});
 	if (!body)
 		co_return tl::unexpected(body.error());
 	auto ended = std::get<kernel::TextEnded>(std::move(*body));
@@ -483,8 +466,10 @@ void Sessions::on_event(const kernel::Event &event)
 		if (waiter.waits_for(event))
 			waiter.mailbox->put(event.body);
 	}
-	if (std::holds_alternative<kernel::SessionRemoved>(event.body))
+	if (std::holds_alternative<kernel::SessionRemoved>(event.body)) {
 		orphans_.erase(event.sid);
+		told_.erase(event.sid);
+	}
 	if (auto agent = find(event.sid))
 		agent->on_event(event);
 	else if (std::holds_alternative<kernel::SessionAppeared>(event.body))
@@ -499,6 +484,7 @@ void Sessions::on_resync()
 void Sessions::on_module_gone()
 {
 	orphans_.clear();
+	told_.clear();
 	for (const auto &[sid, agent] : std::map(by_sid_))
 		agent->on_dump(nullptr);
 }
@@ -513,15 +499,17 @@ void Sessions::forget(SessionAgent &agent)
 	}
 	const config::NodeId id = agent.plan().node.id;
 	std::erase_if(agents_, [&](const auto &one) { return one.get() == &agent; });
-	if (find(id).empty())
+	if (find(id).empty() && !prepared_.contains(id))
 		drop_vanished(id);
 }
 
 void Sessions::drop_vanished(const config::NodeId &id)
 {
-	if (auto ended = store_.session_ended(id); !ended)
-		log_(Level::warning, "removing the vanished record of ", config::to_string(id),
-		     ": ", ended.error().text);
+	writer_.drop_vanished(id, [this, id](const Status &dropped) {
+		if (!dropped)
+			env_.log(Level::warning, "removing the vanished record of ",
+				 config::to_string(id), ": ", dropped.error().text);
+	});
 }
 
 } // namespace hawser::daemon

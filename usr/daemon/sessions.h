@@ -11,14 +11,17 @@
 #include "base/log.h"
 #include "config/store.h"
 #include "daemon/agent.h"
+#include "daemon/prepared.h"
 #include "daemon/record_writer.h"
 #include "kernel/events.h"
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
+#include <asio/thread_pool.hpp>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 namespace hawser::daemon
@@ -28,9 +31,18 @@ class Sessions : public kernel::EventListener
 {
 public:
 	/* All of it outlives the sessions. */
-	Sessions(asio::io_context &io, const Log &log, kernel::Control &control,
-		 Connector &connector, SavedSessions &saved, config::Store &store);
-	~Sessions() override;
+	struct Surroundings {
+		asio::io_context &io;
+		const Log &log;
+		kernel::Control &control;
+		Connector &connector;
+		SavedSessions &saved;
+		config::SecretBox &secrets; // what saved sessions have is under
+		asio::thread_pool &worker;  // which has the records to itself
+		config::Paths paths;
+	};
+
+	explicit Sessions(Surroundings surroundings);
 	Sessions(const Sessions &) = delete;
 	Sessions &operator=(const Sessions &) = delete;
 
@@ -43,17 +55,23 @@ public:
 
 	/*
 	 * Logs in to @node, as many sessions as node.session.nr_sessions says that are
-	 * not there yet. @settings stand above the record's, for these sessions only; of
-	 * authentication, they have all or nothing.
+	 * not there yet. @overrides stand above the record's settings, for these sessions
+	 * only; of authentication, they have all or nothing. Both outlive the call.
 	 * The result is how many were begun; @done is called for each of them.
 	 * Code::session_exists when all are there, and when another session to the target
 	 * is in the way: node.session.multiple of either is No, or it has the ISID that
 	 * this interface gives.
 	 */
 	using OnLogin = std::function<void(const SessionAgent::FirstLogin &)>;
-	Result<unsigned> log_in(const config::Node &node,
-				const std::map<std::string, std::string> &settings,
-				SessionAgent::Persistence persistence, const OnLogin &done);
+	asio::awaitable<Result<unsigned>> log_in(const config::Node &node,
+						 const Overrides &overrides,
+						 SessionAgent::Persistence persistence,
+						 OnLogin done);
+	/* The same by the record of @id, which is read for it. */
+	asio::awaitable<Result<unsigned>> log_in(const config::NodeId &id,
+						 const Overrides &overrides,
+						 SessionAgent::Persistence persistence,
+						 OnLogin done);
 
 	std::shared_ptr<SessionAgent> find(Sid sid) const;
 	std::vector<std::shared_ptr<SessionAgent>> find(const config::NodeId &id) const;
@@ -66,9 +84,12 @@ public:
 	/* @text: as on the wire. The result is the whole answer. */
 	asio::awaitable<Result<Bytes>> text(Sid sid, std::optional<Cid> cid, Bytes text);
 
-	/* Which records sessions use as of now; may be asked in another thread. */
+	/*
+	 * Which records sessions use as of now, those that are about to begin included; may
+	 * be asked in another thread.
+	 */
 	config::Store::InUse in_use() const;
-	/* Records that were marked as vanished with a store of its own, while in_use() held. */
+	/* Records that were marked as vanished, while in_use() held. */
 	void note_vanished(const std::vector<config::NodeId> &ids);
 
 	void on_event(const kernel::Event &event) override;
@@ -90,12 +111,17 @@ private:
 	};
 
 	SessionAgent::Surroundings surroundings();
-	Result<config::Settings>
-	effective_settings(const config::Node &node,
-			   const std::map<std::string, std::string> &settings);
+	/* @prepare: for the worker. */
+	using Prepare = std::function<Result<PreparedLogin>()>;
+	asio::awaitable<Result<unsigned>> log_in(config::NodeId id, Prepare prepare,
+						 SessionAgent::Persistence persistence,
+						 OnLogin done);
+	Result<unsigned> begin(PreparedLogin prepared, SessionAgent::Persistence persistence,
+			       const OnLogin &done);
+	/* By what was saved when it was made, or else by its record. */
 	void adopt(const kernel::SessionInfo &session);
-	/* The settings that a session was made with: what was saved, or its record. */
-	Result<SavedSession> settings_of(const kernel::SessionInfo &session);
+	asio::awaitable<void> adopt_by_record(kernel::SessionInfo session);
+	void adopt(const kernel::SessionInfo &session, const Result<SavedSession> &settings);
 	Result<Plan> plan_of(const SavedSession &settings, const kernel::SessionInfo &session);
 	void forget(SessionAgent &agent);
 	void drop_vanished(const config::NodeId &id);
@@ -106,20 +132,18 @@ private:
 	using Begin = std::function<kernel::Answer<void>(std::uint32_t id)>;
 	asio::awaitable<Result<kernel::EventBody>> have_done(Work work, Sid sid, Begin begin);
 
-	asio::io_context &io_;
-	const Log &log_;
-	kernel::Control &control_;
-	Connector &connector_;
-	SavedSessions &saved_;
-	config::Store &store_;
+	Surroundings env_;
 	RecordWriter writer_;
+	std::multiset<config::NodeId> prepared_; // for a login that is about to begin
 	std::vector<std::shared_ptr<SessionAgent>> agents_;
 	std::map<Sid, std::shared_ptr<SessionAgent>> by_sid_;
 	std::vector<Waiter> waiters_;
 	std::uint32_t next_id_ = 1; // of pings and Text exchanges
-	// Sessions that nobody can look after: told about once, and in the way of a
-	// login that would take their place.
+	// Sessions that nobody can look after, or nobody yet: in the way of a login that
+	// would take their place.
 	std::map<Sid, kernel::SessionIdentity> orphans_;
+	std::set<Sid> told_;	 // of these: told about
+	std::set<Sid> adopting_; // of these: their records are being read
 };
 
 } // namespace hawser::daemon

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/startup.h"
 
+#include "daemon/worker.h"
+
 #include <asio/co_spawn.hpp>
 #include <map>
 #include <utility>
@@ -21,9 +23,12 @@ asio::awaitable<void> log_in_to_one_of(asio::io_context &io, const Log &log, Ses
 	}
 	for (const config::Node &node : ways) {
 		auto box = std::make_shared<Mailbox<SessionAgent::FirstLogin>>(io.get_executor());
-		auto begun = sessions.log_in(
-		    node, {}, SessionAgent::Persistence::limited,
-		    [box](const SessionAgent::FirstLogin &outcome) { box->put(outcome); });
+		Sessions::OnLogin done = [box](const SessionAgent::FirstLogin &outcome) {
+			box->put(outcome);
+		};
+		auto beginning = sessions.log_in(
+		    node, no_overrides, SessionAgent::Persistence::limited, std::move(done));
+		auto begun = co_await std::move(beginning);
 		if (!begun) {
 			log(Level::error, begun.error().text);
 			continue;
@@ -41,10 +46,8 @@ asio::awaitable<void> log_in_to_one_of(asio::io_context &io, const Log &log, Ses
 	log(Level::error, "no portal of ", ways.front().id.target, " gave a session");
 }
 
-} // namespace
-
-void log_in_nodes(asio::io_context &io, const Log &log, Sessions &sessions,
-		  std::vector<config::Node> nodes)
+asio::awaitable<void> log_in_to_each(asio::io_context &io, const Log &log, Sessions &sessions,
+				     std::vector<config::Node> nodes)
 {
 	std::map<std::string, std::vector<config::Node>> leading;
 	for (config::Node &node : nodes) {
@@ -54,7 +57,9 @@ void log_in_nodes(asio::io_context &io, const Log &log, Sessions &sessions,
 		}
 		/* A daemon that takes over finds its sessions there; anything else is news. */
 		const bool expected = !sessions.find(node.id).empty();
-		auto begun = sessions.log_in(node, {}, SessionAgent::Persistence::endless, nullptr);
+		auto beginning = sessions.log_in(node, no_overrides,
+						 SessionAgent::Persistence::endless, nullptr);
+		auto begun = co_await std::move(beginning);
 		if (!begun && !(expected && begun.error().code == Code::session_exists))
 			log(Level::error, begun.error().text);
 	}
@@ -62,12 +67,58 @@ void log_in_nodes(asio::io_context &io, const Log &log, Sessions &sessions,
 		asio::co_spawn(io, log_in_to_one_of(io, log, sessions, std::move(ways)), escalate);
 }
 
-asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Sessions &sessions,
-				       config::Store &store)
+} // namespace
+
+Settled settle_records(config::Store &store)
 {
-	config::NodeFilter all;
-	all.hidden = true;
-	auto nodes = store.nodes(all);
+	Settled settled;
+	/* Before any secret is sealed anew. */
+	settled.rekeyed = config::finish_rekey(store.paths(), store.secrets());
+	settled.key_beside_credential = store.secrets().keys().file_beside_credential();
+	settled.identity = store.identity();
+	settled.dropped = store.drop_transient();
+	return settled;
+}
+
+void tell(const Settled &settled, const Log &log, const config::Paths &paths)
+{
+	if (!settled.rekeyed)
+		log(Level::error,
+		    "the change of the key of secrets has not ended, and both keys are kept: ",
+		    settled.rekeyed.error().text);
+	else if (*settled.rekeyed)
+		log(Level::notice,
+		    "a change of the key of secrets that was cut short has ended: key ",
+		    (*settled.rekeyed)->key);
+	if (settled.key_beside_credential)
+		log(Level::notice,
+		    "secrets go under the systemd credential now; `hawseradm --new-key` moves "
+		    "those that are under ",
+		    paths.secret_key(), " and removes it");
+	if (settled.identity)
+		log(Level::notice, "initiator name ", settled.identity->name);
+	else
+		log(Level::error,
+		    "no logins, for there is no initiator name: ", settled.identity.error().text);
+	if (!settled.dropped)
+		log(Level::error, "records: ", settled.dropped.error().text);
+}
+
+void log_in_nodes(asio::io_context &io, const Log &log, Sessions &sessions,
+		  std::vector<config::Node> nodes)
+{
+	asio::co_spawn(io, log_in_to_each(io, log, sessions, std::move(nodes)), escalate);
+}
+
+asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Sessions &sessions,
+				       asio::thread_pool &worker, config::Paths paths)
+{
+	auto read = [&paths] {
+		config::NodeFilter all;
+		all.hidden = true;
+		return config::Store(paths).nodes(all);
+	};
+	auto nodes = co_await on_worker(worker, std::move(read));
 	if (!nodes) {
 		log(Level::error, "reading the records: ", nodes.error().text);
 		co_return;
@@ -77,7 +128,8 @@ asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Ses
 	std::erase_if(nodes->items, [](const config::Node &node) {
 		return node.settings.get("node.startup") != "automatic";
 	});
-	log_in_nodes(io, log, sessions, std::move(nodes->items));
+	auto beginning = log_in_to_each(io, log, sessions, std::move(nodes->items));
+	co_await std::move(beginning);
 }
 
 } // namespace hawser::daemon

@@ -441,7 +441,7 @@ TEST_CASE_METHOD(Fixture, "a target that is not persistent goes with the boot or
 		later.set_in_use([&](const NodeId &) { return used; });
 		REQUIRE(later.drop_transient());
 		CHECK(later.node(id)->vanished);
-		REQUIRE(later.session_ended(id));
+		REQUIRE(later.drop_vanished(id));
 		CHECK(later.nodes()->items.size() == 1);
 		REQUIRE(later.add_static({.id = id, .persistent = false}, warnings));
 		used = false;
@@ -529,11 +529,11 @@ TEST_CASE_METHOD(Fixture, "a record in use that is named no more vanishes, and c
 	CHECK(all()[0].isids == isids);
 
 	discover({});
-	REQUIRE(store.session_ended(all()[0].id));
+	REQUIRE(store.drop_vanished(all()[0].id));
 	CHECK(all().empty());
 
 	discover({found(t1, "192.0.2.1")});
-	REQUIRE(store.session_ended(all()[0].id));
+	REQUIRE(store.drop_vanished(all()[0].id));
 	CHECK(all().size() == 1);
 	used = false;
 	CHECK(discover({}).removed.size() == 1);

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/sessions.h"
-
 #include "daemon/discovery.h"
-#include "fakes.h"
-#include "folder.h"
+#include "world.h"
 
-#include <asio/co_spawn.hpp>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -14,75 +10,11 @@ using namespace hawser;
 using namespace hawser::daemon;
 using namespace std::chrono_literals;
 
-namespace
-{
-
-struct World {
-	Folder folder;
-	SilentSink *sink = new SilentSink;
-	Log log{std::unique_ptr<LogSink>(sink), Level::debug};
-	FakeKernel kernel;
-	config::Store store{folder.paths()};
-	SavedSessions saved{folder.path() + "/sessions", store.secrets()};
-	asio::io_context io{1};
-	FakeTarget target{io};
-	Sessions sessions{io, log, kernel, target, saved, store};
-
-	/* A record of its own, with the ISIDs that storing gives it. */
-	config::Node stored(config::Node node)
-	{
-		REQUIRE(node.settings.set("node.session.scan", "manual", store.secrets()));
-		REQUIRE(store.add_nodes({node}));
-		auto read = store.node(node.id);
-		REQUIRE(read);
-		return *read;
-	}
-
-	unsigned log_in(const config::Node &node)
-	{
-		unsigned made = 0;
-		auto begun = sessions.log_in(
-		    node, {}, SessionAgent::Persistence::limited,
-		    [&](const SessionAgent::FirstLogin &outcome) { made += outcome.has_value(); });
-		REQUIRE(begun);
-		REQUIRE(until([&] { return made == *begun; }));
-		return made;
-	}
-
-	Error refused(const config::Node &node)
-	{
-		const int before = target.logins;
-		auto begun = sessions.log_in(node, {}, SessionAgent::Persistence::limited, nullptr);
-		REQUIRE_FALSE(begun);
-		CHECK(target.logins == before);
-		return begun.error();
-	}
-
-	void interface(const std::string &name, const char *key, const char *value)
-	{
-		config::Iface iface{name};
-		REQUIRE(iface.settings.set(key, value, store.secrets()));
-		REQUIRE(store.put_iface(iface));
-	}
-
-	bool until(const std::function<bool()> &condition, std::chrono::milliseconds limit = 5s)
-	{
-		const auto deadline = Clock::now() + limit;
-		while (!condition() && Clock::now() < deadline) {
-			io.restart();
-			io.run_one_for(10ms);
-		}
-		return condition();
-	}
-};
-
-} // namespace
-
 TEST_CASE_METHOD(World, "A second login to a node is refused while its session is there")
 {
 	const auto node = stored(a_node());
 	log_in(node);
-	auto again = sessions.log_in(node, {}, SessionAgent::Persistence::limited, nullptr);
+	auto again = begin(sessions, node);
 	REQUIRE_FALSE(again);
 	CHECK(again.error().code == Code::session_exists);
 	CHECK(target.logins == 1);
@@ -138,7 +70,7 @@ TEST_CASE_METHOD(World, "Without node.session.multiple a second session is refus
 	first = stored(first);
 	second = stored(second);
 	target.silent = true;
-	REQUIRE(sessions.log_in(first, {}, SessionAgent::Persistence::limited, nullptr));
+	REQUIRE(begin(sessions, first));
 	CHECK_THAT(refused(second).text, Catch::Contains("a login under way"));
 	sessions.all().front()->log_out([](Status) {});
 	REQUIRE(until([&] { return sessions.all().empty(); }));
@@ -189,10 +121,9 @@ TEST_CASE_METHOD(World, "An interface gives its session an ISID, and no two sess
 	}
 	SECTION("and a daemon that takes over knows of it")
 	{
-		Sessions later(io, log, kernel, target, saved, store);
+		Sessions later(around());
 		later.take_over();
-		auto begun =
-		    later.log_in(stored(second), {}, SessionAgent::Persistence::limited, nullptr);
+		auto begun = begin(later, stored(second));
 		REQUIRE_FALSE(begun);
 		CHECK(begun.error().code == Code::session_exists);
 	}
@@ -210,8 +141,7 @@ TEST_CASE_METHOD(World, "An interface with an ISID is for one session of a recor
 TEST_CASE_METHOD(World, "A setting that is none is refused before a login is begun")
 {
 	const auto node = stored(a_node());
-	auto begun = sessions.log_in(node, {{"node.session.colour", "red"}},
-				     SessionAgent::Persistence::limited, nullptr);
+	auto begun = begin(sessions, node, {{"node.session.colour", "red"}});
 	REQUIRE_FALSE(begun);
 	CHECK_THAT(begun.error().text, Catch::Contains("node.session.colour"));
 	CHECK(sessions.all().empty());
@@ -220,13 +150,12 @@ TEST_CASE_METHOD(World, "A setting that is none is refused before a login is beg
 TEST_CASE_METHOD(World, "What was set for one login outlives the daemon and not the record")
 {
 	const auto node = stored(a_node());
-	auto begun = sessions.log_in(node, {{"node.session.cmds_max", "64"}},
-				     SessionAgent::Persistence::limited, nullptr);
+	auto begun = begin(sessions, node, {{"node.session.cmds_max", "64"}});
 	REQUIRE(begun);
 	REQUIRE(until([&] { return kernel.live.size() == 1; }));
 	CHECK(store.node(node.id)->settings.number("node.session.cmds_max") == 128);
 
-	Sessions later(io, log, kernel, target, saved, store);
+	Sessions later(around());
 	later.take_over();
 	REQUIRE(later.all().size() == 1);
 	CHECK(later.all().front()->plan().node.settings.number("node.session.cmds_max") == 64);
@@ -243,7 +172,7 @@ TEST_CASE_METHOD(World, "A change of hawserd.conf is for the next login and not 
 	CHECK(sessions.find(first.id).front()->plan().settings.cmds_max == 128);
 	CHECK(sessions.find(second.id).front()->plan().settings.cmds_max == 64);
 
-	Sessions later(io, log, kernel, target, saved, store);
+	Sessions later(around());
 	later.take_over();
 	CHECK(later.find(first.id).front()->plan().settings.cmds_max == 128);
 }
@@ -264,15 +193,13 @@ TEST_CASE_METHOD(World, "A command gives authentication as a whole or not at all
 	REQUIRE(node.settings.set("node.session.auth.username", "u", store.secrets()));
 	REQUIRE(node.settings.set("node.session.auth.password", "twelve bytes", store.secrets()));
 	node = stored(node);
-	auto begun = sessions.log_in(node, {{"node.session.auth.username", "v"}},
-				     SessionAgent::Persistence::limited, nullptr);
+	auto begun = begin(sessions, node, {{"node.session.auth.username", "v"}});
 	REQUIRE_FALSE(begun);
 	CHECK(begun.error().code == Code::invalid_argument);
 	CHECK_THAT(begun.error().text, Catch::Contains("node.session.auth.authmethod"));
 
 	/* Nothing of the record's credentials is mixed into the command's. */
-	REQUIRE(sessions.log_in(node, {{"node.session.auth.authmethod", "None"}},
-				SessionAgent::Persistence::limited, nullptr));
+	REQUIRE(begin(sessions, node, {{"node.session.auth.authmethod", "None"}}));
 	const auto &plan = sessions.all().front()->plan();
 	CHECK(plan.login.auth_methods == std::vector{AuthMethod::none});
 	CHECK(plan.login.chap.username.empty());
@@ -287,12 +214,47 @@ TEST_CASE_METHOD(World, "A record that nobody names goes when its session has en
 	auto node = *store.node(id);
 	REQUIRE(node.settings.set("node.session.scan", "manual", store.secrets()));
 	log_in(node);
+	store.set_in_use(sessions.in_use());
 	REQUIRE(store.store_discovery({.source = source, .found = {}}));
 	REQUIRE(store.node(id));
 	CHECK(store.node(id)->vanished);
+
+	// Another process writes records meanwhile: the session's end waits for nobody.
+	auto held =
+	    std::optional(config::WriteLock::take(store.paths().state_dir, store.paths().lock()));
+	const auto begun = Clock::now();
 	sessions.on_module_gone();
 	REQUIRE(until([&] { return sessions.all().empty(); }));
-	CHECK(store.node(id).error().code == Code::nothing_found);
+	CHECK(Clock::now() - begun < 5s);
+	CHECK(store.node(id));
+	held.reset();
+	CHECK(until([&] { return !store.node(id); }));
+}
+
+TEST_CASE_METHOD(World, "A login that waits for the records holds up no other session")
+{
+	const auto first = stored(a_node("iqn.2026-11.example:first"));
+	const auto second = stored(a_node("iqn.2026-11.example:second"));
+	log_in(first);
+	auto held =
+	    std::optional(config::WriteLock::take(store.paths().state_dir, store.paths().lock()));
+	std::optional<Result<unsigned>> begun;
+	asio::co_spawn(
+	    io,
+	    sessions.log_in(second.id, no_overrides, SessionAgent::Persistence::limited, nullptr),
+	    [&](std::exception_ptr, Result<unsigned> result) { begun = result; });
+	const auto before = Clock::now();
+	kernel.live.at(Sid(1)).state = kernel::SessionState::failed;
+	sessions.on_event({1, Sid(1), kernel::ConnectionLost{Cid(0), kernel::Loss::closed, 0}});
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	CHECK(Clock::now() - before < 5s);
+	CHECK_FALSE(begun);
+	CHECK(sessions.in_use()(second.id));
+
+	held.reset();
+	REQUIRE(until([&] { return begun.has_value(); }));
+	CHECK(*begun);
+	CHECK(until([&] { return kernel.live.size() == 2; }));
 }
 
 TEST_CASE_METHOD(World, "Sessions are taken over once, by what was saved or by their record")
@@ -310,14 +272,15 @@ TEST_CASE_METHOD(World, "Sessions are taken over once, by what was saved or by t
 		info.connections = {connection};
 	}
 
-	Sessions later(io, log, kernel, target, saved, store);
+	Sessions later(around());
 	later.take_over();
 	later.take_over();
-	REQUIRE(later.all().size() == 1);
+	CHECK(later.in_use()(node.id));
+	CHECK_FALSE(begin(later, node));
+	REQUIRE(until([&] { return later.all().size() == 1; }));
 	CHECK(later.find(Sid(1)));
 	CHECK(later.find(node.id).size() == 1);
-	auto again = later.log_in(node, {}, SessionAgent::Persistence::limited, nullptr);
-	CHECK_FALSE(again);
+	CHECK_FALSE(begin(later, node));
 }
 
 TEST_CASE_METHOD(World, "A session that nothing is known of is told about and its ISID not used")
@@ -335,7 +298,7 @@ TEST_CASE_METHOD(World, "A session that nothing is known of is told about and it
 	CHECK(std::count_if(sink->lines.begin(), sink->lines.end(), [](const auto &line) {
 		      return line.find("will not be connected again") != std::string::npos;
 	      }) == 1);
-	CHECK_FALSE(sessions.log_in(node, {}, SessionAgent::Persistence::limited, nullptr));
+	CHECK_FALSE(begin(sessions, node));
 	CHECK(target.logins == 0);
 }
 
@@ -472,122 +435,4 @@ TEST_CASE_METHOD(World, "A rescan of a session that ends meanwhile says so")
 	REQUIRE(until([&] { return ended.has_value(); }));
 	REQUIRE_FALSE(*ended);
 	CHECK((*ended).error().code == Code::session_not_found);
-}
-
-namespace
-{
-
-/* A target that has moved for good from the record's portal to here. */
-const Address new_address{Address::Kind::ipv4, "192.0.2.9", 3261};
-const config::PortalId new_portal{"192.0.2.9", 3261};
-
-struct Moving : World {
-	/* The connection of session 1 is lost, and the module says so. */
-	void lose()
-	{
-		kernel.live.at(Sid(1)).state = kernel::SessionState::failed;
-		sessions.on_event(
-		    {1, Sid(1), kernel::ConnectionLost{Cid(0), kernel::Loss::closed, 0}});
-	}
-	std::string saved_portal()
-	{
-		auto read =
-		    saved.load(std::string(as_text(kernel.live.at(Sid(1)).identity.owner_key)));
-		REQUIRE(read);
-		REQUIRE(*read);
-		return config::to_string((*read)->node.id.portal);
-	}
-	bool told(std::string_view text)
-	{
-		return std::any_of(sink->lines.begin(), sink->lines.end(), [&](const auto &line) {
-			return line.find(text) != std::string::npos;
-		});
-	}
-};
-
-} // namespace
-
-TEST_CASE_METHOD(Moving, "A target that has moved for good has its record and its session there")
-{
-	auto node = a_node();
-	REQUIRE(node.settings.set("node.session.cmds_max", "64", store.secrets()));
-	node = stored(node);
-	target.moved_to = new_address;
-	target.tpgt = Tpgt(7);
-	log_in(node);
-
-	REQUIRE_FALSE(store.node(node.id));
-	auto moved = store.node({node.id.target, new_portal, node.id.iface});
-	REQUIRE(moved);
-	CHECK(moved->isids == node.isids);
-	CHECK(moved->settings.get("node.session.cmds_max") == "64");
-	CHECK(moved->tpgt == 7);
-	// A reboot finds the same names: they are those of the record as it is now.
-	CHECK(kernel.handed_over[0].persistent_address == new_portal.host);
-	CHECK(kernel.handed_over[0].persistent_port == new_portal.port);
-	CHECK(saved_portal() == "192.0.2.9:3261");
-	CHECK(sessions.find(moved->id).size() == 1);
-
-	target.moved_to.reset();
-	lose();
-	REQUIRE(until([&] { return kernel.adoptions == 1; }));
-	CHECK(target.last_portal == new_address);
-}
-
-TEST_CASE_METHOD(Moving, "A session that moves keeps its disks' names, and its record follows")
-{
-	auto node = a_node();
-	REQUIRE(node.settings.set("node.session.nr_sessions", "2", store.secrets()));
-	node = stored(node);
-	REQUIRE(log_in(node) == 2);
-	target.moved_to = new_address;
-	lose();
-	const config::NodeId there{node.id.target, new_portal, node.id.iface};
-	REQUIRE(until([&] { return sessions.find(there).size() == 2; }));
-
-	CHECK(store.node(there));
-	CHECK_FALSE(store.node(node.id));
-	CHECK(kernel.handed_over.back().persistent_address == node.id.portal.host);
-	CHECK(saved_portal() == "192.0.2.9:3261");
-	CHECK(told("by-path has it with the next session"));
-
-	// The next daemon goes on there, and the names still stay.
-	target.moved_to.reset();
-	Sessions next{io, log, kernel, target, saved, store};
-	next.take_over();
-	auto agent = next.find(Sid(1));
-	REQUIRE(agent);
-	CHECK(agent->plan().portal == new_address);
-	CHECK(agent->plan().persistent_portal == node.id.portal);
-}
-
-TEST_CASE_METHOD(Moving, "A record that is at the new address already takes the session over")
-{
-	const auto node = stored(a_node());
-	auto other = a_node();
-	other.id.portal = new_portal;
-	other = stored(other);
-	target.moved_to = new_address;
-	log_in(node);
-
-	CHECK_FALSE(store.node(node.id));
-	CHECK(store.node(other.id)->isids == std::vector<Isid>{other.isids[0], node.isids[0]});
-	CHECK(sessions.find(other.id).size() == 1);
-	CHECK(kernel.handed_over[0].persistent_address == new_portal.host);
-}
-
-TEST_CASE_METHOD(Moving, "A record that cannot be moved costs the session nothing")
-{
-	const auto node = stored(a_node());
-	REQUIRE(store.remove_nodes({}));
-	target.moved_to = new_address;
-	log_in(node);
-
-	CHECK(told("the record keeps its address: there is no record"));
-	CHECK(kernel.handed_over[0].persistent_address == node.id.portal.host);
-	CHECK(sessions.find(node.id).size() == 1);
-	CHECK(target.last_portal.host == node.id.portal.host);
-	lose();
-	REQUIRE(until([&] { return target.logins == 2; }));
-	CHECK(target.last_portal == new_address);
 }
