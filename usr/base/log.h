@@ -3,7 +3,7 @@
  * The service's log. Levels are syslog's numbers, 0 (emergency) to 7 (debug):
  * a line is written when its level is at or below the threshold, 3 unless set,
  * and level 0 always is. Lines go to a sink; the daemon's is the journal, with
- * fields beside the text (MESSAGE_ID, HAWSER_TARGET, ...).
+ * fields beside the text (MESSAGE_ID, HAWSER_TARGET, ...), by way of a queue (log_queue.h).
  *
  * A Secret cannot be logged: str() refuses it. Callers quote what a peer sent
  * with quoted(), so a line stays one line.

@@ -5,6 +5,7 @@
  * killed or be replaced at any instant, and the next one goes on.
  */
 #include "base/fd.h"
+#include "base/log_queue.h"
 #include "base/str.h"
 #include "config/store.h"
 #include "daemon/commands.h"
@@ -281,14 +282,20 @@ private:
 	asio::thread_pool worker_{1};
 };
 
+std::unique_ptr<LogSink> make_sink(const Options &options)
+{
+	if (options.to_stderr)
+		return std::make_unique<StderrSink>();
+	return std::make_unique<JournalSink>();
+}
+
 int run(const Options &options)
 {
-	std::unique_ptr<LogSink> sink;
-	if (options.to_stderr)
-		sink = std::make_unique<StderrSink>();
-	else
-		sink = std::make_unique<JournalSink>();
-	const Log log(std::move(sink), options.level);
+	umask(0077);
+	// Before the log has a thread.
+	if (geteuid() == 0)
+		prepare_process(Log(make_sink(options), options.level));
+	const Log log(std::make_unique<QueuedSink>(make_sink(options)), options.level);
 	const auto refuse = [&](const Error &error) {
 		log(Level::critical, error.text);
 		if (!options.to_stderr)
@@ -298,8 +305,6 @@ int run(const Options &options)
 
 	if (geteuid() != 0)
 		return refuse({Code::no_permission, "hawserd must be started by root"});
-	umask(0077);
-	prepare_process(log);
 	if (auto ok = make_run_dir(options.run_dir); !ok)
 		return refuse(ok.error());
 	const auto lock = take_lock(str(options.run_dir, "/hawserd.lock"));

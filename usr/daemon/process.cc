@@ -26,8 +26,8 @@ namespace hawser::daemon
 namespace
 {
 
-/* Stack of the one thread that Asio resolves host names in: it is locked too. */
-constexpr std::size_t resolver_stack_bytes = 256 << 10;
+/* Stack of a thread: Asio's for host names, the worker's, the log's. It is locked too. */
+constexpr std::size_t thread_stack_bytes = 256 << 10;
 
 /* Sockets under way: a login each, and a thousand of them at once. */
 constexpr rlim_t wanted_descriptors = 65536;
@@ -38,7 +38,7 @@ void limit_thread_memory()
 	pthread_attr_t attributes;
 	if (pthread_attr_init(&attributes) != 0)
 		return;
-	pthread_attr_setstacksize(&attributes, resolver_stack_bytes);
+	pthread_attr_setstacksize(&attributes, thread_stack_bytes);
 	pthread_setattr_default_np(&attributes);
 	pthread_attr_destroy(&attributes);
 }
