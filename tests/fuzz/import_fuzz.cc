@@ -39,6 +39,7 @@ enum Which : unsigned {
 	initiatorname_hawser,
 	initiator_json,
 	a_record_of_ours, // the text does not count
+	isns_config,
 };
 
 constexpr std::string_view names[] = {
@@ -51,6 +52,8 @@ constexpr std::string_view names[] = {
     "etc/hawserd.conf",
     "etc/initiatorname.hawser",
     "var/initiator.json",
+    "",
+    "iscsi/isns/192.0.2.1,3205/isns_config",
 };
 
 constexpr std::string_view secret_key = "node.session.auth.password";
@@ -213,7 +216,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 
 	machine.clear();
 	while (!input.empty()) {
-		const unsigned which = input.byte() % (a_record_of_ours + 1);
+		const unsigned which = input.byte() % (isns_config + 1);
 		const auto bytes = input.bytes(input.number16());
 		std::string text(as_text(bytes));
 		if (which == a_record_of_ours) {

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "config/ini.h"
 #include "iscsi/address.h"
+#include "isns/message.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -51,7 +52,7 @@ public:
 			return fail(Code::nothing_found,
 				    str("there is no folder ", folder_, " to import from"));
 		for (auto step : {&Import::initiator_name, &Import::configuration, &Import::ifaces,
-				  &Import::nodes, &Import::portals})
+				  &Import::nodes, &Import::portals, &Import::isns_servers})
 			if (auto done = (this->*step)(); !done)
 				return tl::unexpected(done.error());
 		return std::move(report_);
@@ -311,14 +312,16 @@ private:
 		node.id.portal = {host->host, static_cast<std::uint16_t>(port)};
 		const auto tpgt = parse_number(value("node.tpgt"));
 		node.tpgt = tpgt && *tpgt <= 65535 ? static_cast<int>(*tpgt) : -1;
-		if (value("node.discovery_type") == "send_targets")
-			if (auto from = parse_host(value("node.discovery_address")))
-				node.instances = {
-				    {{SourceType::send_targets,
-				      {from->host, static_cast<std::uint16_t>(
-						       parse_number(value("node.discovery_port"))
-							   .value_or(default_port))}},
-				     node.tpgt}};
+		const bool by_isns = value("node.discovery_type") == "isns";
+		auto from = parse_host(value("node.discovery_address"));
+		if (from && (by_isns || value("node.discovery_type") == "send_targets")) {
+			const auto asked =
+			    parse_number(value("node.discovery_port"))
+				.value_or(by_isns ? isns::default_port : default_port);
+			node.instances = {{{by_isns ? SourceType::isns : SourceType::send_targets,
+					    {from->host, static_cast<std::uint16_t>(asked)}},
+					   node.tpgt}};
+		}
 		if (auto taken = take_values(node.settings, file, path); !taken)
 			return tl::unexpected(taken.error());
 		return node;
@@ -326,25 +329,41 @@ private:
 
 	Status portals()
 	{
-		for (const auto &path : files_below(folder_ + "/send_targets")) {
-			if (fs::path(path).filename() != "st_config")
+		return discovery_records({.kind = RecordKind::send_targets,
+					  .folder = "/send_targets",
+					  .file = "st_config",
+					  .what = "discovery portal "});
+	}
+
+	Status isns_servers()
+	{
+		return discovery_records({.kind = RecordKind::isns,
+					  .folder = "/isns",
+					  .file = "isns_config",
+					  .what = "iSNS server ",
+					  .port = isns::default_port});
+	}
+
+	/* Where open-iscsi has the records of one kind. */
+	struct DiscoveryKind {
+		RecordKind kind;
+		std::string_view folder, file;
+		std::string_view what;
+		std::uint16_t port = default_port;
+	};
+
+	Status discovery_records(const DiscoveryKind &kind)
+	{
+		for (const auto &path : files_below(str(folder_, kind.folder))) {
+			if (fs::path(path).filename() != kind.file)
 				continue;
 			const auto file = read(path);
 			if (!file)
 				continue;
-			const std::string *address = file->find("discovery.sendtargets.address");
-			const std::string *number = file->find("discovery.sendtargets.port");
-			auto host = parse_host(address ? *address : "");
-			const auto port =
-			    parse_number(number ? *number : "").value_or(default_port);
-			if (!host || port < 1 || port > 65535) {
-				skipped(path,
-					host ? "it has no port of 1 to 65535" : host.error().text);
+			const auto portal = read_portal(*file, kind.port, path);
+			if (!portal)
 				continue;
-			}
-			auto fresh = store_.new_discovery_record(
-			    RecordKind::send_targets,
-			    {host->host, static_cast<std::uint16_t>(port)});
+			auto fresh = store_.new_discovery_record(kind.kind, *portal);
 			if (!fresh)
 				return tl::unexpected(fresh.error());
 			DiscoveryRecord &record = *fresh;
@@ -361,9 +380,27 @@ private:
 					    {node.id.target, node.id.portal, node.tpgt});
 			if (auto put = store_.put_discovery_record(record); !put)
 				return put;
-			took(str("discovery portal ", to_string(record.portal)));
+			took(str(kind.what, to_string(record.portal)));
 		}
 		return {};
+	}
+
+	/*
+	 * Nothing when the file names none, which is reported. open-iscsi has the same keys
+	 * in the records of iSNS servers.
+	 */
+	std::optional<PortalId> read_portal(const IniFile &file, std::uint16_t usual,
+					    const std::string &path)
+	{
+		const std::string *address = file.find("discovery.sendtargets.address");
+		const std::string *number = file.find("discovery.sendtargets.port");
+		auto host = parse_host(address ? *address : "");
+		const auto port = parse_number(number ? *number : "").value_or(usual);
+		if (!host || port < 1 || port > 65535) {
+			skipped(path, host ? "it has no port of 1 to 65535" : host.error().text);
+			return std::nullopt;
+		}
+		return PortalId{host->host, static_cast<std::uint16_t>(port)};
 	}
 
 	Store &store_;

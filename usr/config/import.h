@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Taking over what open-iscsi has: its initiator name, iscsid.conf, interfaces,
- * SendTargets portals and node records. Its folder is only read. What Hawser has
+ * SendTargets portals, iSNS servers and node records. Its folder is only read. What Hawser has
  * already is left as it is, but for the initiator name. ISIDs are not taken: ours
  * are in another part of their space, so both may use one initiator name.
  */

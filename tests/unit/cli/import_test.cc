@@ -84,6 +84,39 @@ TEST_CASE_METHOD(OpenIscsi, "open-iscsi's records are taken over and told one by
 	      std::string::npos);
 }
 
+TEST_CASE_METHOD(OpenIscsi, "iSNS servers are taken over with what they have named")
+{
+	/* As open-iscsi 2.1.8 writes it: the keys of the address are those of a portal. */
+	const std::string record = "# BEGIN RECORD 2.1.8\ndiscovery.startup = manual\n"
+				   "discovery.type = isns\n"
+				   "discovery.sendtargets.address = 192.0.2.8\n"
+				   "discovery.sendtargets.port = 3205\n";
+	scratch.put(folder + "/isns/192.0.2.8,3205/isns_config",
+		    record + "discovery.isns.use_discoveryd = No\n"
+			     "discovery.isns.discoveryd_poll_inval = 60\n# END RECORD\n");
+	scratch.put(folder + "/isns/192.0.2.7,0/isns_config",
+		    "discovery.sendtargets.address = 192.0.2.7\n"
+		    "discovery.sendtargets.port = 0\n");
+	scratch.put(folder + "/nodes/" + t2 + "/192.0.2.5,3260,1/default",
+		    "node.name = " + t2 + "\nnode.tpgt = 1\nnode.discovery_address = 192.0.2.8\n" +
+			"node.discovery_port = 3205\nnode.discovery_type = isns\n" +
+			"node.conn[0].address = 192.0.2.5\nnode.conn[0].port = 3260\n");
+	import();
+	REQUIRE(status == 0);
+	CHECK(out.find("taken: iSNS server 192.0.2.8:3205\n") != std::string::npos);
+	CHECK(out.find("skipped: " + folder +
+		       "/isns/192.0.2.7,0/isns_config: it has no port of 1 to 65535") !=
+	      std::string::npos);
+	const auto server = store.discovery_record(config::RecordKind::isns, {"192.0.2.8", 3205});
+	REQUIRE(server);
+	CHECK_FALSE(server->settings.yes("discovery.isns.use_discoveryd"));
+	CHECK(server->settings.number("discovery.isns.discoveryd_poll_inval") == 60);
+	REQUIRE(server->found.size() == 1);
+	CHECK(server->found.front().target == t2);
+	import();
+	CHECK(out.find("taken: iSNS server") == std::string::npos);
+}
+
 TEST_CASE_METHOD(OpenIscsi, "what cannot be taken is told with its reason")
 {
 	import();
