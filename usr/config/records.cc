@@ -335,6 +335,14 @@ void Node::set_static(std::optional<int> portal_group_tag, std::optional<bool> h
 	instances.back().boot = known.boot;
 }
 
+void Node::learn_tpgt(int portal_group_tag)
+{
+	for (auto &known : instances)
+		if (known.tpgt < 0)
+			known.tpgt = portal_group_tag;
+	choose_tpgt();
+}
+
 bool Node::lose(const Source &source)
 {
 	if (source.type == SourceType::fixed || !instance(source))

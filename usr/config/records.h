@@ -101,6 +101,8 @@ struct Node {
 			const std::optional<std::string> &boot);
 	/* @source has named it: its instance is added, or has this portal group tag now. */
 	void sight(const Source &source, int portal_group_tag);
+	/* A login has told it: holds where no source says one. */
+	void learn_tpgt(int portal_group_tag);
 	/*
 	 * @source names it no more. False when that was the last instance: it stays,
 	 * and the record is to be removed or marked as vanished. Static ones are

@@ -147,6 +147,7 @@ asio::awaitable<void> SessionAgent::first_login()
 			break;
 		if (login) {
 			follow(*login);
+			learn_tpgt(*login);
 			co_await until_moved();
 			if (stopped())
 				break;
@@ -288,6 +289,17 @@ void SessionAgent::follow(const LoggedIn &login)
 	plan_.portal = *login.moved_to;
 	moving_ = true;
 	env_.on_moved(*this, {plan_.portal.host, plan_.portal.port}, *login.result.target.tpgt);
+}
+
+/* Of the record's own portal alone: where a redirection led may be another group. */
+void SessionAgent::learn_tpgt(const LoggedIn &login)
+{
+	const auto tpgt = login.result.target.tpgt;
+	const config::PortalId at{login.address.host, login.address.port};
+	if (plan_.node.tpgt >= 0 || !tpgt || at != plan_.node.id.portal)
+		return;
+	plan_.node.tpgt = tpgt->value;
+	env_.on_tpgt(plan_.node.id, *tpgt);
 }
 
 void SessionAgent::record_moved(const config::Node &record)

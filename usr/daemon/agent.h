@@ -59,6 +59,8 @@ public:
 		 * one record_kept().
 		 */
 		std::function<void(SessionAgent &, config::PortalId to, Tpgt)> on_moved;
+		/* A login has told the portal group, which the record does not have. */
+		std::function<void(const config::NodeId &, Tpgt)> on_tpgt;
 	};
 
 	/* How the first login went. */
@@ -121,6 +123,7 @@ private:
 	Result<Sid> make_session(LoggedIn &login);
 	void hand_over(LoggedIn &login, const kernel::Reservation &reservation);
 	void follow(const LoggedIn &login);
+	void learn_tpgt(const LoggedIn &login);
 	void note_missing(const LoginResult &result);
 	void note_failure(LoginFailure failure);
 	void note_connected();

@@ -27,6 +27,20 @@ void RecordWriter::move(config::NodeId from, config::PortalId to, int tpgt,
 	write(std::move(change), std::move(done));
 }
 
+void RecordWriter::learn_tpgt(config::NodeId id, int tpgt, Done<Status> done)
+{
+	auto change = [id = std::move(id), tpgt](config::Store &store) {
+		const config::NodeFilter unknown{id.target, id.portal.host, id.portal.port, -1,
+						 id.iface};
+		const auto learn = [tpgt](config::Node &node) {
+			node.learn_tpgt(tpgt);
+			return Status();
+		};
+		return store.update_nodes(unknown, learn).map([](auto &&) {});
+	};
+	write(std::move(change), std::move(done));
+}
+
 void RecordWriter::drop_vanished(config::NodeId id, Done<Status> done)
 {
 	auto change = [id = std::move(id)](config::Store &store) {

@@ -33,6 +33,8 @@ public:
 	 */
 	void move(config::NodeId from, config::PortalId to, int tpgt,
 		  Done<Result<config::Node>> done);
+	/* Gives a record that has none the portal group tag that a login has told. */
+	void learn_tpgt(config::NodeId id, int tpgt, Done<Status> done);
 	/* A record that no session uses any more goes if it has vanished. */
 	void drop_vanished(config::NodeId id, Done<Status> done);
 

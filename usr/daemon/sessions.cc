@@ -59,6 +59,15 @@ SessionAgent::Surroundings Sessions::surroundings()
 		},
 	    .on_moved = [this](SessionAgent &agent, config::PortalId to,
 			       Tpgt tpgt) { move_record(agent, std::move(to), tpgt); },
+	    .on_tpgt =
+		[this](const config::NodeId &id, Tpgt tpgt) {
+			writer_.learn_tpgt(id, tpgt.value, [this, id](const Status &learnt) {
+				if (!learnt)
+					env_.log(Level::warning, "the portal group of ",
+						 config::to_string(id),
+						 " is not written: ", learnt.error().text);
+			});
+		},
 	};
 }
 

@@ -165,3 +165,17 @@ TEST_CASE("interface names are safe file names")
 		CHECK_FALSE(check_iface_name(name));
 	CHECK_FALSE(check_iface_name(std::string(65, 'i')));
 }
+
+TEST_CASE("a portal group that a login has told holds where no source says one")
+{
+	const Source source{SourceType::send_targets, {"192.0.2.9", 3260}};
+	Node node;
+	node.learn_tpgt(3);
+	CHECK(node.tpgt == 3);
+	node.sight(source, 5);
+	CHECK(node.tpgt == 5);
+	node.learn_tpgt(4);
+	CHECK(node.tpgt == 5);
+	CHECK(node.lose(source));
+	CHECK(node.tpgt == 3);
+}

@@ -42,7 +42,8 @@ struct World {
 						  saved,
 						  [this](SessionAgent &) { ended++; },
 						  [](SessionAgent &) {},
-						  [](SessionAgent &, config::PortalId, Tpgt) {}};
+						  [](SessionAgent &, config::PortalId, Tpgt) {},
+						  [](const config::NodeId &, Tpgt) {}};
 		auto plan =
 		    make_plan(node, {"default", config::Settings(config::RecordKind::iface)},
 			      an_identity(), Isid::from_random(0x123456, 0), store.secrets());

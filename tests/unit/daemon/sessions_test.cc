@@ -257,6 +257,31 @@ TEST_CASE_METHOD(World, "A login that waits for the records holds up no other se
 	CHECK(until([&] { return kernel.live.size() == 2; }));
 }
 
+TEST_CASE_METHOD(World, "The portal group that a first login learns is written to the record")
+{
+	auto unknown = a_node("iqn.2026-11.example:u"), known = a_node();
+	unknown.tpgt = -1;
+	unknown = stored(unknown);
+	known = stored(known);
+	REQUIRE(unknown.tpgt == -1);
+	target.tpgt = Tpgt(7);
+	log_in(unknown);
+	log_in(known);
+	REQUIRE(until([&] { return store.node(unknown.id)->tpgt == 7; }));
+	CHECK(sessions.find(unknown.id).front()->plan().node.tpgt == 7);
+	CHECK(store.node(unknown.id)->isids == unknown.isids);
+	CHECK(store.node(known.id)->tpgt == 1);
+
+	// What another portal says is of another portal.
+	auto elsewhere = a_node("iqn.2026-11.example:e");
+	elsewhere.tpgt = -1;
+	elsewhere = stored(elsewhere);
+	REQUIRE(store.remove_nodes({.target = elsewhere.id.target})); // it cannot be moved
+	target.moved_to = Address{Address::Kind::ipv4, "192.0.2.9", 3261};
+	log_in(elsewhere);
+	CHECK(sessions.find(elsewhere.id).front()->plan().node.tpgt == -1);
+}
+
 TEST_CASE_METHOD(World, "Sessions are taken over once, by what was saved or by their record")
 {
 	const auto node = stored(a_node());
