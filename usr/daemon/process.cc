@@ -6,6 +6,8 @@
 #include "daemon/signal.h"
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <malloc.h>
@@ -13,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -61,6 +65,29 @@ bool spare_from_oom_killer()
 	       write(file.get(), never.data(), never.size()) == static_cast<ssize_t>(never.size());
 }
 
+/*
+ * sd_notify(3) waits for systemd to read, and systemd may wait for a disk of ours. What has no
+ * room is no loss: those before it are there to be read.
+ */
+void ping_watchdog()
+{
+	constexpr std::string_view state = "WATCHDOG=1";
+	const char *given = std::getenv("NOTIFY_SOCKET");
+	const std::string_view path = given ? given : "";
+	sockaddr_un address{};
+	if (path.empty() || path.size() >= sizeof address.sun_path)
+		return;
+	address.sun_family = AF_UNIX;
+	path.copy(address.sun_path, path.size());
+	if (path.front() == '@')
+		address.sun_path[0] = '\0'; // abstract
+	const Fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	if (fd)
+		sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL,
+		       reinterpret_cast<const sockaddr *>(&address),
+		       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size()));
+}
+
 } // namespace
 
 void prepare_process(const Log &log)
@@ -97,7 +124,7 @@ asio::awaitable<void> feed_watchdog(asio::io_context &io)
 		co_return;
 	Signal timer(io.get_executor());
 	for (;;) {
-		sd_notify(0, "WATCHDOG=1");
+		ping_watchdog();
 		co_await timer.wait_until(Clock::now() +
 					  std::chrono::microseconds(interval_us / 2));
 	}

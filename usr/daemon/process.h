@@ -25,7 +25,10 @@ void prepare_process(const Log &log);
 void notify_ready(std::string_view status);
 void notify_stopping();
 
-/* Feeds the service's watchdog, when it has one, for as long as the event loop turns. */
+/*
+ * Feeds the service's watchdog, when it has one, for as long as the event loop turns. Does not
+ * wait for systemd, whatever that is doing.
+ */
 asio::awaitable<void> feed_watchdog(asio::io_context &io);
 
 } // namespace hawser::daemon
