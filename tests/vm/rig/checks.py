@@ -170,6 +170,11 @@ def fio(device, timeout=300, **options):
     return Fio(device, **options).start().finish(timeout)
 
 
+def on_debug_kernel():
+    """Only that one looks for leaks."""
+    return os.path.exists("/sys/kernel/debug/kmemleak")
+
+
 def drop_cache():
     os.sync()
     write(3, "/proc/sys/vm/drop_caches")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The short path through everything; runs on every kernel."""
-from rig.checks import Skip, drop_cache, expect, fio, run
+from rig.checks import Skip, drop_cache, expect, fio, on_debug_kernel, run
 from rig.initiators import PORTAL
 
 
@@ -40,9 +40,8 @@ def holds_filesystem(rig):
     disk = rig.attach(size="512M")
     for make, check in ((["mkfs.ext4", "-q", "-F"], ["e2fsck", "-f", "-n"]),
                         (["mkfs.xfs", "-q", "-f"], ["xfs_repair", "-n"])):
-        kind = make[0].removeprefix("mkfs.")
-        if run("modprobe", "-q", kind, check=False).returncode:
-            rig.say(f"no {kind} in this kernel")
+        if make[0] == "mkfs.xfs" and on_debug_kernel():
+            rig.say("xfs is left out of the debug kernel")
             continue
         run(*make, disk)
         run("mkdir", "-p", "/mnt/hawser")
