@@ -105,9 +105,13 @@
  *	A newer reservation of the same connection replaces an older one, whose
  *	cookie is then refused with ESTALE (so a daemon that was killed in the
  *	middle of a login leaves nothing behind).
- *	Errors: ENOENT (no such session), EISCONN (the connection is up),
- *	ESHUTDOWN (the session is being ended), EOPNOTSUPP (this kind is not
- *	supported by this module).
+ *	Errors: ENOENT (no such session; for HWS_ADOPT_SESSION also: no such
+ *	connection), EISCONN (the connection is up; for HWS_ADOPT_SESSION: any
+ *	is), ENOTCONN (HWS_ADOPT_JOIN: no connection of the session is up), EBUSY
+ *	(what the connection had before it was lost is still being dealt with, or
+ *	it is being logged out), ENOSPC (the session has HWS_CONNECTIONS_MAX, or
+ *	as many as HWS_SESSION_A_MAX_CONNECTIONS allows), ESHUTDOWN (the session
+ *	is being ended), EOPNOTSUPP (this kind is not supported by this module).
  *
  * @HWS_CMD_CONN_RELEASE: give a reservation up.
  *	Request: HWS_A_SID, HWS_A_COOKIE. Repetition: ESTALE.
@@ -154,6 +158,15 @@
  *	HWS_A_CONNECTION with HWS_CONN_A_CID (any connection when absent).
  *	The end is HWS_EVENT_TEXT. EBUSY: too many requests by hand are under
  *	way. Repetition: one more exchange.
+ *
+ * @HWS_CMD_CONN_REMOVE: log a connection out and take it out of its session.
+ *	What was given to it and not sent goes to the others; what was sent is
+ *	waited for first.
+ *	Request: HWS_A_SID, HWS_A_CONNECTION with HWS_CONN_A_CID. The end is
+ *	HWS_EVENT_CONNECTION_REMOVED. One that is lost is taken out at once.
+ *	Errors: ENOENT (no such connection), EBUSY (no other connection of the
+ *	session is up: that is HWS_CMD_SESSION_DEL), ESHUTDOWN. Repetition: 0
+ *	while it is under way, ENOENT afterwards.
  */
 enum hws_cmd {
 	HWS_CMD_UNSPEC,
@@ -173,6 +186,7 @@ enum hws_cmd {
 	HWS_CMD_STATS_GET,
 	HWS_CMD_EVENT,
 	HWS_CMD_TEXT,
+	HWS_CMD_CONN_REMOVE,
 
 	__HWS_CMD_MAX,
 	HWS_CMD_MAX = __HWS_CMD_MAX - 1
@@ -284,6 +298,8 @@ enum hws_attr {
  *	with EOPNOTSUPP
  * @HWS_SESSION_A_PROTOCOL_LEVEL: u8, iSCSIProtocolLevel, 0 to 31, new, adopt,
  *	optional: 1 when absent
+ * @HWS_SESSION_A_POLICY: u8, &enum hws_policy, new, set, optional: failover when
+ *	absent
  */
 enum hws_session_attr {
 	HWS_SESSION_A_UNSPEC,
@@ -323,6 +339,7 @@ enum hws_session_attr {
 	HWS_SESSION_A_DEVICES,
 	HWS_SESSION_A_TASK_REPORTING,
 	HWS_SESSION_A_PROTOCOL_LEVEL,
+	HWS_SESSION_A_POLICY,
 
 	__HWS_SESSION_A_MAX,
 	HWS_SESSION_A_MAX = __HWS_SESSION_A_MAX - 1
@@ -358,6 +375,11 @@ enum hws_session_attr {
  * @HWS_CONN_A_PEER_PORT: u16; get only
  * @HWS_CONN_A_LOSS: u8, &enum hws_loss; in HWS_EVENT_CONNECTION_LOST
  * @HWS_CONN_A_STATS: nest whose attribute types are &enum hws_conn_stat, u64
+ * @HWS_CONN_A_ROLE: u8, &enum hws_role, adopt, set, optional: active when absent
+ * @HWS_CONN_A_WEIGHT: u32, the lower the better, adopt, set, optional: 0 when
+ *	absent
+ * @HWS_CONN_A_CARRIES: u8, 0 or 1: new commands may go over it now; get only
+ * @HWS_CONN_A_OUTSTANDING: u32, commands that are its own now; get only
  */
 enum hws_conn_attr {
 	HWS_CONN_A_UNSPEC,
@@ -380,6 +402,10 @@ enum hws_conn_attr {
 	HWS_CONN_A_LOSS,
 	HWS_CONN_A_STATS,
 	HWS_CONN_A_PAD,
+	HWS_CONN_A_ROLE,
+	HWS_CONN_A_WEIGHT,
+	HWS_CONN_A_CARRIES,
+	HWS_CONN_A_OUTSTANDING,
 
 	__HWS_CONN_A_MAX,
 	HWS_CONN_A_MAX = __HWS_CONN_A_MAX - 1
@@ -389,14 +415,51 @@ enum hws_conn_attr {
  * enum hws_adopt_kind - what a login that was reserved is for
  *
  * @HWS_ADOPT_SESSION: session reinstatement (RFC 7143 section 6.3.5): same
- *	ISID, TSIH 0; for a session that has lost its last connection
- * @HWS_ADOPT_JOIN: a further connection of the session
- * @HWS_ADOPT_REINSTATE: connection reinstatement (section 6.3.4): same CID
+ *	ISID, TSIH 0; for a session that has lost its last connection. The CID is
+ *	one that the session had; its others stay lost until they join again
+ * @HWS_ADOPT_JOIN: a connection for a session of which another is up, with the
+ *	session's TSIH: a new one, or one that was lost and has been logged out
+ *	over another since
+ * @HWS_ADOPT_REINSTATE: connection reinstatement (section 6.3.4): same CID, to
+ *	which its tasks are reassigned
  */
 enum hws_adopt_kind {
 	HWS_ADOPT_SESSION = 1,
 	HWS_ADOPT_JOIN,
 	HWS_ADOPT_REINSTATE,
+};
+
+/**
+ * enum hws_policy - which connection of the session a command goes over
+ *
+ * Of the connections that are up: the active ones, or when there are none, one
+ * standby connection takes their place until one is back.
+ *
+ * @HWS_POLICY_FAILOVER: the first active one; the others wait
+ * @HWS_POLICY_ROUND_ROBIN: each in turn, standby or not
+ * @HWS_POLICY_ROUND_ROBIN_SUBSET: each active one in turn
+ * @HWS_POLICY_WEIGHTED: the one with the lowest weight
+ * @HWS_POLICY_LEAST_QUEUE: the one with the fewest commands outstanding
+ * @HWS_POLICY_CPU: one for each processor, as far as they go round
+ */
+enum hws_policy {
+	HWS_POLICY_FAILOVER = 1,
+	HWS_POLICY_ROUND_ROBIN,
+	HWS_POLICY_ROUND_ROBIN_SUBSET,
+	HWS_POLICY_WEIGHTED,
+	HWS_POLICY_LEAST_QUEUE,
+	HWS_POLICY_CPU,
+};
+
+/**
+ * enum hws_role - a connection's part in the policy
+ *
+ * @HWS_ROLE_ACTIVE: carries commands
+ * @HWS_ROLE_STANDBY: carries them when no active one is up
+ */
+enum hws_role {
+	HWS_ROLE_ACTIVE = 1,
+	HWS_ROLE_STANDBY,
 };
 
 /**
@@ -448,6 +511,8 @@ enum hws_conn_state {
  * @HWS_LOSS_TASK_MANAGEMENT: a task management function was not answered
  * @HWS_LOSS_ADMIN: HWS_CMD_CONN_DROP
  * @HWS_LOSS_MEMORY: memory for something that had to be sent was not to be had
+ * @HWS_LOSS_SESSION: another connection was lost and could not be logged out, so
+ *	the session is recovered as a whole
  */
 enum hws_loss {
 	HWS_LOSS_CLOSED = 1,
@@ -462,6 +527,7 @@ enum hws_loss {
 	HWS_LOSS_TASK_MANAGEMENT,
 	HWS_LOSS_ADMIN,
 	HWS_LOSS_MEMORY,
+	HWS_LOSS_SESSION,
 };
 
 /**
@@ -615,6 +681,8 @@ enum hws_async_attr {
  * @HWS_EVENT_UNIT_ATTENTION: a unit attention that an administrator wants to
  *	know of: HWS_A_ASYNC with HWS_ASYNC_A_LUN and HWS_ASYNC_A_DATA (sense)
  * @HWS_EVENT_TEXT: HWS_A_TEXT
+ * @HWS_EVENT_CONNECTION_REMOVED: HWS_CMD_CONN_REMOVE has ended: HWS_A_CONNECTION
+ *	with HWS_CONN_A_CID
  */
 enum hws_event {
 	HWS_EVENT_SESSION_NEW = 1,
@@ -628,6 +696,7 @@ enum hws_event {
 	HWS_EVENT_TMF,
 	HWS_EVENT_UNIT_ATTENTION,
 	HWS_EVENT_TEXT,
+	HWS_EVENT_CONNECTION_REMOVED,
 };
 
 /*
@@ -677,7 +746,11 @@ enum hws_event {
 	X(13, EXPIRIES, "expiries", "recovery time-outs that passed")          \
 	X(14, REQUEUED, "requeued", "commands issued again after a loss")      \
 	X(15, FAILED_BY_LOSS, "failed_by_loss", "commands failed by a loss")   \
-	X(16, UNIT_ATTENTIONS, "unit_attentions", "unit attentions received")
+	X(16, UNIT_ATTENTIONS, "unit_attentions", "unit attentions received")  \
+	X(17, CONNECTIONS_CLEARED, "connections_cleared",                      \
+	  "lost connections logged out over another")                          \
+	X(18, RETRIED, "retried", "commands sent again with their CmdSN")      \
+	X(19, JOINED, "joined", "connections that joined the session")
 
 #define HWS_STAT_ENUM_ROW_CONN(nr, id, name, text)	HWS_CONN_STAT_##id = (nr),
 #define HWS_STAT_ENUM_ROW_SESSION(nr, id, name, text)	HWS_SESSION_STAT_##id = (nr),
