@@ -175,6 +175,13 @@ unsigned int hws_session_devices(struct hws_session *session);
 
 /* State and recovery: recovery.c */
 bool hws_session_set_state(struct hws_session *session, u8 state);
+void hws_session_recovery_timed_out(struct hws_session *session);
+int hws_session_wait_usable(struct hws_session *session);
+void hws_recovery_settle(struct hws_session *session);
+void hws_session_set_recovery_tmo(struct hws_session *session, s32 seconds);
+void hws_session_fail_io(struct hws_session *session);
+
+/* Connections that come: adopt.c */
 int hws_session_activate(struct hws_session *session,
 			 const struct hws_session_params *params,
 			 const struct hws_conn_params *conn_params,
@@ -186,11 +193,6 @@ int hws_session_adopt(struct hws_session *session, u64 cookie,
 		      const struct hws_session_params *params,
 		      const struct hws_conn_params *conn_params,
 		      struct netlink_ext_ack *extack);
-void hws_session_recovery_timed_out(struct hws_session *session);
-int hws_session_wait_usable(struct hws_session *session);
-void hws_recovery_settle(struct hws_session *session);
-void hws_session_set_recovery_tmo(struct hws_session *session, s32 seconds);
-void hws_session_fail_io(struct hws_session *session);
 
 /* The command window: window.c */
 bool hws_window_take(struct hws_session *session, u32 *cmd_sn);
