@@ -13,6 +13,7 @@ extern "C" {
 #include "proto/frame.h"
 #include "proto/keepalive.h"
 #include "proto/pdu.h"
+#include "proto/policy.h"
 #include "proto/read.h"
 #include "proto/replay.h"
 #include "proto/serial.h"
