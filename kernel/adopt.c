@@ -14,83 +14,207 @@
 #include "stats.h"
 #include "trace.h"
 
+/* Under control. The connection of the session with the CID; NULL: none. */
+static struct hws_conn *find_member(struct hws_session *session, u16 cid)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+
+		if (conn && conn->member && conn->params.cid == cid)
+			return conn;
+	}
+	return NULL;
+}
+
+static unsigned int count_members(struct hws_session *session)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+
+		n += conn && conn->member;
+	}
+	return n;
+}
+
+/*
+ * Under control: a place for a connection that the session does not have yet. One
+ * whose login was announced and never came to its end gives way. @fresh is used
+ * up when it is needed.
+ */
+static struct hws_conn *find_place(struct hws_session *session, u16 cid,
+				   struct hws_conn **fresh)
+{
+	struct hws_conn *conn, *announced = NULL, *unused = NULL;
+	unsigned int i, empty = HWS_CONNECTIONS_MAX;
+
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		conn = rcu_dereference_raw(session->conns[i]);
+		if (!conn) {
+			empty = min(empty, i);
+			continue;
+		}
+		if (conn->member || READ_ONCE(conn->state) != HWS_CONN_FREE)
+			continue;
+		if (conn->cookie && conn->params.cid == cid)
+			return conn;
+		if (conn->cookie)
+			announced = announced ?: conn;
+		else
+			unused = unused ?: conn;
+	}
+	if (unused)
+		return unused;
+	if (empty < HWS_CONNECTIONS_MAX && *fresh) {
+		conn = *fresh;
+		*fresh = NULL;
+		conn->slot = empty;
+		rcu_assign_pointer(session->conns[empty], conn);
+		return conn;
+	}
+	return announced;
+}
+
+static int refuse(struct netlink_ext_ack *extack, int error, const char *why)
+{
+	if (extack)
+		extack->_msg = why;
+	return error;
+}
+
+/* Under control: may a new session at the target take this one's place? */
+static int may_reinstate(struct hws_session *session, struct hws_conn *conn,
+			 struct netlink_ext_ack *extack)
+{
+	/* What was lost a moment ago is worked on first. */
+	hws_recovery_take_down(session);
+	if (hws_session_state(session) == HWS_SESSION_ACTIVE)
+		return refuse(extack, -EISCONN, "the session has a connection");
+	if (!conn)
+		return refuse(extack, -ENOENT,
+			      "the session has no connection with this CID");
+	return 0;
+}
+
+/* Under control: may a connection, known or new, join? */
+static int may_join(struct hws_session *session, struct hws_conn *conn,
+		    struct netlink_ext_ack *extack)
+{
+	bool up;
+
+	rcu_read_lock();
+	up = hws_conn_any(session);
+	rcu_read_unlock();
+	if (conn && READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN)
+		return refuse(extack, -EISCONN, "the connection is up");
+	if (!up || hws_session_state(session) != HWS_SESSION_ACTIVE)
+		return refuse(extack, -ENOTCONN,
+			      "the session has no connection that is up");
+	if (conn && READ_ONCE(conn->state) != HWS_CONN_FREE)
+		return refuse(extack, -EBUSY,
+			      "the connection is being taken down");
+	if (!conn && count_members(session) >=
+		     min_t(unsigned int, HWS_CONNECTIONS_MAX,
+			   session->params.max_connections))
+		return refuse(extack, -ENOSPC,
+			      "the session has as many connections as MaxConnections allows");
+	return 0;
+}
+
 /**
  * hws_session_reserve - announce a login for a live session
  * @session: the session
  * @kind: enum hws_adopt_kind
  * @cid: the connection's CID
- * @cookie: to quote at the hand-over
+ * @r: what the login needs to know
  * @extack: says what is refused
+ *
+ * Process context.
+ *
+ * Return: 0, or an errno that the uapi header names.
  */
 int hws_session_reserve(struct hws_session *session, u8 kind, u16 cid,
-			u64 *cookie, struct netlink_ext_ack *extack)
+			struct hws_reservation *r,
+			struct netlink_ext_ack *extack)
 {
 	static atomic64_t cookies = ATOMIC64_INIT(0);
-	int ret = 0;
+	struct hws_conn *fresh = NULL, *conn;
+	int ret;
 
-	if (kind != HWS_ADOPT_SESSION) {
-		NL_SET_ERR_MSG(extack,
-			       "only session reinstatement is supported");
-		return -EOPNOTSUPP;
-	}
+	if (kind == HWS_ADOPT_REINSTATE)
+		return refuse(extack, -EOPNOTSUPP,
+			      "connection reinstatement is not supported");
+	/* Before the lock: under it nothing may wait for a disk. */
+	if (kind == HWS_ADOPT_JOIN)
+		fresh = hws_conn_alloc(session, 0);
+
 	mutex_lock(&session->control);
-	switch (hws_session_state(session)) {
-	case HWS_SESSION_CLOSING:
-		NL_SET_ERR_MSG(extack, "the session is being ended");
-		ret = -ESHUTDOWN;
-		break;
-	case HWS_SESSION_ACTIVE:
-		NL_SET_ERR_MSG(extack, "the session has a connection");
-		ret = -EISCONN;
-		break;
-	default:
-		session->cookie = atomic64_inc_return(&cookies);
-		session->reserved_cid = cid;
-		*cookie = session->cookie;
+	conn = find_member(session, cid);
+	if (hws_session_state(session) == HWS_SESSION_CLOSING)
+		ret = refuse(extack, -ESHUTDOWN, "the session is being ended");
+	else if (kind == HWS_ADOPT_SESSION)
+		ret = may_reinstate(session, conn, extack);
+	else
+		ret = may_join(session, conn, extack);
+	if (!ret && !conn) {
+		conn = find_place(session, cid, &fresh);
+		if (!conn)
+			ret = -ENOMEM;
+		else
+			conn->params.cid = cid;
+	}
+	if (!ret) {
+		conn->cookie = atomic64_inc_return(&cookies);
+		conn->reserved = kind;
+		r->cookie = conn->cookie;
+		r->cmd_sn = atomic_read(&session->cmd_sn);
+		r->tsih = session->params.tsih;
+		r->exp_stat_sn = conn->exp_stat_sn;
 	}
 	mutex_unlock(&session->control);
+	if (fresh)
+		hws_conn_free(fresh);
 	return ret;
+}
+
+/* Under control. */
+static struct hws_conn *find_reserved(struct hws_session *session, u64 cookie)
+{
+	unsigned int i;
+
+	for (i = 0; cookie && i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+
+		if (conn && conn->cookie == cookie)
+			return conn;
+	}
+	return NULL;
 }
 
 int hws_session_release(struct hws_session *session, u64 cookie)
 {
-	int ret = 0;
+	struct hws_conn *conn;
 
 	mutex_lock(&session->control);
-	if (!cookie || session->cookie != cookie)
-		ret = -ESTALE;
-	else
-		session->cookie = 0;
+	conn = find_reserved(session, cookie);
+	if (conn)
+		conn->cookie = 0;
 	mutex_unlock(&session->control);
-	return ret;
+	return conn ? 0 : -ESTALE;
 }
 
-static int check_cookie(struct hws_session *session, u64 cookie, u16 cid,
-			struct netlink_ext_ack *extack)
-{
-	if (hws_session_state(session) == HWS_SESSION_CLOSING) {
-		NL_SET_ERR_MSG(extack, "the session is being ended");
-		return -ESHUTDOWN;
-	}
-	if (!cookie || session->cookie != cookie) {
-		NL_SET_ERR_MSG(extack,
-			       "the cookie is not that of the newest reservation");
-		return -ESTALE;
-	}
-	if (session->reserved_cid != cid) {
-		NL_SET_ERR_MSG(extack, "another CID was reserved");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Under control, or before anybody knows the session. */
-int hws_session_activate(struct hws_session *session,
+/*
+ * Under control, or before anybody knows the session: its first connection, and
+ * with it the numbers that all share.
+ */
+int hws_session_activate(struct hws_session *session, struct hws_conn *conn,
 			 const struct hws_session_params *params,
 			 const struct hws_conn_params *conn_params,
 			 struct netlink_ext_ack *extack)
 {
-	struct hws_conn *conn = rcu_dereference_raw(session->conns[0]);
 	int ret;
 
 	ret = hws_tasks_reserve(session, params->max_outstanding_r2t,
@@ -107,37 +231,79 @@ int hws_session_activate(struct hws_session *session,
 	ret = hws_conn_adopt(conn, conn_params, extack);
 	if (ret)
 		return ret;
+	conn->member = true;
 	trace_hws_conn_state(conn, HWS_CONN_IN_LOGIN, HWS_CONN_LOGGED_IN);
+	hws_policy_update(session);
 	hws_session_set_state(session, HWS_SESSION_ACTIVE);
 	hws_event_up(conn);
 	iscsi_unblock_session(session->cls);
 	return 0;
 }
 
+/* Under control. */
+static int join(struct hws_session *session, struct hws_conn *conn,
+		const struct hws_conn_params *conn_params,
+		struct netlink_ext_ack *extack)
+{
+	int ret = may_join(session, conn->member ? conn : NULL, extack);
+
+	if (!ret)
+		ret = hws_conn_adopt(conn, conn_params, extack);
+	if (ret)
+		return ret;
+	conn->member = true;
+	trace_hws_conn_state(conn, HWS_CONN_IN_LOGIN, HWS_CONN_LOGGED_IN);
+	HWS_COUNT_SESSION(session, JOINED, 1);
+	hws_policy_update(session);
+	hws_event_up(conn);
+	hws_notice(session, "connection %u joined", conn_params->cid);
+	return 0;
+}
+
 /**
  * hws_session_adopt - take over the connection of a reserved login
- * @session: a session without a connection
+ * @session: the session
  * @cookie: from hws_session_reserve()
- * @params: what the login negotiated for the session
+ * @params: what the login negotiated for the session; NULL when it joined one
  * @conn_params: and for the connection
  * @extack: says what is refused
+ *
+ * Process context.
+ *
+ * Return: 0, or an errno that the uapi header names.
  */
 int hws_session_adopt(struct hws_session *session, u64 cookie,
 		      const struct hws_session_params *params,
 		      const struct hws_conn_params *conn_params,
 		      struct netlink_ext_ack *extack)
 {
+	struct hws_conn *conn;
 	int ret;
 
 	mutex_lock(&session->control);
-	ret = check_cookie(session, cookie, conn_params->cid, extack);
-	if (!ret)
-		ret = hws_session_activate(session, params, conn_params,
+	conn = find_reserved(session, cookie);
+	if (hws_session_state(session) == HWS_SESSION_CLOSING)
+		ret = refuse(extack, -ESHUTDOWN, "the session is being ended");
+	else if (!conn)
+		ret = refuse(extack, -ESTALE,
+			     "the cookie is not that of the newest reservation");
+	else if (conn->params.cid != conn_params->cid)
+		ret = refuse(extack, -EINVAL, "another CID was reserved");
+	else if (conn->reserved == HWS_ADOPT_JOIN)
+		ret = join(session, conn, conn_params, extack);
+	else if (!params)
+		ret = refuse(extack, -EINVAL, "HWS_A_SESSION is missing");
+	else
+		ret = may_reinstate(session, conn, extack) ?:
+		      hws_session_activate(session, conn, params, conn_params,
 					   extack);
 	if (!ret) {
-		session->cookie = 0;
-		HWS_COUNT_SESSION(session, RECOVERIES, 1);
-		hws_notice(session, "connection %u is back", conn_params->cid);
+		conn->cookie = 0;
+		if (conn->reserved == HWS_ADOPT_SESSION) {
+			HWS_COUNT_SESSION(session, RECOVERIES, 1);
+			hws_notice(session, "connection %u is back",
+				   conn_params->cid);
+		}
 	}
 	mutex_unlock(&session->control);
 	return ret;

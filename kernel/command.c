@@ -36,6 +36,18 @@ static hws_queue_status_t refuse(struct hws_session *session,
 	return 0;
 }
 
+/* Under RCU. From its beginning, whatever was sent or came of it before. */
+static void give(struct hws_task *task, struct hws_conn *conn, bool last)
+{
+	task->sequences.head = 0;
+	task->sequences.count = 0;
+	hws_cursor_init(&task->cursor, scsi_sglist(task->sc));
+	task->state = HWS_TASK_SUBMITTED;
+	atomic_inc(&conn->outstanding);
+	WRITE_ONCE(task->conn, conn);
+	hws_conn_submit(conn, task, last);
+}
+
 /**
  * hws_queuecommand - take a command from the midlayer
  * @shost: the session's host
@@ -53,21 +65,34 @@ hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
 	struct hws_conn *conn;
 
 	rcu_read_lock();
-	conn = hws_policy_select(session, sc);
+	conn = hws_policy_select(session);
 	if (unlikely(!conn)) {
 		rcu_read_unlock();
 		return refuse(session, sc);
 	}
 	hws_task_new_tag(task);
 	task->sc = sc;
-	task->sequences.head = 0;
-	task->sequences.count = 0;
-	hws_cursor_init(&task->cursor, scsi_sglist(sc));
-	task->state = HWS_TASK_SUBMITTED;
-	WRITE_ONCE(task->conn, conn);
-	hws_conn_submit(conn, task, sc->flags & SCMD_LAST);
+	task->numbered = false;
+	give(task, conn, sc->flags & SCMD_LAST);
 	rcu_read_unlock();
 	return 0;
+}
+
+/**
+ * hws_command_move - give a command to another connection
+ * @task: of a connection that is killed; or not ACTIVE, under the socket lock of
+ *	its connection, which takes no more commands
+ * @conn: where it goes, under RCU and LOGGED_IN a moment ago
+ *
+ * Numbered, it is retried: with the CmdSN and the tag that it has.
+ */
+void hws_command_move(struct hws_task *task, struct hws_conn *conn)
+{
+	struct scsi_cmnd *sc = task->sc;
+
+	hws_task_forget(task);
+	task->sc = sc;
+	give(task, conn, true);
 }
 
 /* The midlayer ended a batch without a last request: wake who has some. */
@@ -117,6 +142,11 @@ void hws_task_forget(struct hws_task *task)
 	task->state = HWS_TASK_IDLE;
 	task->sc = NULL;
 	WRITE_ONCE(task->conn, NULL);
+	/* Somebody may wait until the connection that he takes out is idle. */
+	if (task->kind == HWS_TASK_COMMAND &&
+	    atomic_dec_and_test(&conn->outstanding) &&
+	    unlikely(READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT))
+		wake_up_all(&conn->session->state_wait);
 }
 
 /* Hands a command back. Its tag may be in use again before this returns. */
@@ -139,7 +169,7 @@ void hws_command_lost(struct hws_task *task)
 	struct hws_session *session = task->session;
 	struct scsi_cmnd *sc = task->sc;
 	bool passthrough = blk_rq_is_passthrough(scsi_cmd_to_rq(sc));
-	bool again = task->state != HWS_TASK_ACTIVE ||
+	bool again = !task->numbered ||
 		     hws_replay_is_safe(sc->cmnd, sc->device->type, passthrough);
 
 	if (again)

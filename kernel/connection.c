@@ -38,8 +38,12 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 	INIT_WORK(&conn->lost_work, hws_conn_lost_work);
 	INIT_DELAYED_WORK(&conn->ping_work, hws_ping_work);
 	INIT_DELAYED_WORK(&conn->leave_work, hws_conn_leave_work);
+	INIT_WORK(&conn->remove_work, hws_conn_remove_work);
+	INIT_WORK(&conn->clear_work, hws_clear_work);
+	INIT_DELAYED_WORK(&conn->clear_timeout, hws_clear_timeout);
 	spin_lock_init(&conn->lock);
 	INIT_LIST_HEAD(&conn->requests);
+	INIT_LIST_HEAD(&conn->retries);
 	INIT_LIST_HEAD(&conn->commands);
 	INIT_LIST_HEAD(&conn->unsolicited);
 	INIT_LIST_HEAD(&conn->solicited);
@@ -53,6 +57,7 @@ void hws_conn_free(struct hws_conn *conn)
 	cancel_work_sync(&conn->send_work);
 	cancel_delayed_work_sync(&conn->ping_work);
 	cancel_delayed_work_sync(&conn->leave_work);
+	cancel_delayed_work_sync(&conn->clear_timeout);
 	kfree(conn->in.keep);
 	kfree(conn);
 }
@@ -309,6 +314,7 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->last_recv = jiffies;
 	conn->sending = false;
 	conn->receive_later = false;
+	conn->leaving = false;
 	conn->logged_out = false;
 	conn->unanswered = 0;
 	conn->keepalive.pinged = false;
@@ -387,38 +393,48 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 	return 0;
 }
 
-static void end_task(struct hws_task *task)
-{
-	if (task->kind == HWS_TASK_COMMAND)
-		hws_command_lost(task);
-	else
-		hws_request_end(task, -ECONNRESET);
-}
-
-/* Nothing sends, receives or submits any more: every task goes back. */
-static void drain(struct hws_conn *conn)
+/* Nobody sends one again: who asked may ask over another connection. */
+static void end_requests(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
 	unsigned int i;
 
-	hws_conn_take_submitted(conn);
-	for (i = 0; i < session->nr_tasks; i++) {
+	for (i = session->nr_commands; i < session->nr_tasks; i++) {
 		struct hws_task *task = &session->tasks[i];
 
 		if (READ_ONCE(task->conn) == conn)
-			end_task(task);
+			hws_request_end(task, -ECONNRESET);
 	}
 }
 
 /**
- * hws_conn_kill - end a connection's socket and hand back its tasks
+ * hws_conn_drain - hand back the commands of a connection that was killed
+ * @conn: the connection, under session->control
+ */
+void hws_conn_drain(struct hws_conn *conn)
+{
+	struct hws_session *session = conn->session;
+	unsigned int i;
+
+	for (i = 0; i < session->nr_commands; i++) {
+		struct hws_task *task = &session->tasks[i];
+
+		if (READ_ONCE(task->conn) == conn)
+			hws_command_lost(task);
+	}
+}
+
+/**
+ * hws_conn_kill - end a connection's socket
  * @conn: in state CLEANUP, so that nothing new is submitted; under
  *	session->control
  * @clean: a logout was answered: close in order instead of resetting
  *
  * The order: no more callbacks, no more sending, the socket reset (queued pages
  * would otherwise go out later, with new contents, for the daemon's copy of the
- * descriptor keeps the socket alive), submitters gone, and only then the tasks.
+ * descriptor keeps the socket alive), submitters gone. Only then may its tasks be
+ * touched: our own requests end, the commands are the caller's
+ * (hws_conn_drain() or clear.c), who then calls hws_conn_gone().
  */
 void hws_conn_kill(struct hws_conn *conn, bool clean)
 {
@@ -442,14 +458,14 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 	else
 		tcp_abort(sk, ECONNABORTED);
 	synchronize_rcu();
-	drain(conn);
+	hws_conn_take_submitted(conn);
+	end_requests(conn);
 
 	/* In an orderly close the peer's packets still come. */
 	lock_sock(sk);
 	sk_clear_memalloc(sk);
 	release_sock(sk);
 	sockfd_put(sock);
-	WRITE_ONCE(conn->state, HWS_CONN_FREE);
 }
 
 /**

@@ -58,6 +58,8 @@ struct hws_conn_params {
 	u32 ping_timeout;
 	char persistent_address[HWS_ADDRESS_MAX + 1];
 	u16 persistent_port;
+	u8 role;		/* enum hws_role */
+	u32 weight;
 };
 
 /* What is being given to TCP: headers, then the data of the last of them. */
@@ -107,6 +109,20 @@ struct hws_conn {
 	struct work_struct lost_work;
 	struct delayed_work ping_work;
 	struct delayed_work leave_work;	/* ends a logout without an answer */
+	struct work_struct remove_work;
+	struct work_struct clear_work;	/* its logout over another has ended */
+	struct delayed_work clear_timeout;
+
+	/* under session->control */
+	u64 cookie;			/* of the newest reservation, 0 none */
+	u8 reserved;			/* enum hws_adopt_kind of it */
+	bool member;			/* of the session: it is listed */
+	bool removing;			/* it will not be one any more */
+	bool stranded;			/* without a socket, its tasks wait */
+	int clear_error;		/* of the logout, 0 when it was answered */
+	u8 clear_response;
+
+	atomic_t outstanding;		/* commands with allegiance to it */
 
 	spinlock_t lock;		/* @sk, addresses */
 	struct sock *sk;
@@ -123,6 +139,7 @@ struct hws_conn {
 
 	/* data path */
 	struct list_head requests;	/* our own tasks, in order */
+	struct list_head retries;	/* with their CmdSN, in its order */
 	struct list_head commands;	/* waiting for a CmdSN, in order */
 	struct list_head unsolicited;	/* writes with data to send unasked */
 	struct list_head solicited;	/* writes with R2Ts to answer */
@@ -139,6 +156,7 @@ struct hws_conn {
 	u8 pong_count;
 	bool sending;			/* in a call to TCP */
 	bool receive_later;		/* TCP called back meanwhile */
+	bool leaving;			/* a Logout Request went out last */
 	bool logged_out;		/* the target agreed to a logout of ours */
 	unsigned int unanswered;	/* requests that were given up */
 	unsigned long last_recv;	/* jiffies */
@@ -152,6 +170,7 @@ void hws_conn_free(struct hws_conn *conn);
 int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 		   struct netlink_ext_ack *extack);
 void hws_conn_kill(struct hws_conn *conn, bool clean);
+void hws_conn_drain(struct hws_conn *conn);
 void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss);
 struct sock *hws_conn_lock_sock(struct hws_conn *conn);
 void hws_conn_unlock_sock(struct sock *sk);

@@ -25,15 +25,17 @@
 hws_eh_timed_out_t hws_eh_timed_out(struct scsi_cmnd *sc)
 {
 	struct hws_session *session = hws_session_of(sc->device->host);
-	struct hws_conn *conn;
+	struct hws_task *task = &session->tasks[scsi_cmd_to_rq(sc)->tag];
+	struct hws_conn *conn = READ_ONCE(task->conn);
 	bool up;
 
+	/* Its connection is lost, or about to leave: its time does not run. */
+	if (conn && READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN &&
+	    hws_session_state(session) != HWS_SESSION_CLOSING)
+		return HWS_EH_RESET_TIMER;
 	rcu_read_lock();
-	conn = hws_conn_any(session);
-	up = conn != NULL;
+	up = hws_conn_any(session);
 	rcu_read_unlock();
-
-	/* Recovering: the command's time does not run. */
 	if (!up && hws_session_state(session) == HWS_SESSION_FAILED)
 		return HWS_EH_RESET_TIMER;
 	HWS_COUNT_SESSION(session, TIMEOUTS, 1);
@@ -42,7 +44,11 @@ hws_eh_timed_out_t hws_eh_timed_out(struct scsi_cmnd *sc)
 
 enum abort_step { ABORT_LOST, ABORT_GONE, ABORT_SENT };
 
-/* What is there to abort? An unsent command is simply dropped. */
+/*
+ * What is there to abort? A command without a CmdSN is simply dropped. One that
+ * has it and waits to be retried is aborted: then the target takes its number for
+ * received (RFC 7143 section 11.5.1).
+ */
 static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 				   struct hws_conn *conn,
 				   struct hws_tmf_args *args)
@@ -54,7 +60,7 @@ static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 		return ABORT_LOST;
 	hws_conn_take_submitted(conn);
 	if (task->sc == sc && READ_ONCE(task->conn) == conn) {
-		if (task->state == HWS_TASK_ACTIVE) {
+		if (task->numbered) {
 			args->ref_tag = task->tag;
 			args->ref_cmd_sn = task->cmd_sn;
 			step = ABORT_SENT;
@@ -78,7 +84,7 @@ static bool abort_finish(struct hws_task *task, struct scsi_cmnd *sc,
 	if (!sk)
 		return false;
 	if (task->sc == sc && READ_ONCE(task->conn) == conn &&
-	    task->tag == tag && task->state == HWS_TASK_ACTIVE)
+	    task->tag == tag && task->numbered)
 		hws_task_forget(task);
 	hws_conn_unlock_sock(sk);
 	return true;
@@ -164,6 +170,8 @@ static int reset(struct hws_session *session, struct scsi_cmnd *sc, u8 function,
 	u8 response = 0;
 	int ret;
 
+	/* What a lost connection had is with another one first. */
+	hws_recovery_settle(session);
 	if (hws_session_wait_usable(session)) {
 		hws_recovery_settle(session);
 		return FAST_IO_FAIL;

@@ -92,15 +92,25 @@ static bool put_conn(struct sk_buff *skb, struct hws_conn *conn, u8 loss)
 	return false;
 }
 
-void hws_event_up(struct hws_conn *conn)
+static void tell_conn(struct hws_conn *conn, enum hws_event event)
 {
 	struct sk_buff *skb;
 	void *header;
 
 	atomic64_inc(&hws_generation);
-	skb = begin(conn->session, HWS_EVENT_CONNECTION_UP, 0, &header);
+	skb = begin(conn->session, event, 0, &header);
 	if (skb)
 		send(skb, header, put_conn(skb, conn, 0));
+}
+
+void hws_event_up(struct hws_conn *conn)
+{
+	tell_conn(conn, HWS_EVENT_CONNECTION_UP);
+}
+
+void hws_event_removed(struct hws_conn *conn)
+{
+	tell_conn(conn, HWS_EVENT_CONNECTION_REMOVED);
 }
 
 void hws_event_lost(struct hws_conn *conn, u8 loss, u16 time2wait)

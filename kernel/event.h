@@ -19,6 +19,7 @@ extern atomic64_t hws_generation;
 void hws_event_session(struct hws_session *session, enum hws_event event);
 void hws_event_state(struct hws_session *session, u8 state);
 void hws_event_up(struct hws_conn *conn);
+void hws_event_removed(struct hws_conn *conn);
 void hws_event_lost(struct hws_conn *conn, u8 loss, u16 time2wait);
 void hws_event_async(struct hws_conn *conn, const struct hws_async_message *h,
 		     const u8 *data, u32 length);

@@ -63,7 +63,9 @@ static bool put_config(struct sk_buff *skb, const struct hws_session *session)
 	       nla_put_u32(skb, HWS_SESSION_A_TGT_RESET_TMO,
 			   c->tgt_reset_tmo) ||
 	       nla_put_u8(skb, HWS_SESSION_A_SCAN, c->scan) ||
-	       nla_put_u8(skb, HWS_SESSION_A_STABLE_WRITES, c->stable_writes);
+	       nla_put_u8(skb, HWS_SESSION_A_STABLE_WRITES,
+			  c->stable_writes) ||
+	       nla_put_u8(skb, HWS_SESSION_A_POLICY, READ_ONCE(c->policy));
 }
 
 static bool put_live(struct sk_buff *skb, struct hws_session *session)
@@ -121,17 +123,25 @@ static bool put_conn_params(struct sk_buff *skb,
 	       nla_put_u16(skb, HWS_CONN_A_PERSISTENT_PORT,
 			   p->persistent_port) ||
 	       nla_put_u32(skb, HWS_CONN_A_PING_INTERVAL, p->ping_interval) ||
-	       nla_put_u32(skb, HWS_CONN_A_PING_TIMEOUT, p->ping_timeout);
+	       nla_put_u32(skb, HWS_CONN_A_PING_TIMEOUT, p->ping_timeout) ||
+	       nla_put_u8(skb, HWS_CONN_A_ROLE, READ_ONCE(p->role)) ||
+	       nla_put_u32(skb, HWS_CONN_A_WEIGHT, READ_ONCE(p->weight));
 }
 
+/* Under RCU. */
 static bool fill_conn(struct sk_buff *skb, struct hws_conn *conn)
 {
+	const struct hws_plan *plan = rcu_dereference(conn->session->plan);
 	struct nlattr *nest = nla_nest_start(skb, HWS_A_CONNECTION);
 
 	if (!nest || put_conn_params(skb, &conn->params) ||
 	    nla_put_u8(skb, HWS_CONN_A_STATE, READ_ONCE(conn->state)) ||
 	    nla_put_u32(skb, HWS_CONN_A_EXP_STAT_SN,
 			READ_ONCE(conn->exp_stat_sn)) ||
+	    nla_put_u8(skb, HWS_CONN_A_CARRIES,
+		       hws_plan_carries(plan, conn->slot)) ||
+	    nla_put_u32(skb, HWS_CONN_A_OUTSTANDING,
+			atomic_read(&conn->outstanding)) ||
 	    put_address(skb, &conn->local, HWS_CONN_A_LOCAL_ADDRESS,
 			HWS_CONN_A_LOCAL_PORT) ||
 	    put_address(skb, &conn->peer, HWS_CONN_A_PEER_ADDRESS,
@@ -151,7 +161,7 @@ static bool fill_conns(struct sk_buff *skb, struct hws_session *session,
 	for (i = 0; i < HWS_CONNECTIONS_MAX && !full; i++) {
 		struct hws_conn *conn = rcu_dereference(session->conns[i]);
 
-		if (conn)
+		if (conn && READ_ONCE(conn->member))
 			full = fill(skb, conn);
 	}
 	rcu_read_unlock();

@@ -1,19 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Connections that go although nothing is wrong with them: because the target
- * asks for it.
+ * asks for it, because they are taken out of their session, or because it ends.
  */
+#include <linux/netlink.h>
+
+#include "command.h"
 #include "connection.h"
+#include "log.h"
 #include "main.h"
+#include "policy.h"
 #include "recovery.h"
 #include "session.h"
 #include "task.h"
 #include "trace.h"
 
 enum {
-	/* seconds for the answer to a logout that the target asked for */
-	LEAVE_TIMEOUT = 10,
+	/* seconds for the answer to a logout */
+	LOGOUT_TIMEOUT = 10,
+	/* seconds for what a connection that is taken out has under way */
+	REMOVE_TIMEOUT = 30,
 };
+
+/**
+ * hws_conn_log_out - say farewell, and wait for the answer
+ * @conn: LOGGED_IN or IN_LOGOUT
+ * @reason: enum hws_logout_reason, of this connection or the whole session
+ *
+ * Process context.
+ *
+ * Return: whether the target agreed.
+ */
+bool hws_conn_log_out(struct hws_conn *conn, u8 reason)
+{
+	struct hws_session *session = conn->session;
+	struct hws_task *task = hws_request_get(session, HWS_TASK_LOGOUT);
+	u8 response;
+	bool mine;
+	int ret;
+
+	if (!task)
+		return false;
+	task->request->function = reason;
+	task->request->cid = conn->params.cid;
+	ret = hws_request_submit(task, conn, true);
+	if (ret) {
+		hws_request_put(task);
+		return false;
+	}
+	ret = hws_request_wait(task, conn, LOGOUT_TIMEOUT * HZ, &mine);
+	if (!mine) {
+		hws_warn(session, "the target did not answer the logout");
+		return false;
+	}
+	response = task->request->response;
+	hws_request_put(task);
+	if (!ret && response)
+		hws_warn(session, "the target answered the logout with %u",
+			 response);
+	return !ret && !response;
+}
 
 /**
  * hws_conn_leave - log out of a connection because the target asked for it
@@ -26,19 +72,24 @@ void hws_conn_leave(struct hws_conn *conn, u16 time2wait)
 {
 	int state = HWS_CONN_LOGGED_IN;
 	struct hws_task *task;
+	bool others;
 
 	conn->loss_time2wait = time2wait;
 	if (!try_cmpxchg(&conn->state, &state, HWS_CONN_IN_LOGOUT))
 		return;
 	mod_delayed_work(hws_recovery_wq, &conn->leave_work,
-			 LEAVE_TIMEOUT * HZ);
+			 LOGOUT_TIMEOUT * HZ);
 	trace_hws_conn_state(conn, state, HWS_CONN_IN_LOGOUT);
 	task = hws_request_get(conn->session, HWS_TASK_LOGOUT);
 	if (!task) {
 		hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
 		return;
 	}
-	task->request->function = HWS_LOGOUT_CLOSE_SESSION;
+	rcu_read_lock();
+	others = hws_conn_any(conn->session);
+	rcu_read_unlock();
+	task->request->function = others ? HWS_LOGOUT_CLOSE_CONNECTION :
+					   HWS_LOGOUT_CLOSE_SESSION;
 	task->request->cid = conn->params.cid;
 	task->request->abandoned = true;
 	task->request->leave = true;
@@ -55,4 +106,99 @@ void hws_conn_leave_work(struct work_struct *work)
 					     struct hws_conn, leave_work);
 
 	hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
+}
+
+/**
+ * hws_conn_remove - begin to take a connection out of its session
+ * @conn: the connection
+ * @extack: says what is refused
+ *
+ * Process context. The end is HWS_EVENT_CONNECTION_REMOVED.
+ *
+ * Return: 0 when it is under way or done; or an errno that the uapi header names.
+ */
+int hws_conn_remove(struct hws_conn *conn, struct netlink_ext_ack *extack)
+{
+	struct hws_session *session = conn->session;
+	int state = HWS_CONN_LOGGED_IN;
+	struct hws_conn *other;
+	unsigned int i;
+	int ret = -EBUSY;
+
+	mutex_lock(&session->control);
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		other = rcu_dereference_raw(session->conns[i]);
+		if (other && other != conn &&
+		    READ_ONCE(other->state) == HWS_CONN_LOGGED_IN)
+			ret = 0;
+	}
+	if (ret)
+		NL_SET_ERR_MSG(extack,
+			       "no other connection of the session is up; end the session instead");
+	if (hws_session_state(session) == HWS_SESSION_CLOSING) {
+		NL_SET_ERR_MSG(extack, "the session is being ended");
+		ret = -ESHUTDOWN;
+	}
+	if (!conn->member)
+		ret = -ENOENT;
+	if (ret || conn->removing)
+		goto out;
+
+	conn->removing = true;
+	conn->cookie = 0;
+	if (try_cmpxchg(&conn->state, &state, HWS_CONN_IN_LOGOUT)) {
+		trace_hws_conn_state(conn, state, HWS_CONN_IN_LOGOUT);
+		hws_policy_update(session);
+		hws_session_get(session);
+		queue_work(hws_control_wq, &conn->remove_work);
+	} else if (state == HWS_CONN_FREE) {
+		hws_conn_gone(conn);
+	}
+out:
+	mutex_unlock(&session->control);
+	return ret;
+}
+
+/* What it was given and has not sent yet. */
+static void move_unsent(struct hws_conn *conn)
+{
+	struct sock *sk = hws_conn_lock_sock(conn);
+	struct hws_task *task, *next;
+
+	if (!sk)
+		return;
+	hws_conn_take_submitted(conn);
+	list_for_each_entry_safe(task, next, &conn->commands, entry) {
+		struct hws_conn *over;
+
+		rcu_read_lock();
+		over = hws_policy_select(conn->session);
+		if (over)
+			hws_command_move(task, over);
+		rcu_read_unlock();
+	}
+	hws_conn_unlock_sock(sk);
+}
+
+static bool may_log_out(struct hws_conn *conn)
+{
+	return !atomic_read(&conn->outstanding) ||
+	       READ_ONCE(conn->state) != HWS_CONN_IN_LOGOUT;
+}
+
+void hws_conn_remove_work(struct work_struct *work)
+{
+	struct hws_conn *conn = container_of(work, struct hws_conn, remove_work);
+	struct hws_session *session = conn->session;
+
+	/* Who saw it up has submitted. */
+	synchronize_rcu();
+	move_unsent(conn);
+	wait_event_idle_timeout(session->state_wait, may_log_out(conn),
+				REMOVE_TIMEOUT * HZ);
+	if (READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT)
+		hws_conn_log_out(conn, HWS_LOGOUT_CLOSE_CONNECTION);
+	/* Whether the target agreed is seen there. */
+	hws_conn_lost(conn, HWS_LOSS_ADMIN);
+	hws_session_put(session);
 }

@@ -11,6 +11,12 @@
 #include "event.h"
 #include "main.h"
 #include "netlink.h"
+#include "recovery.h"
+
+enum {
+	/* a session with all the connections that it can have, and counters */
+	SESSION_MESSAGE_MAX = 60 << 10,
+};
 
 /* The session that a request names, with a reference. */
 static struct hws_session *session_of(struct genl_info *info)
@@ -62,7 +68,8 @@ static struct hws_conn *conn_of(struct hws_session *session,
 		conn = hws_conn_any(session);
 	for (i = 0; nest && !conn && i < HWS_CONNECTIONS_MAX; i++) {
 		conn = rcu_dereference(session->conns[i]);
-		if (conn && conn->params.cid != cid)
+		if (conn && (!READ_ONCE(conn->member) ||
+			     conn->params.cid != cid))
 			conn = NULL;
 	}
 	rcu_read_unlock();
@@ -79,9 +86,10 @@ static struct hws_conn *conn_of(struct hws_session *session,
 	return conn;
 }
 
-static struct sk_buff *reply_begin(struct genl_info *info, void **header)
+static struct sk_buff *reply_begin_as(struct genl_info *info, size_t size,
+				      void **header)
 {
-	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	struct sk_buff *skb = genlmsg_new(size, GFP_KERNEL);
 
 	if (!skb)
 		return NULL;
@@ -91,6 +99,11 @@ static struct sk_buff *reply_begin(struct genl_info *info, void **header)
 		return skb;
 	nlmsg_free(skb);
 	return NULL;
+}
+
+static struct sk_buff *reply_begin(struct genl_info *info, void **header)
+{
+	return reply_begin_as(info, NLMSG_GOODSIZE, header);
 }
 
 static int reply_end(struct sk_buff *skb, void *header, struct genl_info *info,
@@ -206,12 +219,19 @@ static int one_session(struct genl_info *info,
 
 	if (IS_ERR(session))
 		return PTR_ERR(session);
-	skb = reply_begin(info, &header);
+	skb = reply_begin_as(info, SESSION_MESSAGE_MAX, &header);
 	if (skb)
 		ret = reply_end(skb, header, info,
 				put_generation(skb) || fill(skb, session));
 	hws_session_put(session);
 	return ret;
+}
+
+/* A message is whole, and a dump gets no more room than is asked for here. */
+static int dump_start(struct netlink_callback *cb)
+{
+	cb->min_dump_alloc = SESSION_MESSAGE_MAX;
+	return 0;
 }
 
 /* cb->args[0]: the lowest number not told yet. */
@@ -299,6 +319,20 @@ static void change_conn(struct hws_conn *conn, struct nlattr **tb)
 		hws_ping_start(conn);
 }
 
+static void change_policy(struct hws_session *session, struct nlattr *policy,
+			  struct hws_conn *conn, struct nlattr *role,
+			  struct nlattr *weight)
+{
+	u32 weight_value = weight ? nla_get_u32(weight) : 0;
+	u8 policy_value = policy ? nla_get_u8(policy) : 0;
+	u8 role_value = role ? nla_get_u8(role) : 0;
+
+	if (policy || role || weight)
+		hws_policy_set(session, policy ? &policy_value : NULL, conn,
+			       role ? &role_value : NULL,
+			       weight ? &weight_value : NULL);
+}
+
 static int session_set(struct sk_buff *request, struct genl_info *info)
 {
 	struct nlattr *session_tb[HWS_SESSION_A_MAX + 1] = {};
@@ -324,6 +358,9 @@ static int session_set(struct sk_buff *request, struct genl_info *info)
 		change_session(session, session_tb);
 		if (conn)
 			change_conn(conn, conn_tb);
+		change_policy(session, session_tb[HWS_SESSION_A_POLICY], conn,
+			      conn_tb[HWS_CONN_A_ROLE],
+			      conn_tb[HWS_CONN_A_WEIGHT]);
 		atomic64_inc(&hws_generation);
 	}
 	hws_session_put(session);
@@ -342,24 +379,22 @@ static int session_del(struct sk_buff *request, struct genl_info *info)
 	return ret;
 }
 
-static int fill_reservation(struct sk_buff *skb, struct hws_session *session,
-			    u16 cid, u64 cookie)
+static int fill_reservation(struct sk_buff *skb, u16 cid,
+			    const struct hws_reservation *r)
 {
 	struct nlattr *nest;
 
-	if (nla_put_u64_64bit(skb, HWS_A_COOKIE, cookie, HWS_A_PAD))
+	if (nla_put_u64_64bit(skb, HWS_A_COOKIE, r->cookie, HWS_A_PAD))
 		return -EMSGSIZE;
 	nest = nla_nest_start(skb, HWS_A_SESSION);
 	if (!nest ||
-	    nla_put_u32(skb, HWS_SESSION_A_CMD_SN,
-			atomic_read(&session->cmd_sn)) ||
-	    nla_put_u16(skb, HWS_SESSION_A_TSIH, session->params.tsih))
+	    nla_put_u32(skb, HWS_SESSION_A_CMD_SN, r->cmd_sn) ||
+	    nla_put_u16(skb, HWS_SESSION_A_TSIH, r->tsih))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	nest = nla_nest_start(skb, HWS_A_CONNECTION);
 	if (!nest || nla_put_u16(skb, HWS_CONN_A_CID, cid) ||
-	    nla_put_u32(skb, HWS_CONN_A_EXP_STAT_SN, READ_ONCE(
-			rcu_dereference_raw(session->conns[0])->exp_stat_sn)))
+	    nla_put_u32(skb, HWS_CONN_A_EXP_STAT_SN, r->exp_stat_sn))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -367,10 +402,10 @@ static int fill_reservation(struct sk_buff *skb, struct hws_session *session,
 
 static int conn_reserve(struct sk_buff *request, struct genl_info *info)
 {
+	struct hws_reservation reservation;
 	struct hws_session *session;
 	struct sk_buff *skb;
 	void *header;
-	u64 cookie;
 	u16 cid;
 	int ret;
 
@@ -391,13 +426,13 @@ static int conn_reserve(struct sk_buff *request, struct genl_info *info)
 	if (skb) {
 		ret = hws_session_reserve(session,
 				nla_get_u8(info->attrs[HWS_A_ADOPT_KIND]), cid,
-				&cookie, info->extack);
+				&reservation, info->extack);
 		if (ret)
 			nlmsg_free(skb);
 		else
 			ret = reply_end(skb, header, info,
-					fill_reservation(skb, session, cid,
-							 cookie));
+					fill_reservation(skb, cid,
+							 &reservation));
 	}
 	hws_session_put(session);
 	return ret;
@@ -421,14 +456,13 @@ static int conn_release(struct sk_buff *request, struct genl_info *info)
 
 static int conn_adopt(struct sk_buff *request, struct genl_info *info)
 {
+	struct nlattr *nest = info->attrs[HWS_A_SESSION];
 	struct hws_session_params params;
 	struct hws_conn_params *conn;
 	struct hws_session *session;
 	int ret;
 
 	ret = need(info, HWS_A_COOKIE, "HWS_A_COOKIE is missing");
-	if (!ret)
-		ret = need(info, HWS_A_SESSION, "HWS_A_SESSION is missing");
 	if (!ret)
 		ret = need(info, HWS_A_CONNECTION,
 			   "HWS_A_CONNECTION is missing");
@@ -437,8 +471,8 @@ static int conn_adopt(struct sk_buff *request, struct genl_info *info)
 	conn = kzalloc(sizeof(*conn), GFP_NOIO);
 	if (!conn)
 		return -ENOMEM;
-	ret = hws_parse_session_adopt(info->attrs[HWS_A_SESSION], &params,
-				      info->extack);
+	if (nest)
+		ret = hws_parse_session_adopt(nest, &params, info->extack);
 	if (!ret)
 		ret = hws_parse_conn_adopt(info->attrs[HWS_A_CONNECTION], conn,
 					   info->extack);
@@ -449,7 +483,8 @@ static int conn_adopt(struct sk_buff *request, struct genl_info *info)
 	if (!ret) {
 		ret = hws_session_adopt(session,
 					nla_get_u64(info->attrs[HWS_A_COOKIE]),
-					&params, conn, info->extack);
+					nest ? &params : NULL, conn,
+					info->extack);
 		hws_session_put(session);
 	}
 	kfree(conn);
@@ -473,6 +508,25 @@ static int conn_drop(struct sk_buff *request, struct genl_info *info)
 		ret = -ENOTCONN;
 	if (!ret)
 		hws_conn_lost(conn, HWS_LOSS_ADMIN);
+	hws_session_put(session);
+	return ret;
+}
+
+static int conn_remove(struct sk_buff *request, struct genl_info *info)
+{
+	struct hws_session *session;
+	struct hws_conn *conn;
+	int ret = need(info, HWS_A_CONNECTION, "HWS_A_CONNECTION is missing");
+
+	if (ret)
+		return ret;
+	session = session_of(info);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	conn = conn_of(session, info);
+	ret = PTR_ERR_OR_ZERO(conn);
+	if (!ret)
+		ret = hws_conn_remove(conn, info->extack);
 	hws_session_put(session);
 	return ret;
 }
@@ -587,6 +641,7 @@ static int scan(struct sk_buff *request, struct genl_info *info)
 		.cmd = HWS_CMD_##command,				\
 		.flags = GENL_ADMIN_PERM,				\
 		.doit = function,					\
+		.start = dump_start,					\
 		.dumpit = dump,						\
 	}
 
@@ -606,6 +661,7 @@ static const struct genl_ops ops[] = {
 	DO(SCAN, scan),
 	DO_OR_DUMP(STATS_GET, stats_get, stats_dump),
 	DO(TEXT, text),
+	DO(CONN_REMOVE, conn_remove),
 };
 
 static const struct genl_multicast_group groups[] = {

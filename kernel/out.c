@@ -122,6 +122,7 @@ static void build_logout(struct hws_conn *conn, struct hws_task *task)
 	h->reason = HWS_FLAG_FINAL | task->request->function;
 	h->itt = cpu_to_be32(task->tag);
 	h->cid = cpu_to_be16(task->request->cid);
+	conn->leaving = !task->request->clears;
 	h->cmd_sn = cpu_to_be32(task->cmd_sn);
 	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
 	HWS_COUNT_CONN(conn, TX_LOGOUT, 1);
@@ -186,8 +187,11 @@ bool hws_out_pending(const struct hws_conn *conn)
 {
 	const struct hws_session *session = conn->session;
 
+	if (conn->leaving)
+		return false;
 	return conn->pong_count || !list_empty(&conn->unsolicited) ||
 	       !list_empty(&conn->solicited) || next_request(conn) ||
+	       !list_empty(&conn->retries) ||
 	       (!list_empty(&conn->commands) &&
 		hws_window_open(atomic_read(&session->cmd_sn),
 				atomic_read(&session->max_cmd_sn)));
@@ -238,11 +242,16 @@ static void push_sequence(struct hws_task *task, u32 offset, u32 length)
 	ring->count++;
 }
 
-/* The next command, if the window lets it; false if not. */
+/*
+ * The next command, if the window lets it; false if not. One that has its CmdSN
+ * from another connection fills the hole in the target's order that was left
+ * there, and so goes before all others (RFC 7143 section 7.2.1).
+ */
 static bool send_command(struct hws_conn *conn)
 {
-	struct hws_task *task = list_first_entry(&conn->commands,
-						 struct hws_task, entry);
+	struct list_head *list = !list_empty(&conn->retries) ? &conn->retries :
+							       &conn->commands;
+	struct hws_task *task = list_first_entry(list, struct hws_task, entry);
 	struct hws_scsi_command *h = &next_header(conn)->command;
 	struct hws_session *session = conn->session;
 	struct scsi_cmnd *sc = task->sc;
@@ -250,9 +259,14 @@ static bool send_command(struct hws_conn *conn)
 	u32 length = scsi_bufflen(sc);
 	u8 flags = 0;
 
-	if (!hws_window_take(session, &task->cmd_sn))
-		return false;
-
+	if (task->numbered) {
+		HWS_COUNT_ON(conn, RETRIED, 1);
+	} else {
+		if (!hws_window_take(session, &task->cmd_sn))
+			return false;
+		task->numbered = true;
+		HWS_COUNT_ON(conn, COMMANDS, 1);
+	}
 	list_del_init(&task->entry);
 	task->state = HWS_TASK_ACTIVE;
 
@@ -287,7 +301,6 @@ static bool send_command(struct hws_conn *conn)
 	memset(h->cdb + sc->cmd_len, 0, HWS_CDB_LEN - sc->cmd_len);
 	close_header(conn);
 	HWS_COUNT_CONN(conn, TX_SCSI_COMMAND, 1);
-	HWS_COUNT_ON(conn, COMMANDS, 1);
 
 	if (plan.immediate) {
 		hws_cursor_init(&conn->out.cursor, scsi_sglist(sc));
@@ -338,6 +351,9 @@ static bool add_pdu(struct hws_conn *conn)
 	struct hws_task *request;
 	struct list_head *data;
 
+	/* Nothing follows a Logout Request (RFC 7143 section 11.14). */
+	if (conn->leaving)
+		return false;
 	if (conn->pong_count) {
 		send_pong(conn);
 		return true;
@@ -352,7 +368,8 @@ static bool add_pdu(struct hws_conn *conn)
 						 &conn->solicited;
 	if (list_empty(data) || conn->out.turn) {
 		conn->out.turn = false;
-		if (!list_empty(&conn->commands) && send_command(conn))
+		if ((!list_empty(&conn->retries) ||
+		     !list_empty(&conn->commands)) && send_command(conn))
 			return true;
 	}
 	if (list_empty(data))

@@ -70,6 +70,8 @@ static const struct nla_policy session_policy[HWS_SESSION_A_MAX + 1] = {
 	[HWS_SESSION_A_SCAN] =
 		NLA_POLICY_RANGE(NLA_U8, HWS_SCAN_AUTO, HWS_SCAN_MANUAL),
 	[HWS_SESSION_A_STABLE_WRITES] = FLAG,
+	[HWS_SESSION_A_POLICY] =
+		NLA_POLICY_RANGE(NLA_U8, HWS_POLICY_FAILOVER, HWS_POLICY_CPU),
 };
 
 static const struct nla_policy conn_policy[HWS_CONN_A_MAX + 1] = {
@@ -86,6 +88,9 @@ static const struct nla_policy conn_policy[HWS_CONN_A_MAX + 1] = {
 	[HWS_CONN_A_PERSISTENT_PORT] = NLA_POLICY_FULL_RANGE(NLA_U16, &one_u16),
 	[HWS_CONN_A_PING_INTERVAL] = SECONDS,
 	[HWS_CONN_A_PING_TIMEOUT] = SECONDS,
+	[HWS_CONN_A_ROLE] =
+		NLA_POLICY_RANGE(NLA_U8, HWS_ROLE_ACTIVE, HWS_ROLE_STANDBY),
+	[HWS_CONN_A_WEIGHT] = { .type = NLA_U32 },
 };
 
 static const struct nla_policy ping_policy[HWS_PING_A_MAX + 1] = {
@@ -320,6 +325,8 @@ int hws_parse_session_new(const struct nlattr *nest,
 	c->tgt_reset_tmo = nla_get_u32(tb[HWS_SESSION_A_TGT_RESET_TMO]);
 	c->scan = nla_get_u8(tb[HWS_SESSION_A_SCAN]);
 	c->stable_writes = nla_get_u8(tb[HWS_SESSION_A_STABLE_WRITES]);
+	c->policy = tb[HWS_SESSION_A_POLICY] ?
+		    nla_get_u8(tb[HWS_SESSION_A_POLICY]) : HWS_POLICY_FAILOVER;
 	if (!c->initiator_name[0] || !c->target_name[0]) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "an iSCSI name is empty");
 		return -EINVAL;
@@ -341,6 +348,7 @@ int hws_parse_session_set(const struct nlattr *nest, struct nlattr **tb,
 		case HWS_SESSION_A_ABORT_TMO:
 		case HWS_SESSION_A_LU_RESET_TMO:
 		case HWS_SESSION_A_TGT_RESET_TMO:
+		case HWS_SESSION_A_POLICY:
 			continue;
 		}
 		if (!tb[i])
@@ -379,6 +387,10 @@ int hws_parse_conn_adopt(const struct nlattr *nest, struct hws_conn_params *p,
 	p->persistent_port = nla_get_u16(tb[HWS_CONN_A_PERSISTENT_PORT]);
 	p->ping_interval = nla_get_u32(tb[HWS_CONN_A_PING_INTERVAL]);
 	p->ping_timeout = nla_get_u32(tb[HWS_CONN_A_PING_TIMEOUT]);
+	p->role = tb[HWS_CONN_A_ROLE] ? nla_get_u8(tb[HWS_CONN_A_ROLE]) :
+					HWS_ROLE_ACTIVE;
+	p->weight = tb[HWS_CONN_A_WEIGHT] ? nla_get_u32(tb[HWS_CONN_A_WEIGHT]) :
+					    0;
 	return 0;
 }
 
@@ -395,9 +407,15 @@ int hws_parse_conn_set(const struct nlattr *nest, struct nlattr **tb,
 		return -EINVAL;
 	}
 	for (i = 1; i <= HWS_CONN_A_MAX; i++) {
-		if (!tb[i] || i == HWS_CONN_A_CID ||
-		    i == HWS_CONN_A_PING_INTERVAL ||
-		    i == HWS_CONN_A_PING_TIMEOUT)
+		switch (i) {
+		case HWS_CONN_A_CID:
+		case HWS_CONN_A_PING_INTERVAL:
+		case HWS_CONN_A_PING_TIMEOUT:
+		case HWS_CONN_A_ROLE:
+		case HWS_CONN_A_WEIGHT:
+			continue;
+		}
+		if (!tb[i])
 			continue;
 		NL_SET_ERR_MSG_ATTR(extack, tb[i],
 				    "this attribute of a connection cannot be changed");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which connection a command goes to. Under RCU; the connection that is
- * returned stays until the reader is done.
+ * Which connection a command goes to: the rules are pure code in
+ * proto/policy.h, the session's plan and its readers are here.
  */
 #ifndef _HWS_POLICY_H
 #define _HWS_POLICY_H
@@ -9,24 +9,31 @@
 #include "connection.h"
 #include "session.h"
 
-struct scsi_cmnd;
+/* Several of them carry commands. Under RCU. */
+struct hws_conn *hws_policy_choose_conn(struct hws_session *session,
+					const struct hws_plan *plan);
 
-/* Fail over only: the connection in the lowest slot that is up. NULL: none. */
-static inline struct hws_conn *hws_policy_select(struct hws_session *session,
-						 struct scsi_cmnd *sc)
+/*
+ * The connection of the next command, NULL when none is up. Under RCU; the
+ * connection stays until the reader is done. One that was lost a moment ago is
+ * still in the plan: any that is up takes its place.
+ */
+static inline struct hws_conn *hws_policy_select(struct hws_session *session)
 {
-	unsigned int i;
+	const struct hws_plan *plan;
+	struct hws_conn *conn;
 
 	if (unlikely(hws_session_state(session) != HWS_SESSION_ACTIVE &&
 		     hws_session_state(session) != HWS_SESSION_CLOSING))
 		return NULL;
-	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
-		struct hws_conn *conn = rcu_dereference(session->conns[i]);
-
-		if (conn && READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN)
-			return conn;
-	}
-	return NULL;
+	plan = rcu_dereference(session->plan);
+	if (likely(plan->count == 1))
+		conn = rcu_dereference(session->conns[plan->slots[0]]);
+	else
+		conn = hws_policy_choose_conn(session, plan);
+	if (likely(conn && READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN))
+		return conn;
+	return hws_conn_any(session);
 }
 
 #endif /* _HWS_POLICY_H */

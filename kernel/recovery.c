@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Session recovery, the step of the ladder that error recovery level 0 has.
+ * A connection is lost. While another one of the session is up, clear.c has it
+ * logged out there and goes on with its commands; the daemon hears of it and has
+ * it join again. That is the first step of the ladder.
  *
- * A connection is lost: the session fails, its devices are blocked by the
- * transport class, which also starts the recovery time-out; the socket is
- * killed and its commands go back to be queued again. The daemon hears of it,
+ * Session recovery is the next, when the last connection is lost or a step below
+ * did not come to its end: the session fails, its devices are blocked by the
+ * transport class, which also starts the recovery time-out; the sockets are
+ * killed and their commands go back to be queued again. The daemon hears of it,
  * logs in anew and hands over the new socket: the session is active again and
  * the devices go on. When the time-out passes before that, I/O fails until a
  * connection is back.
@@ -36,6 +39,7 @@ static const char *const loss_texts[] = {
 	[HWS_LOSS_TASK_MANAGEMENT] = "task management was not answered",
 	[HWS_LOSS_ADMIN] = "the administrator dropped it",
 	[HWS_LOSS_MEMORY] = "no memory to send",
+	[HWS_LOSS_SESSION] = "the session is recovered as a whole",
 };
 
 /* CLOSING is for good; expiry only follows failure. */
@@ -90,27 +94,111 @@ void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss)
 		hws_session_put(conn->session);
 }
 
+/* Under control: it is FREE. */
+void hws_conn_gone(struct hws_conn *conn)
+{
+	struct hws_session *session = conn->session;
+
+	WRITE_ONCE(conn->state, HWS_CONN_FREE);
+	WRITE_ONCE(conn->stranded, false);
+	if (conn->removing) {
+		conn->removing = false;
+		conn->member = false;
+		hws_info(session, "connection %u was taken out",
+			 conn->params.cid);
+		hws_event_removed(conn);
+	} else if (!session->leaving) {
+		hws_event_lost(conn, conn->loss, conn->loss_time2wait);
+	}
+	wake_up_all(&session->state_wait);
+}
+
+/* Under control: its socket goes. A logout that was answered is no loss. */
+static void kill_lost(struct hws_conn *conn)
+{
+	struct hws_session *session = conn->session;
+
+	if (!session->leaving && !(conn->removing && conn->logged_out)) {
+		hws_warn(session, "connection %u is lost: %s",
+			 conn->params.cid, loss_texts[conn->loss]);
+		HWS_COUNT_SESSION(session, CONNECTION_LOSSES, 1);
+		session->last_loss = conn->loss;
+	}
+	hws_conn_kill(conn, session->logged_out || conn->logged_out);
+}
+
+/**
+ * hws_session_fail - give up every connection of a session
+ * @session: the session, under control
+ *
+ * Commands wait from here on, or fail when the session is being ended, until it
+ * has a connection again. Those of its connections are handed back.
+ */
+void hws_session_fail(struct hws_session *session)
+{
+	unsigned int i;
+
+	if (hws_session_set_state(session, HWS_SESSION_FAILED))
+		iscsi_block_session(session->cls);
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+
+		if (!conn)
+			continue;
+		hws_conn_lost(conn, HWS_LOSS_SESSION);
+		if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP)
+			continue;
+		if (conn->stranded)
+			cancel_delayed_work(&conn->clear_timeout);
+		else if (conn->sock)
+			kill_lost(conn);
+		hws_conn_drain(conn);
+		hws_conn_gone(conn);
+	}
+	hws_policy_update(session);
+}
+
 /* Under control: a connection that was lost goes, if it has not gone yet. */
 static void take_down(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
+	bool others;
 
-	if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP)
+	if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP || conn->stranded)
 		return;
-	if (conn->logged_out) {
-		/* The target closes after its answer: that is no loss. */
-		hws_conn_kill(conn, true);
+	if (session->leaving) {
+		/* The target closes them all while it answers over one. */
+		kill_lost(conn);
+		hws_conn_drain(conn);
+		hws_conn_gone(conn);
 		return;
 	}
-	hws_warn(session, "connection %u is lost: %s", conn->params.cid,
-		 loss_texts[conn->loss]);
-	HWS_COUNT_SESSION(session, CONNECTION_LOSSES, 1);
-	session->last_loss = conn->loss;
-	/* Commands wait from here on; a closing session fails them. */
-	if (hws_session_set_state(session, HWS_SESSION_FAILED))
-		iscsi_block_session(session->cls);
-	hws_conn_kill(conn, false);
-	hws_event_lost(conn, conn->loss, conn->loss_time2wait);
+	rcu_read_lock();
+	others = hws_conn_any(session);
+	rcu_read_unlock();
+	if (!others) {
+		hws_session_fail(session);
+		return;
+	}
+	hws_policy_update(session);
+	kill_lost(conn);
+	if (conn->logged_out)
+		hws_clear_tasks(conn);
+	else if (!hws_clear_begin(conn))
+		hws_session_fail(session);
+}
+
+/* Under control: all that are lost. */
+void hws_recovery_take_down(struct hws_session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+
+		if (conn)
+			take_down(conn);
+	}
 }
 
 void hws_conn_lost_work(struct work_struct *work)
@@ -130,7 +218,7 @@ void hws_conn_lost_work(struct work_struct *work)
  *
  * For who hands commands back to the midlayer: a status that is being taken
  * right now is done afterwards, and a connection that is lost, or is leaving,
- * has given back its commands. Process context.
+ * has given back its commands or given them to another. Process context.
  */
 void hws_recovery_settle(struct hws_session *session)
 {
@@ -150,6 +238,9 @@ void hws_recovery_settle(struct hws_session *session)
 		mutex_lock(&session->control);
 		take_down(conn);
 		mutex_unlock(&session->control);
+		/* Its logout has an end: clear_timeout. */
+		wait_event_idle(session->state_wait,
+				!READ_ONCE(conn->stranded));
 	}
 }
 

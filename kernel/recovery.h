@@ -5,10 +5,24 @@
 #include <linux/types.h>
 
 struct hws_conn;
+struct netlink_ext_ack;
 struct work_struct;
 
 void hws_conn_lost_work(struct work_struct *work);
 void hws_conn_leave_work(struct work_struct *work);
 void hws_conn_leave(struct hws_conn *conn, u16 time2wait);
+int hws_conn_remove(struct hws_conn *conn, struct netlink_ext_ack *extack);
+void hws_conn_remove_work(struct work_struct *work);
+bool hws_conn_log_out(struct hws_conn *conn, u8 reason);
+
+/* A connection that is lost while others are up: clear.c */
+bool hws_clear_begin(struct hws_conn *conn);
+void hws_clear_logged_out(struct hws_conn *conn, int error, u8 response);
+void hws_clear_tasks(struct hws_conn *conn);
+void hws_clear_work(struct work_struct *work);
+void hws_clear_timeout(struct work_struct *work);
+
+/* Under control: it has gone, for good if it was taken out. */
+void hws_conn_gone(struct hws_conn *conn);
 
 #endif /* _HWS_RECOVERY_H */

@@ -356,8 +356,8 @@ static enum hws_violation logout_response_pdu(struct hws_conn *conn,
 		return v;
 	task->request->response = h->logout_response.response;
 	task->request->time2wait = be16_to_cpu(h->logout_response.time2wait);
-	conn->logged_out = !h->logout_response.response &&
-			   !task->request->leave;
+	if (!task->request->clears)
+		conn->logged_out = !h->logout_response.response;
 	hws_request_end(task, 0);
 	return HWS_V_NONE;
 }

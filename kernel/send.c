@@ -23,6 +23,7 @@
 #include "connection.h"
 #include "digest.h"
 #include "main.h"
+#include "proto/serial.h"
 #include "session.h"
 #include "stats.h"
 #include "task.h"
@@ -43,6 +44,17 @@ void hws_send_kick(struct hws_conn *conn)
 	queue_work(hws_send_wq, &conn->send_work);
 }
 
+/* On one connection CmdSNs ascend (RFC 7143 section 4.2.2.1). */
+static void add_retry(struct hws_conn *conn, struct hws_task *task)
+{
+	struct hws_task *other;
+
+	list_for_each_entry_reverse(other, &conn->retries, entry)
+		if (hws_sn_before(other->cmd_sn, task->cmd_sn))
+			break;
+	list_add(&task->entry, &other->entry);
+}
+
 /* Takes what was submitted into the queues, in order. Socket locked. */
 void hws_conn_take_submitted(struct hws_conn *conn)
 {
@@ -54,8 +66,12 @@ void hws_conn_take_submitted(struct hws_conn *conn)
 	list = llist_reverse_order(llist_del_all(&conn->submitted));
 	llist_for_each_entry_safe(task, next, list, submit) {
 		task->state = HWS_TASK_QUEUED;
-		list_add_tail(&task->entry, task->kind == HWS_TASK_COMMAND ?
-			      &conn->commands : &conn->requests);
+		if (task->kind != HWS_TASK_COMMAND)
+			list_add_tail(&task->entry, &conn->requests);
+		else if (unlikely(task->numbered))
+			add_retry(conn, task);
+		else
+			list_add_tail(&task->entry, &conn->commands);
 	}
 }
 

@@ -21,14 +21,10 @@
 #include "host.h"
 #include "log.h"
 #include "main.h"
+#include "recovery.h"
 #include "session.h"
 #include "stats.h"
 #include "trace.h"
-
-enum {
-	/* seconds that a target has to answer a logout; it is closed then */
-	LOGOUT_TIMEOUT = 10,
-};
 
 /* A session is on the list from the check for its twin until its end. */
 static DEFINE_MUTEX(hws_sessions_lock);
@@ -187,6 +183,8 @@ static struct hws_session *alloc(const struct hws_session_config *config,
 	init_waitqueue_head(&session->state_wait);
 	INIT_WORK(&session->teardown_work, teardown_work);
 	hws_scan_init(session);
+	RCU_INIT_POINTER(session->plan, &session->plans[0]);
+	session->plan_readers = get_state_synchronize_rcu();
 
 	conn = hws_conn_alloc(session, 0);
 	if (!conn)
@@ -292,6 +290,7 @@ struct hws_session *hws_session_create(const struct hws_session_config *config,
 				       struct netlink_ext_ack *extack)
 {
 	struct hws_session *session;
+	struct hws_conn *conn;
 	int ret;
 
 	if (!try_module_get(THIS_MODULE))
@@ -301,8 +300,12 @@ struct hws_session *hws_session_create(const struct hws_session_config *config,
 		ret = -ENOMEM;
 		goto put_module;
 	}
-	/* For slot 0 the class shows the record's portal from the beginning. */
-	rcu_dereference_raw(session->conns[0])->params = *conn_params;
+	/* The class shows the record's portal from the beginning. */
+	conn = rcu_dereference_raw(session->conns[0]);
+	conn->params = *conn_params;
+	strscpy(session->config.portal_address, conn_params->persistent_address,
+		sizeof(session->config.portal_address));
+	session->config.portal_port = conn_params->persistent_port;
 	ret = enlist(session, extack);
 	if (ret)
 		goto put_session;
@@ -317,7 +320,7 @@ struct hws_session *hws_session_create(const struct hws_session_config *config,
 		goto remove_session;
 
 	mutex_lock(&session->control);
-	ret = hws_session_activate(session, params, conn_params, extack);
+	ret = hws_session_activate(session, conn, params, conn_params, extack);
 	mutex_unlock(&session->control);
 	if (ret)
 		goto remove_conn;
@@ -346,68 +349,50 @@ put_module:
 	return ERR_PTR(ret);
 }
 
-/* Says farewell on a connection that is up. True when the target agreed. */
-static bool logout(struct hws_session *session, struct hws_conn *conn)
+/* Over one of them for all; then they go, whatever state they are in. */
+static void close_connections(struct hws_session *session)
 {
-	struct hws_task *task = hws_request_get(session, HWS_TASK_LOGOUT);
-	u8 response;
-	bool mine;
-	int ret;
-
-	if (!task)
-		return false;
-	task->request->function = HWS_LOGOUT_CLOSE_SESSION;
-	task->request->cid = conn->params.cid;
-	ret = hws_request_submit(task, conn, false);
-	if (ret) {
-		hws_request_put(task);
-		return false;
-	}
-	ret = hws_request_wait(task, conn, LOGOUT_TIMEOUT * HZ, &mine);
-	if (!mine) {
-		hws_warn(session, "the target did not answer the logout");
-		return false;
-	}
-	response = task->request->response;
-	hws_request_put(task);
-	if (!ret && response)
-		hws_warn(session, "the target answered the logout with %u",
-			 response);
-	return !ret && !response;
-}
-
-static void close_connection(struct hws_session *session)
-{
-	struct hws_conn *conn = rcu_dereference_raw(session->conns[0]);
-	int up = HWS_CONN_LOGGED_IN;
-	bool clean;
-
-	clean = READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN &&
-		logout(session, conn);
+	struct hws_conn *conn;
+	bool agreed = false;
+	unsigned int i;
 
 	mutex_lock(&session->control);
-	/* If it was lost meanwhile, the loss may not have been worked on. */
-	if (try_cmpxchg(&conn->state, &up, HWS_CONN_CLEANUP) ||
-	    up == HWS_CONN_CLEANUP || up == HWS_CONN_IN_LOGOUT) {
-		WRITE_ONCE(conn->state, HWS_CONN_CLEANUP);
-		hws_conn_kill(conn, clean);
-	}
+	session->leaving = true;
+	rcu_read_lock();
+	conn = hws_conn_any(session);
+	rcu_read_unlock();
 	mutex_unlock(&session->control);
-	flush_work(&conn->lost_work);
+	if (conn)
+		agreed = hws_conn_log_out(conn, HWS_LOGOUT_CLOSE_SESSION);
+
+	mutex_lock(&session->control);
+	session->logged_out = agreed;
+	hws_session_fail(session);
+	mutex_unlock(&session->control);
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		conn = rcu_dereference_raw(session->conns[i]);
+		if (!conn)
+			continue;
+		flush_work(&conn->lost_work);
+		flush_work(&conn->clear_work);
+	}
 }
 
 static void teardown_work(struct work_struct *work)
 {
 	struct hws_session *session = container_of(work, struct hws_session,
 						   teardown_work);
-	struct hws_conn *conn = rcu_dereference_raw(session->conns[0]);
+	bool up;
 
 	/*
 	 * A loss from before may have blocked the devices, one from now on does
 	 * not any more. A scan that waits for them must be let go first.
 	 */
 	hws_recovery_settle(session);
-	if (READ_ONCE(conn->state) == HWS_CONN_FREE)
+	rcu_read_lock();
+	up = hws_conn_any(session);
+	rcu_read_unlock();
+	if (!up)
 		hws_session_fail_io(session);
 	hws_scan_stop(session);
 
@@ -415,7 +400,7 @@ static void teardown_work(struct work_struct *work)
 	scsi_remove_target(&session->cls->dev);
 	mutex_unlock(&session->scan_lock);
 
-	close_connection(session);
+	close_connections(session);
 	iscsi_remove_conn(session->cls_conn);
 	iscsi_put_conn(session->cls_conn);
 	remove_class_session(session);

@@ -5,10 +5,11 @@
  *
  * Lock order, outermost first:
  *	hws_sessions_lock (mutex)	the list of sessions
- *	session->control (mutex)	adoption, loss, deletion, one at a time
+ *	session->control (mutex)	adoption, loss, removal, deletion, one at
+ *					a time
  *	session->scan_lock (mutex)	scans; never taken under control
  *	socket lock of a connection	its data path, see connection.h
- *	session->lock (spinlock)	state, names of reservations, task pool
+ *	session->lock (spinlock)	state, task pool
  * No allocation that can wait for a disk is made under control.
  *
  * References: the list, every work item that is queued, and every netlink
@@ -30,6 +31,7 @@
 #include <hawser/hawser.h>
 
 #include "proto/extents.h"
+#include "proto/policy.h"
 #include "proto/window.h"
 #include "task.h"
 
@@ -65,6 +67,14 @@ struct hws_session_params {
 	u32 max_cmd_sn;
 };
 
+/* What a login that was announced needs to know. */
+struct hws_reservation {
+	u64 cookie;
+	u32 cmd_sn;
+	u32 exp_stat_sn;
+	u16 tsih;
+};
+
 /* What a session is made with and keeps. */
 struct hws_session_config {
 	char initiator_name[HWS_NAME_MAX + 1];
@@ -84,6 +94,10 @@ struct hws_session_config {
 	u32 tgt_reset_tmo;
 	u8 scan;
 	bool stable_writes;
+	u8 policy;		/* enum hws_policy */
+	/* The record's portal, which names the disks whatever happens later. */
+	char portal_address[HWS_ADDRESS_MAX + 1];
+	u16 portal_port;
 };
 
 struct hws_session {
@@ -94,6 +108,7 @@ struct hws_session {
 	atomic_t window_waiters;	/* a connection found it closed */
 
 	u8 state ____cacheline_aligned;	/* enum hws_session_state */
+	struct hws_plan __rcu *plan;	/* one of @plans */
 	struct hws_conn __rcu *conns[HWS_CONNECTIONS_MAX]; /* by slot */
 	struct hws_task *tasks;
 	unsigned int nr_commands;
@@ -119,10 +134,14 @@ struct hws_session {
 	unsigned long request_map;	/* of our own tasks, set when taken */
 	struct hws_request *requests;	/* one for each of our own tasks */
 	atomic_t admin_requests;	/* by hand, at most HWS_ADMIN_REQUESTS */
-	u64 cookie;			/* of the newest reservation, 0 none */
-	u16 reserved_cid;
+	bool leaving;			/* under control: being logged out */
+	bool logged_out;		/* the target agreed to that */
 	bool scanned;			/* at least once */
 	u8 last_loss;
+
+	struct hws_plan plans[2];	/* under control: policy.c */
+	unsigned long plan_readers;	/* of the last one, an RCU cookie */
+	atomic_t turn;			/* of the policies that take turns */
 
 	struct work_struct teardown_work;
 	struct work_struct scan_work;
@@ -176,23 +195,31 @@ unsigned int hws_session_devices(struct hws_session *session);
 /* State and recovery: recovery.c */
 bool hws_session_set_state(struct hws_session *session, u8 state);
 void hws_session_recovery_timed_out(struct hws_session *session);
+void hws_session_fail(struct hws_session *session);
+void hws_recovery_take_down(struct hws_session *session);
 int hws_session_wait_usable(struct hws_session *session);
 void hws_recovery_settle(struct hws_session *session);
 void hws_session_set_recovery_tmo(struct hws_session *session, s32 seconds);
 void hws_session_fail_io(struct hws_session *session);
 
 /* Connections that come: adopt.c */
-int hws_session_activate(struct hws_session *session,
+int hws_session_activate(struct hws_session *session, struct hws_conn *conn,
 			 const struct hws_session_params *params,
 			 const struct hws_conn_params *conn_params,
 			 struct netlink_ext_ack *extack);
 int hws_session_reserve(struct hws_session *session, u8 kind, u16 cid,
-			u64 *cookie, struct netlink_ext_ack *extack);
+			struct hws_reservation *r,
+			struct netlink_ext_ack *extack);
 int hws_session_release(struct hws_session *session, u64 cookie);
 int hws_session_adopt(struct hws_session *session, u64 cookie,
 		      const struct hws_session_params *params,
 		      const struct hws_conn_params *conn_params,
 		      struct netlink_ext_ack *extack);
+
+/* Which connection carries commands: policy.c */
+void hws_policy_update(struct hws_session *session);
+void hws_policy_set(struct hws_session *session, const u8 *policy,
+		    struct hws_conn *conn, const u8 *role, const u32 *weight);
 
 /* The command window: window.c */
 bool hws_window_take(struct hws_session *session, u32 *cmd_sn);

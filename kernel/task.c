@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "connection.h"
+#include "recovery.h"
 #include "session.h"
 #include "task.h"
 
@@ -199,6 +200,8 @@ void hws_request_end(struct hws_task *task, int error)
 	hws_task_forget(task);
 	hws_send_kick(conn);	/* the next one of its kind may wait */
 	r->error = error;
+	if (r->clears)
+		hws_clear_logged_out(r->clears, error, r->response);
 	if (r->abandoned)
 		hws_request_put(task);
 	else

@@ -77,6 +77,7 @@ struct hws_request {
 	bool abandoned;		/* nobody waits: the end puts the task */
 	bool unanswered;	/* counted in its connection */
 	bool leave;		/* a logout whose end is the connection's */
+	struct hws_conn *clears;	/* the lost one that it logs out */
 };
 
 struct hws_task {
@@ -87,10 +88,11 @@ struct hws_task {
 	struct hws_session *session;
 	struct scsi_cmnd *sc;		/* HWS_TASK_COMMAND, NULL when IDLE */
 	u32 tag;			/* on the wire, from the first issue on */
-	u32 cmd_sn;			/* once ACTIVE */
+	u32 cmd_sn;			/* a command's: once numbered */
 	u16 index;
 	u8 kind;
 	u8 state;
+	bool numbered;			/* it has taken @cmd_sn */
 	u32 generation;
 	struct hws_cursor cursor;
 	union {

@@ -14,6 +14,11 @@
 #include "session.h"
 #include "stats.h"
 
+enum {
+	/* seconds for a ping of ours when the record gives none */
+	FENCE_TIMEOUT = 5,
+};
+
 static int tmf_once(struct hws_session *session, struct hws_conn *conn,
 		    const struct hws_tmf_args *args, u8 *response, u32 *cmd_sn)
 {
@@ -47,6 +52,44 @@ static int tmf_once(struct hws_session *session, struct hws_conn *conn,
 	return ret;
 }
 
+/*
+ * What the target sent on other connections before its answer may still be on
+ * its way here. A ping on each, whose answer follows it: then it has come.
+ */
+static void fence(struct hws_session *session, struct hws_conn *conn)
+{
+	unsigned int timeout = conn->params.ping_timeout ?: FENCE_TIMEOUT;
+	struct hws_task *task = hws_request_get(session, HWS_TASK_PING);
+	bool mine = true;
+	int ret;
+
+	if (!task) {
+		hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
+		return;
+	}
+	ret = hws_request_submit(task, conn, false);
+	if (!ret)
+		ret = hws_request_wait(task, conn, timeout * HZ, &mine);
+	if (mine)
+		hws_request_put(task);
+	if (ret)
+		hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
+}
+
+static void fence_others(struct hws_session *session, struct hws_conn *conn)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *other =
+			rcu_dereference_raw(session->conns[i]);
+
+		if (other && other != conn &&
+		    READ_ONCE(other->state) == HWS_CONN_LOGGED_IN)
+			fence(session, other);
+	}
+}
+
 /**
  * hws_tmf - a task management function and its answer
  * @session: the session
@@ -71,8 +114,10 @@ int hws_tmf(struct hws_session *session, struct hws_conn *conn,
 	}
 	if (!ret && *response == HWS_TMF_RSP_COMPLETE &&
 	    args->function != HWS_TMF_ABORT_TASK &&
-	    args->function != HWS_TMF_CLEAR_ACA)
+	    args->function != HWS_TMF_CLEAR_ACA) {
+		fence_others(session, conn);
 		hws_tmf_conclude(session, args, &cmd_sn);
+	}
 	return ret;
 }
 
@@ -81,17 +126,12 @@ static bool concerns(const struct hws_task *task,
 {
 	struct scsi_lun lun;
 
-	switch (task->state) {
-	case HWS_TASK_QUEUED:
-		break;
-	case HWS_TASK_ACTIVE:
-		if (!cmd_sn || !hws_sn_before(task->cmd_sn, *cmd_sn))
-			return false;
-		break;
-	default:
-		/* being submitted right now: it is not its connection's yet */
+	/* being submitted right now: it is not its connection's yet */
+	if (task->state != HWS_TASK_QUEUED && task->state != HWS_TASK_ACTIVE)
 		return false;
-	}
+	if (task->numbered &&
+	    (!cmd_sn || !hws_sn_before(task->cmd_sn, *cmd_sn)))
+		return false;
 	if (!args->lun)
 		return true;
 	int_to_scsilun(task->sc->device->lun, &lun);
@@ -114,6 +154,7 @@ static bool concerns(const struct hws_task *task,
 void hws_tmf_conclude(struct hws_session *session,
 		      const struct hws_tmf_args *args, const u32 *cmd_sn)
 {
+	bool hole = false;
 	unsigned int i;
 
 	for (i = 0; i < session->nr_commands; i++) {
@@ -128,9 +169,18 @@ void hws_tmf_conclude(struct hws_session *session,
 			continue;
 		hws_conn_take_submitted(conn);
 		if (READ_ONCE(task->conn) == conn &&
-		    concerns(task, args, cmd_sn))
-			hws_command_end(task, task->state == HWS_TASK_QUEUED ?
-					DID_REQUEUE << 16 : DID_RESET << 16);
+		    concerns(task, args, cmd_sn)) {
+			/* Its number was to be sent again, and now never is. */
+			hole |= task->numbered &&
+				task->state == HWS_TASK_QUEUED;
+			hws_command_end(task, task->numbered ?
+					DID_RESET << 16 : DID_REQUEUE << 16);
+		}
 		hws_conn_unlock_sock(sk);
+	}
+	if (unlikely(hole)) {
+		mutex_lock(&session->control);
+		hws_session_fail(session);
+		mutex_unlock(&session->control);
 	}
 }

@@ -6,7 +6,8 @@
  * for a Hawser session is managed over Hawser's family only.
  *
  * Slot 0 of the class stands for the session as a whole: its persistent address
- * is the record's portal, whichever connections there are.
+ * is the record's portal, whichever connections there are; the rest is of one
+ * that is up.
  */
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -27,9 +28,15 @@ static struct hws_session *session_of(struct iscsi_cls_session *cls)
 	return *(struct hws_session **)cls->dd_data;
 }
 
-static struct hws_conn *slot0(struct hws_session *session)
+/* Connections live as long as their session, which has an attribute read. */
+static struct hws_conn *shown(struct hws_session *session)
 {
-	return rcu_dereference_raw(session->conns[0]);
+	struct hws_conn *conn;
+
+	rcu_read_lock();
+	conn = hws_conn_any(session) ?: rcu_dereference(session->conns[0]);
+	rcu_read_unlock();
+	return conn;
 }
 
 static int show_address(const struct sockaddr_storage *a, char *buf)
@@ -111,7 +118,7 @@ static int get_conn_param(struct iscsi_cls_conn *cls_conn,
 			  enum iscsi_param param, char *buf)
 {
 	struct hws_session *s = *(struct hws_session **)cls_conn->dd_data;
-	const struct hws_conn *conn = slot0(s);
+	const struct hws_conn *conn = shown(s);
 
 	switch (param) {
 	case ISCSI_PARAM_MAX_RECV_DLENGTH:
@@ -128,9 +135,9 @@ static int get_conn_param(struct iscsi_cls_conn *cls_conn,
 	case ISCSI_PARAM_STATSN:
 		return sysfs_emit(buf, "%u\n", READ_ONCE(conn->exp_stat_sn));
 	case ISCSI_PARAM_PERSISTENT_ADDRESS:
-		return sysfs_emit(buf, "%s\n", conn->params.persistent_address);
+		return sysfs_emit(buf, "%s\n", s->config.portal_address);
 	case ISCSI_PARAM_PERSISTENT_PORT:
-		return sysfs_emit(buf, "%u\n", conn->params.persistent_port);
+		return sysfs_emit(buf, "%u\n", s->config.portal_port);
 	case ISCSI_PARAM_CONN_ADDRESS:
 		return show_address(&conn->peer, buf);
 	case ISCSI_PARAM_CONN_PORT:
@@ -157,7 +164,7 @@ static int get_host_param(struct Scsi_Host *shost,
 	case ISCSI_HOST_PARAM_INITIATOR_NAME:
 		return sysfs_emit(buf, "%s\n", s->config.initiator_name);
 	case ISCSI_HOST_PARAM_IPADDRESS:
-		return show_address(&slot0(s)->local, buf);
+		return show_address(&shown(s)->local, buf);
 	default:
 		return -ENOSYS;
 	}
