@@ -40,6 +40,23 @@ static unsigned int count_members(struct hws_session *session)
 	return n;
 }
 
+/* The most connections that a session had: what a message may have to hold. */
+static atomic_t most_members = ATOMIC_INIT(1);
+
+unsigned int hws_most_connections(void)
+{
+	return atomic_read(&most_members);
+}
+
+static void note_members(int members)
+{
+	int most = atomic_read(&most_members);
+
+	while (most < members)
+		if (atomic_try_cmpxchg(&most_members, &most, members))
+			break;
+}
+
 /*
  * Under control: a place for a connection that the session does not have yet. One
  * whose login was announced and never came to its end gives way. @fresh is used
@@ -57,7 +74,8 @@ static struct hws_conn *find_place(struct hws_session *session, u16 cid,
 			empty = min(empty, i);
 			continue;
 		}
-		if (conn->member || READ_ONCE(conn->state) != HWS_CONN_FREE)
+		if (conn->member || conn->remove_pending ||
+		    READ_ONCE(conn->state) != HWS_CONN_FREE)
 			continue;
 		if (conn->cookie && conn->params.cid == cid)
 			return conn;
@@ -113,7 +131,8 @@ static int may_join(struct hws_session *session, struct hws_conn *conn,
 	if (!up || hws_session_state(session) != HWS_SESSION_ACTIVE)
 		return refuse(extack, -ENOTCONN,
 			      "the session has no connection that is up");
-	if (conn && READ_ONCE(conn->state) != HWS_CONN_FREE)
+	if (conn && (READ_ONCE(conn->state) != HWS_CONN_FREE ||
+		     conn->remove_pending))
 		return refuse(extack, -EBUSY,
 			      "the connection is being taken down");
 	if (!conn && count_members(session) >=
@@ -247,11 +266,15 @@ static int join(struct hws_session *session, struct hws_conn *conn,
 {
 	int ret = may_join(session, conn->member ? conn : NULL, extack);
 
+	/* Another connection may have had the place; the session's go on. */
+	if (!ret && !conn->member)
+		memset(conn->stats, 0, sizeof(conn->stats));
 	if (!ret)
 		ret = hws_conn_adopt(conn, conn_params, extack);
 	if (ret)
 		return ret;
 	conn->member = true;
+	note_members(count_members(session));
 	trace_hws_conn_state(conn, HWS_CONN_IN_LOGIN, HWS_CONN_LOGGED_IN);
 	HWS_COUNT_SESSION(session, JOINED, 1);
 	hws_policy_update(session);

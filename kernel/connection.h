@@ -118,6 +118,7 @@ struct hws_conn {
 	u8 reserved;			/* enum hws_adopt_kind of it */
 	bool member;			/* of the session: it is listed */
 	bool removing;			/* it will not be one any more */
+	bool remove_pending;		/* remove_work has not ended */
 	bool stranded;			/* without a socket, its tasks wait */
 	int clear_error;		/* of the logout, 0 when it was answered */
 	u8 clear_response;

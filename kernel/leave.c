@@ -149,6 +149,7 @@ int hws_conn_remove(struct hws_conn *conn, struct netlink_ext_ack *extack)
 	if (try_cmpxchg(&conn->state, &state, HWS_CONN_IN_LOGOUT)) {
 		trace_hws_conn_state(conn, state, HWS_CONN_IN_LOGOUT);
 		hws_policy_update(session);
+		conn->remove_pending = true;
 		hws_session_get(session);
 		queue_work(hws_control_wq, &conn->remove_work);
 	} else if (state == HWS_CONN_FREE) {
@@ -200,5 +201,8 @@ void hws_conn_remove_work(struct work_struct *work)
 		hws_conn_log_out(conn, HWS_LOGOUT_CLOSE_CONNECTION);
 	/* Whether the target agreed is seen there. */
 	hws_conn_lost(conn, HWS_LOSS_ADMIN);
+	mutex_lock(&session->control);
+	conn->remove_pending = false;
+	mutex_unlock(&session->control);
 	hws_session_put(session);
 }

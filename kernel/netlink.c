@@ -7,19 +7,18 @@
 #include <scsi/scsi_host.h>
 #include <scsi/scsi_transport_iscsi.h>
 
-#include "admin.h"
 #include "event.h"
 #include "main.h"
 #include "netlink.h"
-#include "recovery.h"
 
-enum {
-	/* a session with all the connections that it can have, and counters */
-	SESSION_MESSAGE_MAX = 60 << 10,
-};
+/* Of a session with all its connections, or their counters. */
+static size_t session_message_size(void)
+{
+	return NLMSG_GOODSIZE + hws_most_connections() * 1024;
+}
 
 /* The session that a request names, with a reference. */
-static struct hws_session *session_of(struct genl_info *info)
+struct hws_session *hws_nl_session(struct genl_info *info)
 {
 	struct hws_session *session;
 
@@ -36,7 +35,7 @@ static struct hws_session *session_of(struct genl_info *info)
 	return session;
 }
 
-static int need(struct genl_info *info, int attr, const char *missing)
+int hws_nl_need(struct genl_info *info, int attr, const char *missing)
 {
 	if (info->attrs[attr])
 		return 0;
@@ -49,7 +48,7 @@ static int need(struct genl_info *info, int attr, const char *missing)
  * The connection that a request names, or any that is up. Connections live as
  * long as their session, which the caller holds.
  */
-static struct hws_conn *conn_of(struct hws_session *session,
+struct hws_conn *hws_nl_conn(struct hws_session *session,
 				struct genl_info *info)
 {
 	struct nlattr *nest = info->attrs[HWS_A_CONNECTION];
@@ -101,12 +100,12 @@ static struct sk_buff *reply_begin_as(struct genl_info *info, size_t size,
 	return NULL;
 }
 
-static struct sk_buff *reply_begin(struct genl_info *info, void **header)
+struct sk_buff *hws_nl_reply_begin(struct genl_info *info, void **header)
 {
 	return reply_begin_as(info, NLMSG_GOODSIZE, header);
 }
 
-static int reply_end(struct sk_buff *skb, void *header, struct genl_info *info,
+int hws_nl_reply_end(struct sk_buff *skb, void *header, struct genl_info *info,
 		     int ret)
 {
 	if (ret) {
@@ -128,10 +127,10 @@ static int get_info(struct sk_buff *request, struct genl_info *info)
 	struct sk_buff *skb;
 	void *header;
 
-	skb = reply_begin(info, &header);
+	skb = hws_nl_reply_begin(info, &header);
 	if (!skb)
 		return -ENOMEM;
-	return reply_end(skb, header, info,
+	return hws_nl_reply_end(skb, header, info,
 			 nla_put_u32(skb, HWS_A_ABI, HWS_ABI) ||
 			 nla_put_string(skb, HWS_A_MODULE_VERSION,
 					HWS_VERSION) ||
@@ -140,7 +139,7 @@ static int get_info(struct sk_buff *request, struct genl_info *info)
 
 static int socket_prepare(struct sk_buff *request, struct genl_info *info)
 {
-	int ret = need(info, HWS_A_FD, "HWS_A_FD is missing");
+	int ret = hws_nl_need(info, HWS_A_FD, "HWS_A_FD is missing");
 
 	return ret ?: hws_socket_prepare(nla_get_u32(info->attrs[HWS_A_FD]),
 					 info->extack);
@@ -176,15 +175,15 @@ static int session_new(struct sk_buff *request, struct genl_info *info)
 	void *header;
 	int ret;
 
-	ret = need(info, HWS_A_SESSION, "HWS_A_SESSION is missing");
+	ret = hws_nl_need(info, HWS_A_SESSION, "HWS_A_SESSION is missing");
 	if (!ret)
-		ret = need(info, HWS_A_CONNECTION,
+		ret = hws_nl_need(info, HWS_A_CONNECTION,
 			   "HWS_A_CONNECTION is missing");
 	if (ret)
 		return ret;
 
 	/* The reply first: after the session exists nothing may fail. */
-	skb = reply_begin(info, &header);
+	skb = hws_nl_reply_begin(info, &header);
 	n = kzalloc(sizeof(*n), GFP_KERNEL);
 	if (!skb || !n) {
 		ret = -ENOMEM;
@@ -197,7 +196,7 @@ static int session_new(struct sk_buff *request, struct genl_info *info)
 		ret = PTR_ERR(session);
 		goto fail;
 	}
-	ret = reply_end(skb, header, info,
+	ret = hws_nl_reply_end(skb, header, info,
 			nla_put_u32(skb, HWS_A_SID, session->sid) ||
 			nla_put_u32(skb, HWS_A_HOST,
 				    session->shost->host_no));
@@ -212,16 +211,16 @@ fail:
 static int one_session(struct genl_info *info,
 		       int (*fill)(struct sk_buff *, struct hws_session *))
 {
-	struct hws_session *session = session_of(info);
+	struct hws_session *session = hws_nl_session(info);
 	struct sk_buff *skb;
 	void *header;
 	int ret = -ENOMEM;
 
 	if (IS_ERR(session))
 		return PTR_ERR(session);
-	skb = reply_begin_as(info, SESSION_MESSAGE_MAX, &header);
+	skb = reply_begin_as(info, session_message_size(), &header);
 	if (skb)
-		ret = reply_end(skb, header, info,
+		ret = hws_nl_reply_end(skb, header, info,
 				put_generation(skb) || fill(skb, session));
 	hws_session_put(session);
 	return ret;
@@ -230,7 +229,7 @@ static int one_session(struct genl_info *info,
 /* A message is whole, and a dump gets no more room than is asked for here. */
 static int dump_start(struct netlink_callback *cb)
 {
-	cb->min_dump_alloc = SESSION_MESSAGE_MAX;
+	cb->min_dump_alloc = session_message_size();
 	return 0;
 }
 
@@ -337,7 +336,7 @@ static int session_set(struct sk_buff *request, struct genl_info *info)
 {
 	struct nlattr *session_tb[HWS_SESSION_A_MAX + 1] = {};
 	struct nlattr *conn_tb[HWS_CONN_A_MAX + 1] = {};
-	struct hws_session *session = session_of(info);
+	struct hws_session *session = hws_nl_session(info);
 	struct hws_conn *conn = NULL;
 	int ret = 0;
 
@@ -350,7 +349,7 @@ static int session_set(struct sk_buff *request, struct genl_info *info)
 		ret = hws_parse_conn_set(info->attrs[HWS_A_CONNECTION], conn_tb,
 					 info->extack);
 		if (!ret) {
-			conn = conn_of(session, info);
+			conn = hws_nl_conn(session, info);
 			ret = PTR_ERR_OR_ZERO(conn);
 		}
 	}
@@ -369,7 +368,7 @@ static int session_set(struct sk_buff *request, struct genl_info *info)
 
 static int session_del(struct sk_buff *request, struct genl_info *info)
 {
-	struct hws_session *session = session_of(info);
+	struct hws_session *session = hws_nl_session(info);
 	int ret;
 
 	if (IS_ERR(session))
@@ -379,243 +378,9 @@ static int session_del(struct sk_buff *request, struct genl_info *info)
 	return ret;
 }
 
-static int fill_reservation(struct sk_buff *skb, u16 cid,
-			    const struct hws_reservation *r)
-{
-	struct nlattr *nest;
-
-	if (nla_put_u64_64bit(skb, HWS_A_COOKIE, r->cookie, HWS_A_PAD))
-		return -EMSGSIZE;
-	nest = nla_nest_start(skb, HWS_A_SESSION);
-	if (!nest ||
-	    nla_put_u32(skb, HWS_SESSION_A_CMD_SN, r->cmd_sn) ||
-	    nla_put_u16(skb, HWS_SESSION_A_TSIH, r->tsih))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	nest = nla_nest_start(skb, HWS_A_CONNECTION);
-	if (!nest || nla_put_u16(skb, HWS_CONN_A_CID, cid) ||
-	    nla_put_u32(skb, HWS_CONN_A_EXP_STAT_SN, r->exp_stat_sn))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-static int conn_reserve(struct sk_buff *request, struct genl_info *info)
-{
-	struct hws_reservation reservation;
-	struct hws_session *session;
-	struct sk_buff *skb;
-	void *header;
-	u16 cid;
-	int ret;
-
-	ret = need(info, HWS_A_ADOPT_KIND, "HWS_A_ADOPT_KIND is missing");
-	if (!ret)
-		ret = need(info, HWS_A_CONNECTION,
-			   "HWS_A_CONNECTION is missing");
-	if (!ret)
-		ret = hws_parse_conn_cid(info->attrs[HWS_A_CONNECTION], &cid,
-					 info->extack);
-	if (ret)
-		return ret;
-	session = session_of(info);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	skb = reply_begin(info, &header);
-	ret = -ENOMEM;
-	if (skb) {
-		ret = hws_session_reserve(session,
-				nla_get_u8(info->attrs[HWS_A_ADOPT_KIND]), cid,
-				&reservation, info->extack);
-		if (ret)
-			nlmsg_free(skb);
-		else
-			ret = reply_end(skb, header, info,
-					fill_reservation(skb, cid,
-							 &reservation));
-	}
-	hws_session_put(session);
-	return ret;
-}
-
-static int conn_release(struct sk_buff *request, struct genl_info *info)
-{
-	struct hws_session *session;
-	int ret = need(info, HWS_A_COOKIE, "HWS_A_COOKIE is missing");
-
-	if (ret)
-		return ret;
-	session = session_of(info);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	ret = hws_session_release(session,
-				  nla_get_u64(info->attrs[HWS_A_COOKIE]));
-	hws_session_put(session);
-	return ret;
-}
-
-static int conn_adopt(struct sk_buff *request, struct genl_info *info)
-{
-	struct nlattr *nest = info->attrs[HWS_A_SESSION];
-	struct hws_session_params params;
-	struct hws_conn_params *conn;
-	struct hws_session *session;
-	int ret;
-
-	ret = need(info, HWS_A_COOKIE, "HWS_A_COOKIE is missing");
-	if (!ret)
-		ret = need(info, HWS_A_CONNECTION,
-			   "HWS_A_CONNECTION is missing");
-	if (ret)
-		return ret;
-	conn = kzalloc(sizeof(*conn), GFP_NOIO);
-	if (!conn)
-		return -ENOMEM;
-	if (nest)
-		ret = hws_parse_session_adopt(nest, &params, info->extack);
-	if (!ret)
-		ret = hws_parse_conn_adopt(info->attrs[HWS_A_CONNECTION], conn,
-					   info->extack);
-	if (!ret) {
-		session = session_of(info);
-		ret = PTR_ERR_OR_ZERO(session);
-	}
-	if (!ret) {
-		ret = hws_session_adopt(session,
-					nla_get_u64(info->attrs[HWS_A_COOKIE]),
-					nest ? &params : NULL, conn,
-					info->extack);
-		hws_session_put(session);
-	}
-	kfree(conn);
-	return ret;
-}
-
-static int conn_drop(struct sk_buff *request, struct genl_info *info)
-{
-	struct hws_session *session;
-	struct hws_conn *conn;
-	int ret = need(info, HWS_A_CONNECTION, "HWS_A_CONNECTION is missing");
-
-	if (ret)
-		return ret;
-	session = session_of(info);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	conn = conn_of(session, info);
-	ret = PTR_ERR_OR_ZERO(conn);
-	if (!ret && READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN)
-		ret = -ENOTCONN;
-	if (!ret)
-		hws_conn_lost(conn, HWS_LOSS_ADMIN);
-	hws_session_put(session);
-	return ret;
-}
-
-static int conn_remove(struct sk_buff *request, struct genl_info *info)
-{
-	struct hws_session *session;
-	struct hws_conn *conn;
-	int ret = need(info, HWS_A_CONNECTION, "HWS_A_CONNECTION is missing");
-
-	if (ret)
-		return ret;
-	session = session_of(info);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	conn = conn_of(session, info);
-	ret = PTR_ERR_OR_ZERO(conn);
-	if (!ret)
-		ret = hws_conn_remove(conn, info->extack);
-	hws_session_put(session);
-	return ret;
-}
-
-static int ping(struct sk_buff *request, struct genl_info *info)
-{
-	struct hws_session *session;
-	struct hws_conn *conn;
-	u32 id, size;
-	int ret;
-
-	ret = need(info, HWS_A_PING, "HWS_A_PING is missing");
-	if (!ret)
-		ret = hws_parse_ping(info->attrs[HWS_A_PING], &id, &size,
-				     info->extack);
-	if (ret)
-		return ret;
-	session = session_of(info);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	conn = conn_of(session, info);
-	ret = PTR_ERR_OR_ZERO(conn);
-	if (!ret && size > conn->params.max_xmit_data_segment_length) {
-		GENL_SET_ERR_MSG(info,
-				 "HWS_PING_A_SIZE: over the target's MaxRecvDataSegmentLength");
-		ret = -EMSGSIZE;
-	}
-	if (!ret)
-		ret = hws_admin_ping(session, conn, id, size);
-	hws_session_put(session);
-	return ret;
-}
-
-static int text(struct sk_buff *request, struct genl_info *info)
-{
-	struct hws_session *session;
-	const struct nlattr *bytes;
-	struct hws_conn *conn;
-	u32 id;
-	int ret;
-
-	ret = need(info, HWS_A_TEXT, "HWS_A_TEXT is missing");
-	if (!ret)
-		ret = hws_parse_text(info->attrs[HWS_A_TEXT], &id, &bytes,
-				     info->extack);
-	if (ret)
-		return ret;
-	session = session_of(info);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	conn = conn_of(session, info);
-	ret = PTR_ERR_OR_ZERO(conn);
-	if (!ret)
-		ret = hws_admin_text(session, conn, id, nla_data(bytes),
-				     nla_len(bytes));
-	hws_session_put(session);
-	return ret;
-}
-
-static int tmf(struct sk_buff *request, struct genl_info *info)
-{
-	u8 function, lun[HWS_LUN_LEN];
-	struct hws_session *session;
-	struct hws_conn *conn;
-	bool has_lun;
-	u32 id;
-	int ret;
-
-	ret = need(info, HWS_A_TMF, "HWS_A_TMF is missing");
-	if (!ret)
-		ret = hws_parse_tmf(info->attrs[HWS_A_TMF], &id, &function, lun,
-				    &has_lun, info->extack);
-	if (ret)
-		return ret;
-	session = session_of(info);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	conn = conn_of(session, info);
-	ret = PTR_ERR_OR_ZERO(conn);
-	if (!ret)
-		ret = hws_admin_tmf(session, conn, id, function,
-				    has_lun ? lun : NULL);
-	hws_session_put(session);
-	return ret;
-}
-
 static int scan(struct sk_buff *request, struct genl_info *info)
 {
-	struct hws_session *session = session_of(info);
+	struct hws_session *session = hws_nl_session(info);
 	int ret = 0;
 
 	if (IS_ERR(session))
@@ -652,16 +417,16 @@ static const struct genl_ops ops[] = {
 	DO_OR_DUMP(SESSION_GET, session_get, session_dump),
 	DO(SESSION_SET, session_set),
 	DO(SESSION_DEL, session_del),
-	DO(CONN_RESERVE, conn_reserve),
-	DO(CONN_RELEASE, conn_release),
-	DO(CONN_ADOPT, conn_adopt),
-	DO(CONN_DROP, conn_drop),
-	DO(PING, ping),
-	DO(TMF, tmf),
+	DO(CONN_RESERVE, hws_nl_conn_reserve),
+	DO(CONN_RELEASE, hws_nl_conn_release),
+	DO(CONN_ADOPT, hws_nl_conn_adopt),
+	DO(CONN_DROP, hws_nl_conn_drop),
+	DO(PING, hws_nl_ping),
+	DO(TMF, hws_nl_tmf),
 	DO(SCAN, scan),
 	DO_OR_DUMP(STATS_GET, stats_get, stats_dump),
-	DO(TEXT, text),
-	DO(CONN_REMOVE, conn_remove),
+	DO(TEXT, hws_nl_text),
+	DO(CONN_REMOVE, hws_nl_conn_remove),
 };
 
 static const struct genl_multicast_group groups[] = {

@@ -210,6 +210,7 @@ int hws_session_activate(struct hws_session *session, struct hws_conn *conn,
 int hws_session_reserve(struct hws_session *session, u8 kind, u16 cid,
 			struct hws_reservation *r,
 			struct netlink_ext_ack *extack);
+unsigned int hws_most_connections(void);
 int hws_session_release(struct hws_session *session, u64 cookie);
 int hws_session_adopt(struct hws_session *session, u64 cookie,
 		      const struct hws_session_params *params,
