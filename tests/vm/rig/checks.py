@@ -196,3 +196,24 @@ class Dropped:
 
     def __exit__(self, *error):
         run("nft", "delete table inet hawser_test")
+
+
+class Delayed:
+    """With this, packets to an address of this machine arrive so many milliseconds late; with side
+    "src", those from it."""
+
+    def __init__(self, address, milliseconds=20, side="dst"):
+        self.address = address
+        self.milliseconds = milliseconds
+        self.side = side
+
+    def __enter__(self):
+        # Two bands: all goes through the first, what the filter finds through the second.
+        run("tc", "qdisc", "add", "dev", "lo", "root", "handle", "1:", "prio", "bands", 2, "priomap", *[0] * 16)
+        run("tc", "qdisc", "add", "dev", "lo", "parent", "1:2", "netem", "delay", f"{self.milliseconds}ms")
+        run("tc", "filter", "add", "dev", "lo", "parent", "1:", "protocol", "ip", "u32",
+            "match", "ip", self.side, f"{self.address}/32", "flowid", "1:2")
+        return self
+
+    def __exit__(self, *error):
+        run("tc", "qdisc", "del", "dev", "lo", "root")

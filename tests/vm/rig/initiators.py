@@ -2,6 +2,7 @@
 """The initiator under test, driven by iscsiadm's grammar: Hawser, or open-iscsi with iscsi_tcp,
 which proves that a scenario itself is sound."""
 import glob
+import json
 import os
 import signal
 import socket
@@ -84,6 +85,9 @@ class Initiator:
                 pass
         return None
 
+    def sid(self, target):
+        return self.session(target).rsplit("session", 1)[1]
+
     def state(self, target):
         folder = self.session(target)
         try:
@@ -154,13 +158,14 @@ class Hawser(Initiator):
     program = "hawseradm"
     module = "hawser"
     proc_name = "hawser"
+    log = "/out/hawserd.log"
 
     def start(self):
         run("modprobe", self.module)
         self.start_daemon()
 
     def start_daemon(self):
-        log = open("/out/hawserd.log", "a", encoding="utf-8")
+        log = open(self.log, "a", encoding="utf-8")
         self.daemon = subprocess.Popen(["hawserd", "-f"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for("hawserd answers", self.answers, self.start_limit)
 
@@ -170,6 +175,37 @@ class Hawser(Initiator):
         # A daemon that was killed leaves its socket file behind; it is nobody's then.
         with socket.socket(socket.AF_UNIX) as client:
             return client.connect_ex("/run/hawser/io.hawser") == 0
+
+    def about(self, target):
+        """What the CLI tells of the target's session, with its connections."""
+        (session,) = json.loads(self.adm("-m", "session", "-r", self.sid(target), "--json").stdout)
+        return session
+
+    def connection(self, target, *words, **keywords):
+        return self.adm("-m", "connection", "-r", self.sid(target), *words, **keywords)
+
+    def connections(self, target):
+        """{CID: what is told of it}, with those that are still to join."""
+        return {one["cid"]: one for one in json.loads(self.connection(target, "--json").stdout)}
+
+    def connected(self, target):
+        """The CIDs of the connections that are up; none without a session."""
+        if not self.session(target):
+            return set()
+        return {one["cid"] for one in self.about(target)["connections"] if one["state"] == "logged_in"}
+
+    def set_policy(self, target, policy):
+        """Of the live session."""
+        self.connection(target, "-o", "update", "-n", "node.session.policy", "-v", policy)
+
+    def counters(self, target, name):
+        """{CID: value} of one of the counters that each connection has."""
+        (stats,) = json.loads(self.adm("-m", "session", "-r", self.sid(target), "-s", "--json").stdout)
+        return {one["cid"]: one["counters"][name] for one in stats["connections"]}
+
+    def logged(self, since=0):
+        """The lines that the daemon has logged, but for those of before."""
+        return read(self.log).splitlines()[since:]
 
     def adm_answers(self):
         """True when a daemon answers the CLI, whoever started it."""

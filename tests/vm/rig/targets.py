@@ -78,10 +78,13 @@ class Lio(Target):
         write(1, tpg, "enable")
 
     def set(self, target, **keys):
-        """Text keys; also the attributes default_erl and default_cmdsn_depth."""
+        """Text keys; also the attribute default_cmdsn_depth."""
         # What LIO declares of itself is its MaxXmitDataSegmentLength.
         if "MaxRecvDataSegmentLength" in keys:
             keys["MaxXmitDataSegmentLength"] = keys["MaxRecvDataSegmentLength"]
+        # A node without an ACL of its own gets the attribute, whatever the parameter is.
+        if "ErrorRecoveryLevel" in keys:
+            keys["default_erl"] = keys["ErrorRecoveryLevel"]
         for key, value in keys.items():
             folder = "attrib" if key.startswith("default_") else "param"
             write(value, self.tpg(target), folder, key)
@@ -201,6 +204,7 @@ class Lio(Target):
 
 class Tgt(Target):
     name = "tgt"
+    may_refuse = ("MaxConnections", "ErrorRecoveryLevel")
 
     def __init__(self):
         self.daemon = None
@@ -213,12 +217,11 @@ class Tgt(Target):
         # -f stays in the foreground; the portals come with the targets.
         self.daemon = subprocess.Popen(["tgtd", "-f", "--iscsi", "portal=127.0.0.1:3260"],
                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for("tgtd answers", lambda: run(
-            "tgtadm", "--lld", "iscsi", "--op", "show", "--mode", "system", check=False).returncode == 0)
+        wait_for("tgtd answers", lambda: self.admin("system", "show", check=False).returncode == 0)
 
     @staticmethod
-    def admin(mode, operation, *words):
-        return run("tgtadm", "--lld", "iscsi", "--mode", mode, "--op", operation, *words).stdout
+    def admin(mode, operation, *words, **keywords):
+        return run("tgtadm", "--lld", "iscsi", "--mode", mode, "--op", operation, *words, **keywords)
 
     def add(self, target, portals=("127.0.0.1:3260",), window=None, **keys):
         self.tid += 1
@@ -233,7 +236,7 @@ class Tgt(Target):
         tid = about["tid"]
         self.admin("target", "new", "--tid", tid, "--targetname", IQN + target)
         for portal in about["portals"]:
-            if portal != "127.0.0.1:3260" and portal not in self.admin("portal", "show"):
+            if portal != "127.0.0.1:3260" and portal not in self.admin("portal", "show").stdout:
                 self.admin("portal", "new", "--param", f"portal={portal}")
         self._update(tid, about["keys"])
         if about["chap"]:
@@ -246,7 +249,10 @@ class Tgt(Target):
         for key, value in keys.items():
             if key.startswith("default_"):
                 raise Skip(f"tgt has no {key}")
-            self.admin("target", "update", "--tid", tid, "--name", key, "--value", value)
+            done = self.admin("target", "update", "--tid", tid, "--name", key, "--value", value,
+                              check=key not in self.may_refuse)
+            if done.returncode:
+                raise Skip(f"{key}={value}: {done.stderr.strip()}")
 
     def set(self, target, **keys):
         self._update(self.targets[target]["tid"], keys)
@@ -415,6 +421,8 @@ class Istgt(Target):
         for key, value in keys.items():
             if key.startswith("default_"):
                 raise Skip(f"istgt has no {key}")
+            if key in ("MaxConnections", "ErrorRecoveryLevel"):
+                raise Skip(f"istgt has one {key} for all its targets")
             if key in self.fixed and value != self.fixed[key]:
                 raise Skip(f"istgt has {key} {self.fixed[key]} alone")
 

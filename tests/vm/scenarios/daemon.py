@@ -95,9 +95,9 @@ def kill_once(rig, trace, dice, mark):
     return phase
 
 
-def cut_connections():
-    """Resets every connection to the target, as a network would."""
-    run("ss", "-K", "dst", "127.0.0.1", "dport", "=", "3260")
+def cut_connections(address="127.0.0.1"):
+    """Resets every connection to the target's address, as a network would."""
+    run("ss", "-K", "dst", address, "dport", "=", "3260")
 
 
 def spin(seconds):

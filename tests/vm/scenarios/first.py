@@ -28,8 +28,7 @@ def holds_send_targets(rig):
         rig.target.add_lun(name, 1)
     rig.initiator.discover()
     rig.initiator.login("t")
-    sid = rig.initiator.session("t").rsplit("session", 1)[1]
-    found = rig.initiator.adm("-m", "session", "-r", sid, "-C", "sendtargets").stdout.splitlines()
+    found = rig.initiator.adm("-m", "session", "-r", rig.initiator.sid("t"), "-C", "sendtargets").stdout.splitlines()
     expect(found and all(line.endswith(":t") for line in found), f"SendTargets within the session gave {found}")
     expect(any(line.startswith(PORTAL) for line in found), f"the session's own portal is not in {found}")
     rig.initiator.logout("t")
