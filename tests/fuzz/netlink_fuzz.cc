@@ -85,6 +85,8 @@ NewConnection new_connection(const ConnectionInfo &info)
 	c.persistent_port = info.persistent_port;
 	c.ping_interval = info.ping_interval;
 	c.ping_timeout = info.ping_timeout;
+	c.role = info.role;
+	c.weight = info.weight;
 	return c;
 }
 
@@ -98,6 +100,8 @@ void check_connection(const ConnectionInfo &is, const ConnectionInfo &was)
 	REQUIRE_FUZZ(is.persistent_address == was.persistent_address);
 	REQUIRE_FUZZ(is.persistent_port == was.persistent_port);
 	REQUIRE_FUZZ(is.ping_interval == was.ping_interval && is.ping_timeout == was.ping_timeout);
+	REQUIRE_FUZZ(is.role == was.role && is.weight == was.weight);
+	REQUIRE_FUZZ(is.carries == was.carries && is.outstanding == was.outstanding);
 }
 
 void say_session(const SessionInfo &info)
@@ -120,6 +124,8 @@ void say_session(const SessionInfo &info)
 		    [&](nl_msg *m) {
 			    nla_put_u8(m, HWS_CONN_A_STATE,
 				       static_cast<std::uint8_t>(connection.state));
+			    nla_put_u8(m, HWS_CONN_A_CARRIES, connection.carries);
+			    nla_put_u32(m, HWS_CONN_A_OUTSTANDING, connection.outstanding);
 		    });
 
 	auto again = parse_session(header_of(reply));
@@ -158,6 +164,10 @@ void say_reservation(const Reservation &reservation)
 	const Message alone = make_request(family, HWS_CMD_CONN_RESERVE, 0);
 	put_cid(alone.get(), Cid{7});
 	REQUIRE_FUZZ(!parse_reservation(header_of(alone)));
+	const Message change = make_request(family, HWS_CMD_SESSION_SET, 0);
+	put_change(change.get(),
+		   {Policy::cpu, SessionChange::Connection{Cid{7}, Role::standby, 3}});
+	REQUIRE_FUZZ(!parse_reservation(header_of(change)));
 }
 
 void check_event(const Event &event)

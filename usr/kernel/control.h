@@ -50,6 +50,9 @@ public:
 	virtual Answer<void> adopt(Sid sid, std::uint64_t cookie, const NewConnection &connection,
 				   const std::optional<SessionParameters> &parameters) = 0;
 	virtual Answer<void> drop(Sid sid, Cid cid) = 0;
+	/* Logs it out, and ends in an event; the last one that is up stays (EBUSY). */
+	virtual Answer<void> remove_connection(Sid sid, Cid cid) = 0;
+	virtual Answer<void> change(Sid sid, const SessionChange &change) = 0;
 	virtual Answer<void> ping(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 				  std::uint32_t size) = 0;
 	/* @text: at most HWS_TEXT_MAX bytes, as on the wire. */

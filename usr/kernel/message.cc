@@ -274,6 +274,8 @@ SessionSettings read_settings(Attributes &a)
 	s.tgt_reset_tmo = a.get<std::uint32_t>(HWS_SESSION_A_TGT_RESET_TMO);
 	s.scan = static_cast<ScanMode>(a.get<std::uint8_t>(HWS_SESSION_A_SCAN));
 	s.stable_writes = a.flag(HWS_SESSION_A_STABLE_WRITES);
+	s.policy =
+	    static_cast<Policy>(a.get_or<std::uint8_t>(HWS_SESSION_A_POLICY, HWS_POLICY_FAILOVER));
 	return s;
 }
 
@@ -294,6 +296,12 @@ Result<ConnectionInfo> read_connection(nlattr *nest)
 	c.persistent_port = a.get<std::uint16_t>(HWS_CONN_A_PERSISTENT_PORT);
 	c.ping_interval = a.get<std::uint32_t>(HWS_CONN_A_PING_INTERVAL);
 	c.ping_timeout = a.get<std::uint32_t>(HWS_CONN_A_PING_TIMEOUT);
+	c.role = static_cast<Role>(a.get_or<std::uint8_t>(HWS_CONN_A_ROLE, HWS_ROLE_ACTIVE));
+	c.weight = a.get_or<std::uint32_t>(HWS_CONN_A_WEIGHT, 0);
+	// An older module does not say: its one connection carries commands while it is up.
+	c.carries =
+	    a.get_or<std::uint8_t>(HWS_CONN_A_CARRIES, c.state == ConnectionState::logged_in) != 0;
+	c.outstanding = a.get_or<std::uint32_t>(HWS_CONN_A_OUTSTANDING, 0);
 	c.local_address = a.text_or_empty(HWS_CONN_A_LOCAL_ADDRESS);
 	c.local_port = a.get_or<std::uint16_t>(HWS_CONN_A_LOCAL_PORT, 0);
 	c.peer_address = a.text_or_empty(HWS_CONN_A_PEER_ADDRESS);
@@ -338,6 +346,10 @@ Result<EventBody> read_event(hws_event kind, Attributes &top)
 	case HWS_EVENT_CONNECTION_UP: {
 		const Cid cid(connection.get<std::uint16_t>(HWS_CONN_A_CID));
 		return checked<EventBody>(ConnectionUp{cid}, connection, "a connection event");
+	}
+	case HWS_EVENT_CONNECTION_REMOVED: {
+		const Cid cid(connection.get<std::uint16_t>(HWS_CONN_A_CID));
+		return checked<EventBody>(ConnectionRemoved{cid}, connection, "a connection event");
 	}
 	case HWS_EVENT_CONNECTION_LOST: {
 		ConnectionLost lost{};
@@ -468,6 +480,8 @@ void put_session(nl_msg *message, const NewSession &session)
 	put(message, HWS_SESSION_A_TGT_RESET_TMO, s.tgt_reset_tmo);
 	put(message, HWS_SESSION_A_SCAN, static_cast<std::uint8_t>(s.scan));
 	put(message, HWS_SESSION_A_STABLE_WRITES, s.stable_writes);
+	if (s.policy != Policy::failover) // which a module without policies has, too
+		put(message, HWS_SESSION_A_POLICY, static_cast<std::uint8_t>(s.policy));
 }
 
 void put_parameters(nl_msg *message, const SessionParameters &parameters)
@@ -490,6 +504,26 @@ void put_connection(nl_msg *message, const NewConnection &c)
 	put(message, HWS_CONN_A_PERSISTENT_PORT, c.persistent_port);
 	put(message, HWS_CONN_A_PING_INTERVAL, c.ping_interval);
 	put(message, HWS_CONN_A_PING_TIMEOUT, c.ping_timeout);
+	if (c.role != Role::active)
+		put(message, HWS_CONN_A_ROLE, static_cast<std::uint8_t>(c.role));
+	if (c.weight != 0)
+		put(message, HWS_CONN_A_WEIGHT, c.weight);
+}
+
+void put_change(nl_msg *message, const SessionChange &change)
+{
+	if (change.policy) {
+		Nest nest(message, HWS_A_SESSION);
+		put(message, HWS_SESSION_A_POLICY, static_cast<std::uint8_t>(*change.policy));
+	}
+	if (const auto &connection = change.connection) {
+		Nest nest(message, HWS_A_CONNECTION);
+		put(message, HWS_CONN_A_CID, connection->cid.value);
+		if (connection->role)
+			put(message, HWS_CONN_A_ROLE, static_cast<std::uint8_t>(*connection->role));
+		if (connection->weight)
+			put(message, HWS_CONN_A_WEIGHT, *connection->weight);
+	}
 }
 
 void put_ping(nl_msg *message, std::uint32_t id, std::uint32_t size)
@@ -620,7 +654,7 @@ Result<std::optional<Event>> parse_event(nlmsghdr *header)
 	event.generation = top.get_or<std::uint64_t>(HWS_A_GENERATION, 0);
 	if (auto type = top.missing())
 		return bad_attribute("an event", *type);
-	if (kind < HWS_EVENT_SESSION_NEW || kind > HWS_EVENT_TEXT)
+	if (kind < HWS_EVENT_SESSION_NEW || kind > HWS_EVENT_CONNECTION_REMOVED)
 		return std::nullopt;
 	auto body = read_event(static_cast<hws_event>(kind), top);
 	if (!body)

@@ -40,6 +40,7 @@ void put_cid(nl_msg *message, Cid cid); // alone in an HWS_A_CONNECTION
 void put_session(nl_msg *message, const NewSession &session);
 void put_parameters(nl_msg *message, const SessionParameters &parameters);
 void put_connection(nl_msg *message, const NewConnection &connection);
+void put_change(nl_msg *message, const SessionChange &change);
 void put_ping(nl_msg *message, std::uint32_t id, std::uint32_t size);
 void put_text(nl_msg *message, std::uint32_t id, std::span<const std::uint8_t> text);
 

@@ -388,6 +388,22 @@ Answer<void> NetlinkControl::drop(Sid sid, Cid cid)
 	});
 }
 
+Answer<void> NetlinkControl::remove_connection(Sid sid, Cid cid)
+{
+	return command(HWS_CMD_CONN_REMOVE, NLM_F_ACK, [&](nl_msg *message) {
+		put_sid(message, sid);
+		put_cid(message, cid);
+	});
+}
+
+Answer<void> NetlinkControl::change(Sid sid, const SessionChange &change)
+{
+	return command(HWS_CMD_SESSION_SET, NLM_F_ACK, [&](nl_msg *message) {
+		put_sid(message, sid);
+		put_change(message, change);
+	});
+}
+
 Answer<void> NetlinkControl::ping(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 				  std::uint32_t size)
 {

@@ -48,6 +48,8 @@ public:
 	Answer<void> adopt(Sid sid, std::uint64_t cookie, const NewConnection &connection,
 			   const std::optional<SessionParameters> &parameters) override;
 	Answer<void> drop(Sid sid, Cid cid) override;
+	Answer<void> remove_connection(Sid sid, Cid cid) override;
+	Answer<void> change(Sid sid, const SessionChange &change) override;
 	Answer<void> ping(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 			  std::uint32_t size) override;
 	Answer<void> text(Sid sid, std::optional<Cid> cid, std::uint32_t id,

@@ -6,6 +6,64 @@
 namespace hawser::kernel
 {
 
+namespace
+{
+
+template <class T> struct Word {
+	T value;
+	std::string_view word;
+};
+
+constexpr Word<Policy> policies[] = {
+    {Policy::failover, "failover"},
+    {Policy::round_robin, "round-robin"},
+    {Policy::round_robin_subset, "round-robin-subset"},
+    {Policy::weighted, "weighted"},
+    {Policy::least_queue, "least-queue"},
+    {Policy::cpu, "cpu"},
+};
+
+constexpr Word<Role> roles[] = {{Role::active, "active"}, {Role::standby, "standby"}};
+
+template <class T, std::size_t n> std::string_view word_of(const Word<T> (&rows)[n], T value)
+{
+	for (const auto &row : rows)
+		if (row.value == value)
+			return row.word;
+	return "unknown"; // of a newer module
+}
+
+template <class T, std::size_t n>
+std::optional<T> value_of(const Word<T> (&rows)[n], std::string_view word)
+{
+	for (const auto &row : rows)
+		if (row.word == word)
+			return row.value;
+	return std::nullopt;
+}
+
+} // namespace
+
+std::string_view to_string(Policy policy)
+{
+	return word_of(policies, policy);
+}
+
+std::string_view to_string(Role role)
+{
+	return word_of(roles, role);
+}
+
+std::optional<Policy> parse_policy(std::string_view word)
+{
+	return value_of(policies, word);
+}
+
+std::optional<Role> parse_role(std::string_view word)
+{
+	return value_of(roles, word);
+}
+
 std::string to_string(Loss loss)
 {
 	switch (loss) {
@@ -33,6 +91,8 @@ std::string to_string(Loss loss)
 		return "an administrator dropped the connection";
 	case Loss::memory:
 		return "the kernel was out of memory";
+	case Loss::session:
+		return "another connection could not be logged out";
 	}
 	return str("reason ", static_cast<int>(loss));
 }

@@ -51,6 +51,7 @@ enum class Loss : std::uint8_t {
 	task_management = HWS_LOSS_TASK_MANAGEMENT,
 	admin = HWS_LOSS_ADMIN,
 	memory = HWS_LOSS_MEMORY,
+	session = HWS_LOSS_SESSION,
 };
 
 /* "the target closed the connection"; for a number of a newer module, the number. */
@@ -69,6 +70,25 @@ enum class AdoptKind : std::uint8_t {
 	join = HWS_ADOPT_JOIN,
 	reinstate = HWS_ADOPT_REINSTATE,
 };
+
+/* Which connection of its session a command goes over. */
+enum class Policy : std::uint8_t {
+	failover = HWS_POLICY_FAILOVER,
+	round_robin = HWS_POLICY_ROUND_ROBIN,
+	round_robin_subset = HWS_POLICY_ROUND_ROBIN_SUBSET,
+	weighted = HWS_POLICY_WEIGHTED,
+	least_queue = HWS_POLICY_LEAST_QUEUE,
+	cpu = HWS_POLICY_CPU,
+};
+
+/* A connection's part in the policy. */
+enum class Role : std::uint8_t { active = HWS_ROLE_ACTIVE, standby = HWS_ROLE_STANDBY };
+
+/* The words of node.session.policy and node.conn[i].role; of none of them, nothing. */
+std::string_view to_string(Policy policy);
+std::string_view to_string(Role role);
+std::optional<Policy> parse_policy(std::string_view word);
+std::optional<Role> parse_role(std::string_view word);
 
 /* What makes a session the one that it is; fixed for its life. */
 struct SessionIdentity {
@@ -117,6 +137,7 @@ struct SessionSettings {
 	std::uint32_t tgt_reset_tmo = 30;
 	ScanMode scan = ScanMode::automatic;
 	bool stable_writes = false;
+	Policy policy = Policy::failover;
 
 	friend bool operator==(const SessionSettings &, const SessionSettings &) = default;
 };
@@ -140,6 +161,8 @@ struct NewConnection {
 	std::uint16_t persistent_port = 3260;
 	std::uint32_t ping_interval = 5;
 	std::uint32_t ping_timeout = 5;
+	Role role = Role::active;
+	std::uint32_t weight = 0; // the lower the better
 };
 
 struct ConnectionInfo {
@@ -154,6 +177,10 @@ struct ConnectionInfo {
 	std::uint16_t persistent_port = 0;
 	std::uint32_t ping_interval = 0;
 	std::uint32_t ping_timeout = 0;
+	Role role = Role::active;
+	std::uint32_t weight = 0;
+	bool carries = false;	       // new commands may go over it now
+	std::uint32_t outstanding = 0; // commands that are its own now
 	// Empty and 0 while the connection has no socket.
 	std::string local_address;
 	std::uint16_t local_port = 0;
@@ -171,6 +198,18 @@ struct SessionInfo {
 	std::optional<Loss> last_loss;
 	std::uint32_t devices = 0;
 	std::vector<ConnectionInfo> connections;
+};
+
+/* What of a live session is to be changed: all of it or, when refused, nothing. */
+struct SessionChange {
+	struct Connection {
+		Cid cid;
+		std::optional<Role> role = {};
+		std::optional<std::uint32_t> weight = {};
+	};
+
+	std::optional<Policy> policy = {};
+	std::optional<Connection> connection = {};
 };
 
 struct ModuleInfo {
@@ -227,6 +266,10 @@ struct ConnectionLost {
 	Loss loss;
 	std::uint16_t time2wait = 0; // before the next login
 };
+/* What remove_connection() began has ended. */
+struct ConnectionRemoved {
+	Cid cid;
+};
 /* Asynchronous Message, RFC 7143 section 11.9. */
 struct AsyncMessage {
 	std::optional<Cid> cid;
@@ -264,9 +307,9 @@ struct TaskManagementEnded {
 	std::uint8_t response = 0; // RFC 7143 section 11.6.1
 };
 
-using EventBody =
-    std::variant<SessionAppeared, SessionRemoved, SessionStateChanged, ConnectionUp, ConnectionLost,
-		 AsyncMessage, UnitAttention, ScanEnded, PingEnded, TextEnded, TaskManagementEnded>;
+using EventBody = std::variant<SessionAppeared, SessionRemoved, SessionStateChanged, ConnectionUp,
+			       ConnectionLost, ConnectionRemoved, AsyncMessage, UnitAttention,
+			       ScanEnded, PingEnded, TextEnded, TaskManagementEnded>;
 
 struct Event {
 	std::uint64_t generation = 0;

@@ -141,6 +141,31 @@ public:
 		return {};
 	}
 	Answer<void> drop(Sid, Cid) override { return {}; }
+	Answer<void> remove_connection(Sid sid, Cid cid) override
+	{
+		auto it = live.find(sid);
+		if (it == live.end())
+			return refuse(ENOENT);
+		auto &connections = it->second.connections;
+		const auto gone = [cid](const auto &one) { return one.cid == cid; };
+		const auto others_up = [cid](const auto &one) {
+			return one.cid != cid &&
+			       one.state == hawser::kernel::ConnectionState::logged_in;
+		};
+		if (std::none_of(connections.begin(), connections.end(), gone))
+			return refuse(ENOENT);
+		if (std::none_of(connections.begin(), connections.end(), others_up))
+			return refuse(EBUSY);
+		std::erase_if(connections, gone);
+		return {};
+	}
+	Answer<void> change(Sid sid, const hawser::kernel::SessionChange &change) override
+	{
+		if (!live.contains(sid))
+			return refuse(ENOENT);
+		changes.push_back(change);
+		return {};
+	}
 	Answer<void> ping(Sid sid, std::optional<Cid>, std::uint32_t id, std::uint32_t) override
 	{
 		if (!live.contains(sid))
@@ -169,6 +194,7 @@ public:
 		return refuse(ENOENT);
 	}
 
+	std::vector<hawser::kernel::SessionChange> changes;
 	std::uint32_t last_ping = 0;
 	std::uint32_t last_text_id = 0;
 	std::string last_text;

@@ -129,6 +129,7 @@ TEST_CASE("A new session's message has every attribute marked \"new\" once")
 	Message message = make_request(family, HWS_CMD_SESSION_NEW, 0);
 	NewSession session = a_session();
 	session.identity.initiator_alias = "host";
+	session.settings.policy = Policy::weighted;
 	put_session(message.get(), session);
 
 	nlattr *nest = top_attribute(message.get(), HWS_A_SESSION);
@@ -137,7 +138,8 @@ TEST_CASE("A new session's message has every attribute marked \"new\" once")
 	std::multiset<int> expected;
 	for (int type = HWS_SESSION_A_INITIATOR_NAME; type <= HWS_SESSION_A_STABLE_WRITES; type++)
 		expected.insert(type);
-	expected.insert({HWS_SESSION_A_TASK_REPORTING, HWS_SESSION_A_PROTOCOL_LEVEL});
+	expected.insert(
+	    {HWS_SESSION_A_TASK_REPORTING, HWS_SESSION_A_PROTOCOL_LEVEL, HWS_SESSION_A_POLICY});
 	CHECK(std::multiset<int>(types.begin(), types.end()) == expected);
 }
 
@@ -174,6 +176,94 @@ TEST_CASE("A session reads back as it was written, every connection of it")
 	CHECK(session->connections[1].state == ConnectionState::logged_in);
 	CHECK(session->connections[1].persistent_address == "192.0.2.1");
 	CHECK(session->connections[1].peer_address.empty());
+}
+
+TEST_CASE("A connection's role and weight are said when they are not the defaults")
+{
+	Message message = make_request(family, HWS_CMD_CONN_ADOPT, 0);
+	put_connection(message.get(), a_connection());
+	nlattr *nest = top_attribute(message.get(), HWS_A_CONNECTION);
+	CHECK_FALSE(
+	    nla_find(static_cast<nlattr *>(nla_data(nest)), nla_len(nest), HWS_CONN_A_ROLE));
+
+	NewConnection connection = a_connection();
+	connection.role = Role::standby;
+	connection.weight = 7;
+	message = make_request(family, HWS_CMD_CONN_ADOPT, 0);
+	put_connection(message.get(), connection);
+	nest = top_attribute(message.get(), HWS_A_CONNECTION);
+	auto *first = static_cast<nlattr *>(nla_data(nest));
+	nlattr *role = nla_find(first, nla_len(nest), HWS_CONN_A_ROLE);
+	REQUIRE(role);
+	CHECK(nla_get_u8(role) == HWS_ROLE_STANDBY);
+	nlattr *weight = nla_find(first, nla_len(nest), HWS_CONN_A_WEIGHT);
+	REQUIRE(weight);
+	CHECK(nla_get_u32(weight) == 7);
+}
+
+TEST_CASE("What the module says of a connection's part in the policy is read")
+{
+	Message reply = a_reply(
+	    [](nl_msg *m) {
+		    with_state(m);
+		    nla_put_u8(m, HWS_SESSION_A_POLICY, HWS_POLICY_LEAST_QUEUE);
+	    },
+	    [](nl_msg *m) {
+		    with_connection_state(m);
+		    nla_put_u8(m, HWS_CONN_A_ROLE, HWS_ROLE_STANDBY);
+		    nla_put_u32(m, HWS_CONN_A_WEIGHT, 5);
+		    nla_put_u8(m, HWS_CONN_A_CARRIES, 0);
+		    nla_put_u32(m, HWS_CONN_A_OUTSTANDING, 9);
+	    });
+	auto session = parse_session(nlmsg_hdr(reply.get()));
+	REQUIRE(session);
+	CHECK(session->settings.policy == Policy::least_queue);
+	REQUIRE(session->connections.size() == 1);
+	CHECK(session->connections[0].role == Role::standby);
+	CHECK(session->connections[0].weight == 5);
+	CHECK_FALSE(session->connections[0].carries);
+	CHECK(session->connections[0].outstanding == 9);
+}
+
+TEST_CASE("Of a module without policies, the one connection carries while it is up")
+{
+	Message reply = a_reply(with_state, with_connection_state);
+	auto session = parse_session(nlmsg_hdr(reply.get()));
+	REQUIRE(session);
+	CHECK(session->settings.policy == Policy::failover);
+	CHECK(session->connections[0].role == Role::active);
+	CHECK(session->connections[0].carries);
+}
+
+TEST_CASE("A change has what is to be changed and nothing else")
+{
+	Message message = make_request(family, HWS_CMD_SESSION_SET, 0);
+	put_change(message.get(), {Policy::cpu, {}});
+	nlattr *nest = top_attribute(message.get(), HWS_A_SESSION);
+	REQUIRE(nest);
+	CHECK(types_in(static_cast<nlattr *>(nla_data(nest)), nla_len(nest)) ==
+	      std::vector<int>{HWS_SESSION_A_POLICY});
+	CHECK_FALSE(top_attribute(message.get(), HWS_A_CONNECTION));
+
+	message = make_request(family, HWS_CMD_SESSION_SET, 0);
+	put_change(message.get(), {{}, SessionChange::Connection{Cid(3), {}, 4}});
+	nest = top_attribute(message.get(), HWS_A_CONNECTION);
+	REQUIRE(nest);
+	CHECK(types_in(static_cast<nlattr *>(nla_data(nest)), nla_len(nest)) ==
+	      std::vector<int>{HWS_CONN_A_CID, HWS_CONN_A_WEIGHT});
+	CHECK_FALSE(top_attribute(message.get(), HWS_A_SESSION));
+}
+
+TEST_CASE("Policies and roles have a word each, and no word is another's")
+{
+	for (int i = HWS_POLICY_FAILOVER; i <= HWS_POLICY_CPU; i++) {
+		const auto policy = static_cast<Policy>(i);
+		CHECK(parse_policy(to_string(policy)) == policy);
+	}
+	for (const Role role : {Role::active, Role::standby})
+		CHECK(parse_role(to_string(role)) == role);
+	CHECK_FALSE(parse_policy("unknown"));
+	CHECK_FALSE(parse_role("failover"));
 }
 
 TEST_CASE("A session without its state is refused as another ABI's")
@@ -228,6 +318,19 @@ TEST_CASE("A lost connection's event says which, why and how long to wait")
 	CHECK(lost.time2wait == 11);
 }
 
+TEST_CASE("The event of a removed connection says which")
+{
+	Message event = an_event(HWS_EVENT_CONNECTION_REMOVED);
+	nlattr *nest = nla_nest_start(event.get(), HWS_A_CONNECTION);
+	nla_put_u16(event.get(), HWS_CONN_A_CID, 6);
+	nla_nest_end(event.get(), nest);
+
+	auto parsed = parse_event(nlmsg_hdr(event.get()));
+	REQUIRE(parsed);
+	REQUIRE(*parsed);
+	CHECK(std::get<ConnectionRemoved>((*parsed)->body).cid == Cid(6));
+}
+
 TEST_CASE("A Text exchange's event brings the whole answer, or why there is none")
 {
 	const Bytes answer(HWS_TEXT_MAX, 'x');
@@ -273,7 +376,7 @@ TEST_CASE("A request has room for as much text as the module takes")
 
 TEST_CASE("An event of a newer module is passed over")
 {
-	Message event = an_event(HWS_EVENT_TEXT + 1);
+	Message event = an_event(HWS_EVENT_CONNECTION_REMOVED + 1);
 	auto parsed = parse_event(nlmsg_hdr(event.get()));
 
 	REQUIRE(parsed);

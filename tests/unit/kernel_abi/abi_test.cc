@@ -77,6 +77,7 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_CMD_STATS_GET, 14),
 	    IS(HWS_CMD_EVENT, 15),
 	    IS(HWS_CMD_TEXT, 16),
+	    IS(HWS_CMD_CONN_REMOVE, 17),
 	    /* hws_attr */
 	    IS(HWS_A_UNSPEC, 0),
 	    IS(HWS_A_ABI, 1),
@@ -135,6 +136,7 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_SESSION_A_DEVICES, 34),
 	    IS(HWS_SESSION_A_TASK_REPORTING, 35),
 	    IS(HWS_SESSION_A_PROTOCOL_LEVEL, 36),
+	    IS(HWS_SESSION_A_POLICY, 37),
 	    /* hws_conn_attr */
 	    IS(HWS_CONN_A_UNSPEC, 0),
 	    IS(HWS_CONN_A_CID, 1),
@@ -156,10 +158,24 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_CONN_A_LOSS, 17),
 	    IS(HWS_CONN_A_STATS, 18),
 	    IS(HWS_CONN_A_PAD, 19),
+	    IS(HWS_CONN_A_ROLE, 20),
+	    IS(HWS_CONN_A_WEIGHT, 21),
+	    IS(HWS_CONN_A_CARRIES, 22),
+	    IS(HWS_CONN_A_OUTSTANDING, 23),
 	    /* hws_adopt_kind */
 	    IS(HWS_ADOPT_SESSION, 1),
 	    IS(HWS_ADOPT_JOIN, 2),
 	    IS(HWS_ADOPT_REINSTATE, 3),
+	    /* hws_policy */
+	    IS(HWS_POLICY_FAILOVER, 1),
+	    IS(HWS_POLICY_ROUND_ROBIN, 2),
+	    IS(HWS_POLICY_ROUND_ROBIN_SUBSET, 3),
+	    IS(HWS_POLICY_WEIGHTED, 4),
+	    IS(HWS_POLICY_LEAST_QUEUE, 5),
+	    IS(HWS_POLICY_CPU, 6),
+	    /* hws_role */
+	    IS(HWS_ROLE_ACTIVE, 1),
+	    IS(HWS_ROLE_STANDBY, 2),
 	    /* hws_session_state */
 	    IS(HWS_SESSION_ACTIVE, 1),
 	    IS(HWS_SESSION_FAILED, 2),
@@ -184,6 +200,7 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_LOSS_TASK_MANAGEMENT, 10),
 	    IS(HWS_LOSS_ADMIN, 11),
 	    IS(HWS_LOSS_MEMORY, 12),
+	    IS(HWS_LOSS_SESSION, 13),
 	    /* hws_scan_mode */
 	    IS(HWS_SCAN_AUTO, 1),
 	    IS(HWS_SCAN_MANUAL, 2),
@@ -236,6 +253,7 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_EVENT_TMF, 9),
 	    IS(HWS_EVENT_UNIT_ATTENTION, 10),
 	    IS(HWS_EVENT_TEXT, 11),
+	    IS(HWS_EVENT_CONNECTION_REMOVED, 12),
 	};
 
 	CHECK(HWS_ABI == 1);
@@ -247,10 +265,10 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 
 TEST_CASE("each maximum is the last number, so that arrays and policies reach to it")
 {
-	CHECK(HWS_CMD_MAX == HWS_CMD_TEXT);
+	CHECK(HWS_CMD_MAX == HWS_CMD_CONN_REMOVE);
 	CHECK(HWS_A_MAX == HWS_A_TEXT);
-	CHECK(HWS_SESSION_A_MAX == HWS_SESSION_A_PROTOCOL_LEVEL);
-	CHECK(HWS_CONN_A_MAX == HWS_CONN_A_PAD);
+	CHECK(HWS_SESSION_A_MAX == HWS_SESSION_A_POLICY);
+	CHECK(HWS_CONN_A_MAX == HWS_CONN_A_OUTSTANDING);
 	CHECK(HWS_PING_A_MAX == HWS_PING_A_PAD);
 	CHECK(HWS_TMF_A_MAX == HWS_TMF_A_RESPONSE);
 	CHECK(HWS_TEXT_A_MAX == HWS_TEXT_A_STATUS);
