@@ -2,6 +2,7 @@
 #include "cli/output.h"
 
 #include "base/str.h"
+#include "config/connections.h"
 
 #include <nlohmann/json.hpp>
 
@@ -13,12 +14,23 @@ namespace
 
 using config::RecordKind;
 
+/* Of a node, the connections that it has; of other records, all of their keys. */
+bool is_shown(const config::RecordKey &key, const config::Node &node, const config::Iface &)
+{
+	return key.kind != RecordKind::node || config::is_shown(node.settings, key);
+}
+
+template <class Record> bool is_shown(const config::RecordKey &, const Record &)
+{
+	return true;
+}
+
 template <class... Record>
 void print_keys(std::ostream &out, RecordKind kind, const Record &...record)
 {
 	out << "# BEGIN RECORD " << HAWSER_VERSION << '\n';
 	for (const auto &key : config::record_keys()) {
-		if (config::find_key(kind, key.name) != &key)
+		if (config::find_key(kind, key.name) != &key || !is_shown(key, record...))
 			continue;
 		const auto value = config::shown_value(record..., key);
 		out << key.name << " = " << (value.empty() ? empty_value : std::string_view(value))
@@ -32,7 +44,7 @@ nlohmann::ordered_json values_of(RecordKind kind, const Record &...record)
 {
 	auto values = nlohmann::ordered_json::object();
 	for (const auto &key : config::record_keys())
-		if (config::find_key(kind, key.name) == &key)
+		if (config::find_key(kind, key.name) == &key && is_shown(key, record...))
 			values[std::string(key.name)] = config::shown_value(record..., key);
 	return values;
 }
@@ -116,7 +128,7 @@ nlohmann::ordered_json to_json(const config::Node &node, const config::Iface &if
 				     {"persistent", instance.boot.empty()}});
 	auto levels = nlohmann::ordered_json::object();
 	for (const auto &key : config::record_keys())
-		if (key.kind == RecordKind::node && !key.fixed)
+		if (key.kind == RecordKind::node && !key.fixed && is_shown(key, node, iface))
 			levels[std::string(key.name)] = to_string(node.settings.level_of(key.name));
 	return {{"target", node.id.target},
 		{"address", node.id.portal.host},

@@ -19,6 +19,7 @@ inline constexpr std::string_view chap_algorithms = "MD5 SHA1 SHA256 SHA3-256";
 std::span<const RecordKey> node_identity_rows();
 std::span<const RecordKey> iface_rows();
 std::span<const RecordKey> node_session_rows();
+std::span<const RecordKey> connection_rows();
 std::span<const RecordKey> discovery_rows();
 std::span<const RecordKey> isns_rows();
 

@@ -5,7 +5,9 @@
 #include "base/str.h"
 #include "base/types.h"
 #include "config/key_rows.h"
+#include "config/records.h"
 #include "config/utf8.h"
+#include "iscsi/address.h"
 #include "iscsi/keys.h"
 #include "iscsi/names.h"
 
@@ -64,8 +66,8 @@ void complete(RecordKey &row)
 std::vector<RecordKey> join_rows()
 {
 	std::vector<RecordKey> rows;
-	for (auto part : {node_identity_rows(), iface_rows(), node_session_rows(), discovery_rows(),
-			  isns_rows()})
+	for (auto part : {node_identity_rows(), iface_rows(), node_session_rows(),
+			  connection_rows(), discovery_rows(), isns_rows()})
 		rows.insert(rows.end(), part.begin(), part.end());
 	for (auto &row : rows)
 		if (!row.text_key.empty())
@@ -296,6 +298,15 @@ Result<CheckedValue> check_value(const RecordKey &key, std::string_view value)
 		return check_mac(key, value);
 	case isid:
 		return check_isid(key, value);
+	case host:
+		if (auto parsed = parse_host(value, default_port); !parsed)
+			return fail(parsed.error().code, str(key.name, ": ", parsed.error().text));
+		return CheckedValue{std::string(value), {}};
+	case iface_name:
+		if (auto checked = check_iface_name(value); !checked)
+			return fail(checked.error().code,
+				    str(key.name, ": ", checked.error().text));
+		return CheckedValue{std::string(value), {}};
 	case secret:
 		auto warning = check_secret(key, value);
 		if (!warning)

@@ -27,17 +27,22 @@ namespace hawser::config
 enum class RecordKind { node, iface, send_targets, isns };
 inline constexpr std::size_t record_kinds = 4;
 
+/* Of one session: node.conn[i] has i below this. */
+inline constexpr unsigned max_connections = 64;
+
 enum class ValueType {
-	text,	// up to max bytes of UTF-8 without control characters
-	number, // decimal, or hexadecimal after 0x; min to max
-	yes_no, // Yes or No
-	choice, // one of the words
-	list,	// some of the words in order of preference, joined by commas
-	name,	// an iSCSI name
-	ip,	// an IPv4 or IPv6 address
-	mac,	// the address of a network device: octets in hexadecimal, joined by colons
-	isid,	// twelve hexadecimal digits
-	secret, // text, or 0x and an even number of hexadecimal digits; kept encrypted
+	text,	    // up to max bytes of UTF-8 without control characters
+	number,	    // decimal, or hexadecimal after 0x; min to max
+	yes_no,	    // Yes or No
+	choice,	    // one of the words
+	list,	    // some of the words in order of preference, joined by commas
+	name,	    // an iSCSI name
+	ip,	    // an IPv4 or IPv6 address
+	mac,	    // the address of a network device: octets in hexadecimal, joined by colons
+	isid,	    // twelve hexadecimal digits
+	host,	    // an address or a DNS name, as of a portal
+	iface_name, // of an interface's record
+	secret,	    // text, or 0x and an even number of hexadecimal digits; kept encrypted
 };
 
 struct RecordKey {
@@ -59,7 +64,8 @@ struct RecordKey {
 	 * words and, where none is given here, the text are its own.
 	 */
 	std::string_view text_key = {};
-	bool own_limit = false; // bounds what the text key gave, and is not offered itself
+	bool own_limit = false;	 // bounds what the text key gave, and is not offered itself
+	unsigned connection = 0; // above 0: of node.conn[i], a further connection of a session
 };
 
 /* Every row, in the order of display. */

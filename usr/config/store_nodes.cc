@@ -2,6 +2,7 @@
 /* The records of nodes: one file a target, changed as a whole and under the lock. */
 #include "base/str.h"
 #include "config/conf.h"
+#include "config/connections.h"
 #include "config/store.h"
 #include "iscsi/names.h"
 
@@ -16,6 +17,12 @@ namespace
 template <class T> void sort_by_id(std::vector<T> &items)
 {
 	std::sort(items.begin(), items.end(), [](const T &a, const T &b) { return a.id < b.id; });
+}
+
+bool any_of_policy(const Assignments &values)
+{
+	return std::any_of(values.begin(), values.end(),
+			   [](const auto &value) { return is_of_policy(value.first); });
 }
 
 } // namespace
@@ -292,19 +299,29 @@ Result<Listing<Node>> Store::set_values(const NodeFilter &filter, const Assignme
 		}
 		return {};
 	};
+	const bool of_policy = any_of_policy(values);
+	const auto check = [&](const Node &node) -> Status {
+		return of_policy ? check_policy(node) : Status();
+	};
 	return change_targets(
 	    filter, [&](Target &target, const std::vector<Node *> &nodes) -> Status {
 		    if (!filter.names_address()) {
 			    if (auto done = set(*target.settings); !done)
 				    return done;
-			    for (auto &node : target.nodes)
+			    for (auto &node : target.nodes) {
 				    if (auto done = yield_to_target(node.settings, values); !done)
 					    return done;
+				    if (auto done = check(node); !done)
+					    return done;
+			    }
 			    return {};
 		    }
-		    for (Node *node : nodes)
+		    for (Node *node : nodes) {
 			    if (auto done = set(node->settings); !done)
 				    return done;
+			    if (auto done = check(*node); !done)
+				    return done;
+		    }
 		    return {};
 	    });
 }
@@ -359,6 +376,9 @@ Result<Node> Store::add_static(const StaticNode &given, std::vector<std::string>
 		if (!set->empty())
 			warnings.push_back(std::move(*set));
 	}
+	if (any_of_policy(given.values))
+		if (auto ok = check_policy(*node); !ok)
+			return tl::unexpected(ok.error());
 	const NodeId id = node->id;
 	if (auto staged = stage_target(*change, *file, *target); !staged)
 		return tl::unexpected(staged.error());

@@ -133,8 +133,24 @@ TEST_CASE("what is not a number is refused")
 TEST_CASE("what the RFC allows and this version does not is refused as not supported")
 {
 	CHECK(bad("node.session.iscsi.ERL", "2").code == Code::not_supported);
-	CHECK(bad("node.session.nr_connections", "2").code == Code::not_supported);
+	CHECK(bad("node.session.iscsi.ERL", "1").code == Code::not_supported);
 	CHECK(bad("node.session.nr_connections", "65").code == Code::invalid_argument);
+}
+
+TEST_CASE("each connection of a session has rows of its own, as far as the module has room")
+{
+	CHECK(good("node.conn[0].role", "Standby") == "standby");
+	CHECK_FALSE(find_key(RecordKind::node, "node.conn[0].iface"));
+	CHECK(key("node.conn[0].address").fixed);
+	CHECK(good("node.conn[63].address", "storage.example") == "storage.example");
+	CHECK(good("node.conn[63].port", "0xcbd") == "3261");
+	CHECK(good("node.conn[63].port", "") == "");
+	CHECK(good("node.conn[1].weight", "4294967295") == "4294967295");
+	CHECK_FALSE(find_key(RecordKind::node, "node.conn[64].address"));
+	CHECK(bad("node.conn[1].address", "a b").text.starts_with("node.conn[1].address: "));
+	CHECK(bad("node.conn[1].iface", "../x").text.starts_with("node.conn[1].iface: "));
+	CHECK(bad("node.session.policy", "sometimes").text.find("round-robin-subset") !=
+	      std::string::npos);
 }
 
 TEST_CASE("words are taken in any case and kept in the table's")
