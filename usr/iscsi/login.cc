@@ -455,8 +455,9 @@ Login::Step Login::in_operational(const LoginResponse &response, const Keys &key
 	if (response.tsih == Tsih{})
 		return stop(violation("the target gave TSIH 0 (RFC 7143, 11.13.3)"));
 	if (!leading() && response.tsih != config_.tsih)
-		return stop(violation(str("the target gave TSIH ", response.tsih.value, ", not ",
-					  config_.tsih.value)));
+		return stop(violation(str("the target gave TSIH ", response.tsih.value,
+					  " to a connection that joins the session of TSIH ",
+					  config_.tsih.value, " (RFC 7143, 11.13.3)")));
 	result_.target.tsih = response.tsih;
 	result_.cmd_sn = config_.cmd_sn;
 	result_.exp_cmd_sn = response.exp_cmd_sn;

@@ -136,12 +136,52 @@ TEST_CASE("a later connection brings its CID and TSIH and negotiates for itself 
 
 	FakeTarget other;
 	other.tsih = Tsih{9};
-	CHECK(fails_with(config, other, {"TSIH 9"}));
+	CHECK(fails_with(config, other, {"TSIH 9", "joins the session of TSIH 4660"}));
 
 	FakeTarget offers;
 	offers.proposals = {{"MaxBurstLength", "512"}};
 	success(config, offers);
 	CHECK(value_of(offers.received, "MaxBurstLength") == "Irrelevant");
+}
+
+TEST_CASE("a later connection sends the names and none of the keys of the first login alone")
+{
+	auto config = config_for();
+	config.tsih = Tsih{0x1234};
+	config.cid = Cid{3};
+	config.offer.max_connections = 4;
+	config.offer.task_reporting = {TaskReporting::response_fence, TaskReporting::rfc3720};
+	config.offer.iscsi_protocol_level = 2;
+	FakeTarget target;
+	success(config, target);
+	CHECK(has(target.received, "InitiatorName"));
+	CHECK(has(target.received, "TargetName"));
+	for (const auto &key : all_keys()) {
+		INFO(key.name);
+		if (key.use == KeyUse::leading_only)
+			CHECK_FALSE(has(target.received, key.name));
+	}
+}
+
+TEST_CASE("why a connection may not join its session is told in words")
+{
+	struct Case {
+		std::uint8_t detail;
+		const char *words;
+	};
+	for (const auto &[detail, words] :
+	     {Case{6, "too many connections"},
+	      Case{8, "target cannot include the connection in the session"},
+	      Case{10, "session does not exist"}}) {
+		auto config = config_for();
+		config.tsih = Tsih{0x1234};
+		FakeTarget target;
+		target.tamper = [detail = detail](Response &r) {
+			r.status_class = 2;
+			r.status_detail = detail;
+		};
+		CHECK(fails_with(config, target, {words, "class 2"}));
+	}
 }
 
 TEST_CASE("wrong fields in a Login Response end the login with the field named")
