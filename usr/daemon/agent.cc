@@ -41,8 +41,29 @@ SessionAgent::SessionAgent(const Surroundings &surroundings, Plan plan)
     : env_(surroundings),
       plan_(std::move(plan)),
       signal_(env_.io.get_executor()),
-      backoff_(std::random_device{}())
+      backoff_(std::random_device{}()),
+      strands_(of_strands())
 {
+}
+
+Strand::Surroundings SessionAgent::of_strands()
+{
+	return {
+	    .io = env_.io,
+	    .log = env_.log,
+	    .control = env_.control,
+	    .connector = env_.connector,
+	    .plan = plan_,
+	    .title = [this] { return title(); },
+	    .on_session_news =
+		[this](int number) {
+			gone_ |= number == ENOENT;
+			logging_out_ |= number == ESHUTDOWN;
+			lost_ |= number == ENOTCONN;
+			signal_.notify();
+		},
+	    .on_change = [this] { save_change(); },
+	};
 }
 
 void SessionAgent::start(Persistence persistence, OnFirstLogin on_first_login)
@@ -59,6 +80,7 @@ void SessionAgent::take_over(const kernel::SessionInfo &session, std::string key
 	sid_ = session.sid;
 	state_ = State::logged_in;
 	scanned_ = true;
+	strands_.begin(*sid_, shared_from_this());
 	on_dump(&session);
 	asio::co_spawn(env_.io, run(shared_from_this()), escalate);
 }
@@ -92,9 +114,17 @@ void SessionAgent::on_event(const kernel::Event &event)
 	} else if (const auto *lost = std::get_if<kernel::ConnectionLost>(&event.body)) {
 		env_.log(Level::error, title(), ": connection ", lost->cid.value,
 			 " was lost: ", kernel::to_string(lost->loss));
-		time2wait_ = lost->time2wait;
-		lost_ = true;
+		strands_.on_event(event);
+		if (!strands_.any_up()) {
+			strands_.session_lost();
+			time2wait_ = lost->time2wait;
+			lost_ = true;
+		}
 	} else if (const auto *changed = std::get_if<kernel::SessionStateChanged>(&event.body)) {
+		if (changed->state == kernel::SessionState::failed) {
+			strands_.session_lost();
+			lost_ = true;
+		}
 		if (changed->state == kernel::SessionState::expired)
 			env_.log(Level::error, title(), ": no connection for ",
 				 plan_.settings.recovery_tmo,
@@ -104,6 +134,8 @@ void SessionAgent::on_event(const kernel::Event &event)
 		if (scan->status != 0)
 			env_.log(Level::error, title(), ": looking for logical units failed: ",
 				 std::generic_category().message(scan->status));
+	} else {
+		strands_.on_event(event);
 	}
 	signal_.notify();
 }
@@ -119,6 +151,8 @@ void SessionAgent::on_dump(const kernel::SessionInfo *session)
 		time2wait_ = session->parameters.time2wait;
 		lost_ = true;
 	}
+	if (session)
+		strands_.on_dump(*session);
 	signal_.notify();
 }
 
@@ -142,11 +176,12 @@ asio::awaitable<void> SessionAgent::first_login()
 	LoginFailure failure =
 	    local_failure({Code::failed, "logged out before the login had ended"}, false);
 	while (!stopped()) {
-		auto login = co_await attempt(plan_.login);
+		const Link link = plan_.links.front();
+		auto login = co_await attempt(link, plan_.login);
 		if (stopped())
 			break;
 		if (login) {
-			follow(*login);
+			follow(link.cid, *login);
 			learn_tpgt(*login);
 			co_await until_moved();
 			if (stopped())
@@ -154,6 +189,9 @@ asio::awaitable<void> SessionAgent::first_login()
 			auto made = make_session(*login);
 			if (made) {
 				note_connected();
+				strands_.begin(*made, shared_from_this());
+				strands_.session_back(link.cid,
+						      login->result.parameters.max_connections);
 				if (plan_.settings.scan == kernel::ScanMode::automatic)
 					co_await until_scanned();
 				report(*made);
@@ -187,32 +225,38 @@ asio::awaitable<void> SessionAgent::reconnect()
 	co_await pause(std::chrono::seconds(std::exchange(time2wait_, 0)));
 
 	while (!stopped() && lost_) {
+		const Link link = leader();
 		auto reservation =
-		    env_.control.reserve(*sid_, kernel::AdoptKind::session, plan_.login.cid);
+		    env_.control.reserve(*sid_, kernel::AdoptKind::session, link.cid);
 		if (!reservation) {
 			const int number = reservation.error().number;
 			if (number == EISCONN) {
 				note_connected();
+				if (auto session = env_.control.session(*sid_))
+					strands_.on_dump(*session);
 				co_return;
 			}
-			if (number == ENOENT)
+			// The session, or its connection alone: the next leader is another one.
+			if (number == ENOENT && !env_.control.session(*sid_))
 				gone_ = true;
 			if (number == ESHUTDOWN)
 				logging_out_ = true; // by whomever: its end is on the way
-			if (number == ENOENT || number == ESHUTDOWN)
+			if (stopped())
 				co_return;
 			note_failure(local_failure(reservation.error().error, true));
 			co_await pause(backoff_.next());
 			continue;
 		}
 
+		strands_.session_lost();
 		LoginConfig login = plan_.login;
+		login.cid = link.cid;
 		login.cmd_sn = reservation->cmd_sn;
-		auto outcome = co_await attempt(login);
+		auto outcome = co_await attempt(link, login);
 		if (stopped())
 			co_return;
 		if (outcome) {
-			hand_over(*outcome, *reservation);
+			hand_over(link, *outcome, *reservation);
 			if (!lost_)
 				co_return;
 		} else {
@@ -235,10 +279,11 @@ asio::awaitable<void> SessionAgent::reconnect()
 }
 
 /* One login, cut short when there is no more use for it. */
-asio::awaitable<Connector::Outcome> SessionAgent::attempt(const LoginConfig &login)
+asio::awaitable<Connector::Outcome> SessionAgent::attempt(const Link &link,
+							  const LoginConfig &login)
 {
 	next_attempt_.reset();
-	auto first = co_await (env_.connector.log_in(plan_, login) || until_stopped());
+	auto first = co_await (env_.connector.log_in(plan_, link, login) || until_stopped());
 	if (first.index() == 1)
 		co_return tl::unexpected(
 		    local_failure({Code::failed, "logged out before the login had ended"}, false));
@@ -279,16 +324,36 @@ asio::awaitable<void> SessionAgent::until_moved()
 		co_await signal_.wait_until(deadline);
 }
 
-/* Goes along when the login ended at an address that the target has moved to for good. */
-void SessionAgent::follow(const LoggedIn &login)
+/*
+ * The connection that reinstates the session: one that it had (RFC 7143, 6.3.5), for
+ * the first one may have been taken out, or one may never have joined.
+ */
+Link SessionAgent::leader()
 {
-	if (!login.moved_to || *login.moved_to == plan_.portal || !login.result.target.tpgt)
+	if (plan_.links.size() > 1)
+		if (auto session = env_.control.session(*sid_))
+			for (const auto &connection : session->connections)
+				if (const Link *link = plan_.find(connection.cid))
+					return *link;
+	return plan_.links.front();
+}
+
+/*
+ * Goes along when the login ended at an address that the target has moved to for good. The
+ * record is of the portal that it names: its connections move it.
+ */
+void SessionAgent::follow(Cid cid, const LoggedIn &login)
+{
+	Link *link = plan_.find(cid);
+	if (!login.moved_to || *login.moved_to == link->portal || !login.result.target.tpgt)
 		return;
 	env_.log(Level::notice, title(), ": the target has moved for good to ",
 		 to_string(*login.moved_to));
-	plan_.portal = *login.moved_to;
+	link->portal = *login.moved_to;
+	if (!link->of_record)
+		return save_change();
 	moving_ = true;
-	env_.on_moved(*this, {plan_.portal.host, plan_.portal.port}, *login.result.target.tpgt);
+	env_.on_moved(*this, {link->portal.host, link->portal.port}, *login.result.target.tpgt);
 }
 
 /* Of the record's own portal alone: where a redirection led may be another group. */
@@ -307,17 +372,45 @@ void SessionAgent::record_moved(const config::Node &record)
 	moving_ = false;
 	plan_.node.id = record.id;
 	plan_.node.tpgt = record.tpgt;
-	if (auto portal = parse_host(record.id.portal.host, record.id.portal.port))
-		plan_.portal = std::move(*portal);
-	if (sid_) {
-		if (auto saved = env_.saved.save({key_, plan_.node, plan_.iface}); !saved)
-			env_.log(Level::error, title(), ": ", saved.error().text);
-	} else {
-		plan_.persistent_portal = record.id.portal;
+	if (auto portal = parse_host(record.id.portal.host, record.id.portal.port)) {
+		for (Link &link : plan_.links)
+			if (link.of_record)
+				link.portal = *portal;
 	}
+	if (!sid_)
+		plan_.persistent_portal = record.id.portal;
+	save_change();
 	env_.log(Level::notice, title(), ": the record has the new address",
 		 sid_ ? "; /dev/disk/by-path has it with the next session" : "");
 	signal_.notify();
+}
+
+/* What a daemon needs to take the session over. */
+Status SessionAgent::save()
+{
+	return env_.saved.save(
+	    {key_, plan_.node, plan_.iface, strands_.kept(), plan_.further_ifaces});
+}
+
+void SessionAgent::save_change()
+{
+	if (!sid_ || state_ == State::ended)
+		return;
+	if (auto saved = save(); !saved)
+		env_.log(Level::error, title(), ": ", saved.error().text);
+}
+
+Status SessionAgent::set_policy(kernel::Policy policy)
+{
+	const config::Settings before = plan_.node.settings;
+	auto set =
+	    plan_.node.settings.set("node.session.policy", to_string(policy), env_.saved.secrets());
+	if (!set)
+		return tl::unexpected(set.error());
+	auto changed = strands_.change({policy, {}});
+	if (!changed)
+		plan_.node.settings = before;
+	return changed;
 }
 
 void SessionAgent::record_kept(const Error &why)
@@ -333,14 +426,15 @@ Result<Sid> SessionAgent::make_session(LoggedIn &login)
 	auto identity = identity_of(plan_, login.result, key_);
 	if (!identity)
 		return tl::unexpected(identity.error());
-	if (auto saved = env_.saved.save({key_, plan_.node, plan_.iface}); !saved)
+	if (auto saved = save(); !saved)
 		return tl::unexpected(saved.error());
 
 	note_missing(login.result);
 	const kernel::NewSession session{std::move(*identity), parameters_of(login.result),
 					 plan_.settings};
 	auto handle = env_.control.new_session(
-	    session, connection_of(plan_, login.result, login.socket.native_handle()));
+	    session,
+	    connection_of(plan_, plan_.links.front(), login.result, login.socket.native_handle()));
 	if (!handle) {
 		env_.saved.remove(key_);
 		return tl::unexpected(handle.error().error);
@@ -353,7 +447,8 @@ Result<Sid> SessionAgent::make_session(LoggedIn &login)
 	return handle->sid;
 }
 
-void SessionAgent::hand_over(LoggedIn &login, const kernel::Reservation &reservation)
+void SessionAgent::hand_over(const Link &link, LoggedIn &login,
+			     const kernel::Reservation &reservation)
 {
 	// A redirection may have led there; it is the session's other half (RFC 7143, 4.4.3).
 	if (login.result.target.tpgt != plan_.login.expected_tpgt) {
@@ -366,14 +461,16 @@ void SessionAgent::hand_over(LoggedIn &login, const kernel::Reservation &reserva
 		return;
 	}
 	note_missing(login.result);
-	const auto connection = connection_of(plan_, login.result, login.socket.native_handle());
+	const auto connection =
+	    connection_of(plan_, link, login.result, login.socket.native_handle());
 	// Before the call: the event of a connection that is lost at once comes later.
 	lost_ = false;
 	auto adopted =
 	    env_.control.adopt(*sid_, reservation.cookie, connection, parameters_of(login.result));
 	if (adopted) {
 		note_connected();
-		follow(login);
+		follow(link.cid, login);
+		strands_.session_back(link.cid, login.result.parameters.max_connections);
 		return;
 	}
 	lost_ = true;
@@ -426,6 +523,7 @@ void SessionAgent::report(FirstLogin outcome)
 void SessionAgent::end()
 {
 	state_ = State::ended;
+	strands_.stop();
 	env_.saved.remove(key_);
 	if (sid_)
 		env_.log(Level::notice, title(), ": session ended");

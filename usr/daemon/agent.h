@@ -10,6 +10,7 @@
  *   Nothing but the end of the session, or node.session.reopen_max, ends this.
  * - A final refusal does not end it either: a target that is being set up again
  *   refuses with the same words. It only makes the pause the longest.
+ * - Further connections join when the session is there, each in its own time (strands.h).
  * - A target that has moved for good (RFC 7143, 11.13.5) is connected to at its new
  *   address from then on, and its record gets it, once a login there has succeeded. The
  *   names of a session's disks stay as they are until it ends.
@@ -26,6 +27,7 @@
 #include "daemon/plan.h"
 #include "daemon/saved.h"
 #include "daemon/signal.h"
+#include "daemon/strands.h"
 #include "kernel/control.h"
 
 #include <asio/awaitable.hpp>
@@ -104,6 +106,11 @@ public:
 	void record_kept(const Error &why);
 
 	const Plan &plan() const { return plan_; }
+	/* Of a session that is there. */
+	Strands &strands() { return strands_; }
+	const Strands &strands() const { return strands_; }
+	/* Has the session's connections chosen from by @policy. */
+	Status set_policy(kernel::Policy policy);
 	State state() const { return state_; }
 	bool logging_out() const { return logging_out_; }
 	std::optional<Sid> sid() const { return sid_; }
@@ -115,15 +122,19 @@ private:
 	asio::awaitable<void> run(std::shared_ptr<SessionAgent> self);
 	asio::awaitable<void> first_login();
 	asio::awaitable<void> reconnect();
-	asio::awaitable<Connector::Outcome> attempt(const LoginConfig &login);
+	asio::awaitable<Connector::Outcome> attempt(const Link &link, const LoginConfig &login);
 	asio::awaitable<void> pause(std::chrono::milliseconds time);
 	asio::awaitable<void> until_stopped();
 	asio::awaitable<void> until_scanned();
 	asio::awaitable<void> until_moved();
 	Result<Sid> make_session(LoggedIn &login);
-	void hand_over(LoggedIn &login, const kernel::Reservation &reservation);
-	void follow(const LoggedIn &login);
+	Link leader();
+	void hand_over(const Link &link, LoggedIn &login, const kernel::Reservation &reservation);
+	void follow(Cid cid, const LoggedIn &login);
 	void learn_tpgt(const LoggedIn &login);
+	Strand::Surroundings of_strands();
+	Status save();
+	void save_change();
 	void note_missing(const LoginResult &result);
 	void note_failure(LoginFailure failure);
 	void note_connected();
@@ -143,7 +154,7 @@ private:
 
 	State state_ = State::connecting;
 	std::optional<Sid> sid_;
-	bool lost_ = false;	   // the connection; to be reserved and reconnected
+	bool lost_ = false;	   // the last connection; to be reserved and reconnected
 	bool gone_ = false;	   // the session, by whatever hand
 	bool logging_out_ = false; // by log_out()
 	bool scanned_ = false;
@@ -159,6 +170,7 @@ private:
 	std::string logged_failure_;
 	Clock::time_point logged_at_{};
 	Clock::time_point lost_at_{};
+	Strands strands_;
 };
 
 } // namespace hawser::daemon

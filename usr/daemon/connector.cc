@@ -4,19 +4,20 @@
 namespace hawser::daemon
 {
 
-asio::awaitable<Connector::Outcome> TcpConnector::log_in(const Plan &plan, const LoginConfig &login)
+asio::awaitable<Connector::Outcome> TcpConnector::log_in(const Plan &plan, const Link &link,
+							 const LoginConfig &login)
 {
 	ConnectOptions options;
 	options.timeout = plan.login_timeout;
-	options.before_connect = [this, &plan](int fd) -> Status {
+	options.before_connect = [this, &plan, &link](int fd) -> Status {
 		if (auto prepared = control_.prepare_socket(fd); !prepared)
 			return tl::unexpected(prepared.error().error);
-		return plan.prepare(fd);
+		return plan.prepare(link, fd);
 	};
 	LoginTimeouts timeouts;
 	timeouts.response = plan.login_timeout;
 	timeouts.total = plan.login_timeout;
-	co_return co_await connect_and_login(plan.portal, login, book_, std::move(options),
+	co_return co_await connect_and_login(link.portal, login, book_, std::move(options),
 					     timeouts);
 }
 

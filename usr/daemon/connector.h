@@ -19,10 +19,11 @@ public:
 	virtual ~Connector() = default;
 
 	/*
-	 * Connects to the plan's portal and logs in with @login, which is the plan's
-	 * own or one that was made from it. Both outlive the call.
+	 * Connects to the portal of @link, one of the plan's, and logs in with @login, which
+	 * is the plan's own or one that was made from it. All outlive the call.
 	 */
-	virtual asio::awaitable<Outcome> log_in(const Plan &plan, const LoginConfig &login) = 0;
+	virtual asio::awaitable<Outcome> log_in(const Plan &plan, const Link &link,
+						const LoginConfig &login) = 0;
 };
 
 /*
@@ -37,7 +38,8 @@ public:
 	{
 	}
 
-	asio::awaitable<Outcome> log_in(const Plan &plan, const LoginConfig &login) override;
+	asio::awaitable<Outcome> log_in(const Plan &plan, const Link &link,
+					const LoginConfig &login) override;
 
 private:
 	kernel::Control &control_;

@@ -73,11 +73,12 @@ Clock::time_point Pacer::next_place(const Portal &portal) const
 	return portal.begun[portal.begun.size() - places_] + patience_;
 }
 
-asio::awaitable<Connector::Outcome> Pacer::log_in(const Plan &plan, const LoginConfig &login)
+asio::awaitable<Connector::Outcome> Pacer::log_in(const Plan &plan, const Link &link,
+						  const LoginConfig &login)
 {
-	Turn turn(*this, to_string(plan.portal), co_await asio::this_coro::executor);
+	Turn turn(*this, to_string(link.portal), co_await asio::this_coro::executor);
 	co_await turn.comes();
-	co_return co_await connector_.log_in(plan, login);
+	co_return co_await connector_.log_in(plan, link, login);
 }
 
 } // namespace hawser::daemon

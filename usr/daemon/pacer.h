@@ -37,7 +37,8 @@ public:
 	{
 	}
 
-	asio::awaitable<Outcome> log_in(const Plan &plan, const LoginConfig &login) override;
+	asio::awaitable<Outcome> log_in(const Plan &plan, const Link &link,
+					const LoginConfig &login) override;
 
 private:
 	struct Portal {

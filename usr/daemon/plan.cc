@@ -20,6 +20,8 @@
 namespace hawser::daemon
 {
 
+static_assert(config::max_connections == HWS_CONNECTIONS_MAX);
+
 namespace
 {
 
@@ -112,6 +114,7 @@ kernel::SessionSettings kernel_settings_of(const config::Settings &s)
 	k.tgt_reset_tmo = as<std::uint32_t>(s.number("node.session.err_timeo.tgt_reset_timeout"));
 	k.scan = s.get("node.session.scan") == "manual" ? kernel::ScanMode::manual
 							: kernel::ScanMode::automatic;
+	k.policy = *kernel::parse_policy(s.get("node.session.policy")); // a word of the table
 	// A reinstatement may negotiate what this login does not.
 	for (const std::string &word : s.list("node.conn[0].iscsi.DataDigest"))
 		k.stable_writes |= word == "CRC32C";
@@ -123,6 +126,25 @@ kernel::SessionSettings kernel_settings_of(const config::Settings &s)
 std::string Plan::name() const
 {
 	return config::to_string(node.id);
+}
+
+Link *Plan::find(Cid cid)
+{
+	auto link = std::find_if(links.begin(), links.end(),
+				 [cid](const Link &one) { return one.cid == cid; });
+	return link == links.end() ? nullptr : &*link;
+}
+
+std::vector<config::ConnectionRecord> Plan::connections() const
+{
+	std::vector<config::ConnectionRecord> records;
+	for (const Link &link : links)
+		records.push_back({link.cid,
+				   {link.portal.host, link.portal.port},
+				   link.iface,
+				   std::string(to_string(link.role)),
+				   link.weight});
+	return records;
 }
 
 Status Binding::apply(int fd) const
@@ -177,13 +199,13 @@ Status Binding::apply(int fd) const
  * it has at once, in small pieces, and each costs. With open-iscsi's buffer, which like there
  * is kept below net.core.rmem_max, what waits for the window is sent together.
  */
-Status Plan::prepare(int fd) const
+Status Plan::prepare(const Link &link, int fd) const
 {
 	const int bytes = static_cast<int>(receive_buffer);
 	if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) < 0)
 		return fail(Code::connect_failed, str("node.conn[0].tcp.window_size of ", bytes,
 						      ": ", std::strerror(errno)));
-	return binding.apply(fd);
+	return link.binding.apply(fd);
 }
 
 Binding binding_of(const config::Iface &iface)
@@ -195,20 +217,72 @@ Binding binding_of(const config::Iface &iface)
 	return binding;
 }
 
+Result<Link> make_link(const config::ConnectionRecord &record, const config::Iface &iface)
+{
+	Link link;
+	link.cid = record.cid;
+	auto portal = parse_host(record.portal.host, record.portal.port);
+	if (!portal)
+		return tl::unexpected(portal.error());
+	link.portal = std::move(*portal);
+	link.iface = record.iface;
+	link.binding = binding_of(iface);
+	link.role = kernel::parse_role(record.role).value_or(kernel::Role::active);
+	link.weight = record.weight;
+	return link;
+}
+
+namespace
+{
+
+/* The interface of that name: the record's own, or one of those beside it. */
+const config::Iface *find_iface(const Plan &plan, std::string_view name)
+{
+	if (name == plan.node.id.iface)
+		return &plan.iface;
+	for (const auto &iface : plan.further_ifaces)
+		if (iface.name == name)
+			return &iface;
+	return nullptr;
+}
+
+Status make_links(Plan &plan, const std::vector<config::ConnectionRecord> &connections)
+{
+	plan.links.clear();
+	for (const auto &connection : connections) {
+		const auto *iface = find_iface(plan, connection.iface);
+		if (!iface)
+			return fail(Code::record_failed,
+				    str(config::connection_key(connection.cid, "iface"),
+					": there is no interface ", connection.iface));
+		auto link = make_link(connection, *iface);
+		if (!link)
+			return fail(link.error().code, str("connection ", connection.cid.value,
+							   ": ", link.error().text));
+		link->of_record = link->cid == Cid{} || connection.portal == plan.node.id.portal;
+		plan.links.push_back(std::move(*link));
+	}
+	return {};
+}
+
+} // namespace
+
 Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
-		       const config::Identity &identity, Isid isid, config::SecretBox &secrets)
+		       const config::Identity &identity, Isid isid, config::SecretBox &secrets,
+		       LinkSource source)
 {
 	const config::Settings &s = node.settings;
 
 	Plan plan;
 	plan.node = node;
 	plan.iface = iface;
-	auto portal = parse_host(node.id.portal.host, node.id.portal.port);
-	if (!portal)
-		return tl::unexpected(portal.error());
-	plan.portal = std::move(*portal);
+	plan.further_ifaces = std::move(source.ifaces);
 	plan.persistent_portal = node.id.portal;
-	plan.binding = binding_of(iface);
+	plan.settings = kernel_settings_of(s);
+	if (source.connections.empty())
+		source.connections = config::connections_of(node);
+	if (auto made = make_links(plan, source.connections); !made)
+		return tl::unexpected(made.error());
 
 	LoginConfig &login = plan.login;
 	login.initiator_name = iface.settings.get("iface.initiatorname");
@@ -217,7 +291,7 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 	login.initiator_alias = identity.alias;
 	login.target_name = node.id.target;
 	login.isid = isid;
-	login.cid = Cid{0};
+	login.cid = plan.links.front().cid;
 	login.cmd_sn = CmdSn{as<std::uint32_t>(s.number("node.session.initial_cmdsn"))};
 	if (node.tpgt >= 0)
 		login.expected_tpgt = Tpgt(as<std::uint16_t>(node.tpgt));
@@ -227,10 +301,11 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 		return tl::unexpected(chap.error());
 	login.chap = std::move(*chap);
 	login.offer = offer_of(s);
+	login.offer.max_connections =
+	    std::max(login.offer.max_connections, static_cast<std::uint16_t>(plan.links.size()));
 	if (auto ok = check(login); !ok)
 		return tl::unexpected(ok.error());
 
-	plan.settings = kernel_settings_of(s);
 	plan.max_xmit_data_segment_length =
 	    as<std::uint32_t>(s.number("node.conn[0].iscsi.MaxXmitDataSegmentLength"));
 	plan.ping_interval = as<std::uint32_t>(s.number("node.conn[0].timeo.noop_out_interval"));
@@ -242,11 +317,12 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 	return plan;
 }
 
-kernel::NewConnection connection_of(const Plan &plan, const LoginResult &result, int fd)
+kernel::NewConnection connection_of(const Plan &plan, const Link &link, const LoginResult &result,
+				    int fd)
 {
 	const NegotiatedParameters &p = result.parameters;
 	kernel::NewConnection c;
-	c.cid = plan.login.cid;
+	c.cid = link.cid;
 	c.fd = fd;
 	c.header_digest = p.header_digest == Digest::crc32c;
 	c.data_digest = p.data_digest == Digest::crc32c;
@@ -260,6 +336,8 @@ kernel::NewConnection connection_of(const Plan &plan, const LoginResult &result,
 	c.persistent_port = plan.persistent_portal.port;
 	c.ping_interval = plan.ping_interval;
 	c.ping_timeout = plan.ping_timeout;
+	c.role = link.role;
+	c.weight = link.weight;
 	return c;
 }
 
@@ -310,8 +388,9 @@ OperationalOffer offer_of(const config::Settings &settings)
 {
 	OperationalOffer offer;
 	for (const auto &row : config::record_keys()) {
-		const auto *binding = find_binding(row.text_key);
-		if (row.kind == settings.kind() && binding && !row.own_limit)
+		if (row.kind != settings.kind() || row.text_key.empty() || row.own_limit)
+			continue;
+		if (const auto *binding = find_binding(row.text_key))
 			binding->offer(offer, settings.get(row.name));
 	}
 	// The result is the smaller of both sides' values, and the module has a bound.

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/types.h"
+#include "config/connections.h"
 #include "config/identity.h"
 #include "config/records.h"
 #include "config/secret_box.h"
@@ -16,6 +17,7 @@
 #include "kernel/types.h"
 
 #include <string>
+#include <vector>
 
 namespace hawser::daemon
 {
@@ -35,16 +37,33 @@ struct Binding {
 
 Binding binding_of(const config::Iface &iface);
 
+/* One connection of the session: how it is reached, and its part in the policy. */
+struct Link {
+	Cid cid;
+	Address portal;		// to connect to: the record's, or where the target has moved since
+	bool of_record = false; // the portal is the one that the record is of
+	std::string iface;
+	Binding binding;
+	kernel::Role role = kernel::Role::active;
+	std::uint32_t weight = 0;
+};
+
+/* The parts of a record that connections are made of. */
+struct LinkSource {
+	std::vector<config::ConnectionRecord> connections;
+	std::vector<config::Iface> ifaces; // of those that do not go through the record's own
+};
+
 struct Plan {
 	config::Node node;   // as it was at login, what was set for this login included
 	config::Iface iface; // likewise
-	Address portal;	     // to connect to: the record's, or where the target has moved since
+	std::vector<config::Iface> further_ifaces;	// of links that go through others
+	std::vector<Link> links = std::vector<Link>(1); // by CID; the first one leads
 	/*
 	 * The record's portal when the session was made, which names its disks
 	 * (/dev/disk/by-path) for as long as it lives.
 	 */
 	config::PortalId persistent_portal;
-	Binding binding;
 	LoginConfig login; // of the leading connection
 	kernel::SessionSettings settings;
 	std::uint32_t max_xmit_data_segment_length = 0; // 0: what the target declares
@@ -56,20 +75,30 @@ struct Plan {
 	unsigned reopen_max = 0; // failed logins in a row; 0: any number
 
 	/* What a socket needs before it is connected: its binding and its receive buffer. */
-	Status prepare(int fd) const;
+	Status prepare(const Link &link, int fd) const;
+
+	Link *find(Cid cid); // null: there is none
+	/* The links as a record has them. */
+	std::vector<config::ConnectionRecord> connections() const;
 
 	std::string name() const; // "iqn... at 192.0.2.1:3260 through default"
 };
 
+/* @iface is the one that @record names. Fails when the portal is no address. */
+Result<Link> make_link(const config::ConnectionRecord &record, const config::Iface &iface);
+
 /*
  * @isid: of this session. Errors name the key that cannot be used: a secret that
- * does not open, a portal that is no address.
+ * does not open, a portal that is no address. The record's connections are meant when
+ * @source has none.
  */
 Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
-		       const config::Identity &identity, Isid isid, config::SecretBox &secrets);
+		       const config::Identity &identity, Isid isid, config::SecretBox &secrets,
+		       LinkSource source = {});
 
-/* The connection that a login has given, as the module wants it. */
-kernel::NewConnection connection_of(const Plan &plan, const LoginResult &result, int fd);
+/* The connection that a login over @link has given, as the module wants it. */
+kernel::NewConnection connection_of(const Plan &plan, const Link &link, const LoginResult &result,
+				    int fd);
 kernel::SessionParameters parameters_of(const LoginResult &result);
 /* Code::login_failed when the target does not name its portal group. */
 Result<kernel::SessionIdentity> identity_of(const Plan &plan, const LoginResult &result,

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 
+#include <set>
 #include <utility>
 
 namespace hawser::daemon
@@ -61,6 +62,22 @@ Result<config::Settings> effective_settings(const config::Node &node, const Over
 
 } // namespace
 
+Result<LinkSource> links_of(const config::Node &node, config::Store &store)
+{
+	LinkSource source{config::connections_of(node), {}};
+	std::set<std::string> others;
+	for (const auto &connection : source.connections)
+		if (connection.iface != node.id.iface)
+			others.insert(connection.iface);
+	for (const std::string &name : others) {
+		auto iface = store.iface(name);
+		if (!iface)
+			return tl::unexpected(iface.error());
+		source.ifaces.push_back(std::move(*iface));
+	}
+	return source;
+}
+
 Result<PreparedLogin> prepare_login(const config::Node &node, const Overrides &overrides,
 				    config::Store &store)
 {
@@ -78,6 +95,12 @@ Result<PreparedLogin> prepare_login(const config::Node &node, const Overrides &o
 	if (!identity)
 		return tl::unexpected(identity.error());
 
+	const auto links = links_of(merged, store);
+	if (!links)
+		return tl::unexpected(links.error());
+	if (auto ok = config::check_policy(merged); !ok)
+		return tl::unexpected(ok.error());
+
 	/* hawserd.conf or the command may ask for more than the record was made for. */
 	prepared.wanted =
 	    static_cast<std::size_t>(merged.settings.number("node.session.nr_sessions"));
@@ -92,7 +115,7 @@ Result<PreparedLogin> prepare_login(const config::Node &node, const Overrides &o
 		return tl::unexpected(isids.error());
 	for (const Isid &isid : *isids)
 		prepared.sessions.push_back(
-		    {isid, make_plan(merged, *iface, *identity, isid, store.secrets())});
+		    {isid, make_plan(merged, *iface, *identity, isid, store.secrets(), *links)});
 	return prepared;
 }
 

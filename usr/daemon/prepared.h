@@ -32,6 +32,9 @@ struct PreparedLogin {
 	std::vector<std::string> warnings;
 };
 
+/* The connections that the record has beside the first, and the interfaces they go through. */
+Result<LinkSource> links_of(const config::Node &node, config::Store &store);
+
 /*
  * @overrides stand above the record's settings; of authentication, they have all or
  * nothing. The record is given the ISIDs that it has too few of.

@@ -4,6 +4,8 @@
 #include "base/coding.h"
 #include "base/str.h"
 #include "config/files.h"
+#include "iscsi/address.h"
+#include "kernel/types.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -67,6 +69,73 @@ Status put_file(const std::string &folder, const std::string &name, std::string_
 	return {};
 }
 
+Json connection_to_json(const config::ConnectionRecord &connection)
+{
+	return {{"cid", connection.cid.value},	  {"host", connection.portal.host},
+		{"port", connection.portal.port}, {"iface", connection.iface},
+		{"role", connection.role},	  {"weight", connection.weight}};
+}
+
+/* A number of @json below @end, or nothing. */
+std::optional<std::uint64_t> number_of(const Json &json, const char *name, std::uint64_t end)
+{
+	const auto found = json.find(name);
+	if (found == json.end() || !found->is_number_unsigned() ||
+	    found->get<std::uint64_t>() >= end)
+		return std::nullopt;
+	return found->get<std::uint64_t>();
+}
+
+std::optional<config::ConnectionRecord> connection_from_json(const Json &json)
+{
+	if (!json.is_object())
+		return std::nullopt;
+	const auto cid = number_of(json, "cid", UINT16_MAX + 1ull);
+	const auto port = number_of(json, "port", UINT16_MAX + 1ull);
+	const auto weight = number_of(json, "weight", UINT32_MAX + 1ull);
+	for (const char *name : {"host", "iface", "role"})
+		if (!json.value(name, Json()).is_string())
+			return std::nullopt;
+	if (!cid || !port || !weight)
+		return std::nullopt;
+	config::ConnectionRecord connection{
+	    Cid(static_cast<std::uint16_t>(*cid)),
+	    {json["host"].get<std::string>(), static_cast<std::uint16_t>(*port)},
+	    json["iface"].get<std::string>(),
+	    json["role"].get<std::string>(),
+	    static_cast<std::uint32_t>(*weight)};
+	if (!parse_host(connection.portal.host, connection.portal.port) ||
+	    !config::check_iface_name(connection.iface) || !kernel::parse_role(connection.role))
+		return std::nullopt;
+	return connection;
+}
+
+/* Of @file's lists, which older daemons did not write. False: one is damaged. */
+bool read_connections(const Json &file, SavedSession &session)
+{
+	const Json connections = file.value("connections", Json::array());
+	const Json ifaces = file.value("ifaces", Json::array());
+	if (!connections.is_array() || connections.size() > config::max_connections ||
+	    !ifaces.is_array())
+		return false;
+	std::set<Cid> cids;
+	for (const Json &one : connections) {
+		auto connection = connection_from_json(one);
+		if (!connection || !cids.insert(connection->cid).second)
+			return false;
+		session.connections.push_back(std::move(*connection));
+	}
+	for (const Json &one : ifaces) {
+		if (!one.is_string())
+			return false;
+		auto iface = config::iface_from_text(one.get_ref<const std::string &>());
+		if (!iface)
+			return false;
+		session.further_ifaces.push_back(std::move(*iface));
+	}
+	return true;
+}
+
 } // namespace
 
 /* The records' own texts, each a member, so that both are read by their owners. */
@@ -75,10 +144,18 @@ std::string saved_to_text(const SavedSession &session)
 	config::Target target;
 	target.name = session.node.id.target;
 	target.nodes.push_back(session.node);
+	Json connections = Json::array();
+	for (const auto &connection : session.connections)
+		connections.push_back(connection_to_json(connection));
+	Json ifaces = Json::array();
+	for (const auto &iface : session.further_ifaces)
+		ifaces.push_back(config::iface_to_text(iface));
 	const Json file = {
 	    {"version", version},
 	    {"node", config::target_to_text(target)},
 	    {"iface", config::iface_to_text(session.iface)},
+	    {"connections", std::move(connections)},
+	    {"ifaces", std::move(ifaces)},
 	};
 	return file.dump();
 }
@@ -97,7 +174,10 @@ Result<SavedSession> saved_from_text(const std::string &key, std::string_view te
 		return tl::unexpected(iface.error());
 	if (target->nodes.size() != 1)
 		return fail(Code::record_failed, "it is damaged");
-	return SavedSession{key, std::move(target->nodes.front()), std::move(*iface)};
+	SavedSession session{key, std::move(target->nodes.front()), std::move(*iface)};
+	if (!read_connections(file, session))
+		return fail(Code::record_failed, "its connections are damaged");
+	return session;
 }
 
 std::string SavedSessions::make_key()

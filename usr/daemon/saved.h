@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "config/connections.h"
 #include "config/records.h"
 
 #include <optional>
@@ -27,6 +28,10 @@ struct SavedSession {
 	std::string key;
 	config::Node node;
 	config::Iface iface;
+	// As they are now, with what was added and taken away since the login; none in the file
+	// of an older daemon, whose sessions have the record's.
+	std::vector<config::ConnectionRecord> connections = {};
+	std::vector<config::Iface> further_ifaces = {}; // that connections go through
 };
 
 /* The file's text, and back: Code::record_failed says what is wrong with it. */
@@ -44,6 +49,7 @@ public:
 
 	/* A key that no other session has. */
 	static std::string make_key();
+	config::SecretBox &secrets() { return secrets_; }
 
 	Status save(SavedSession session);
 	/* Nothing when there is no such file; Code::record_failed when it is damaged. */

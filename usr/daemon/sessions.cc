@@ -149,7 +149,11 @@ asio::awaitable<void> Sessions::adopt_by_record(kernel::SessionInfo session)
 		auto iface = store.iface(id.iface);
 		if (!iface)
 			return tl::unexpected(iface.error());
-		return SavedSession{key, std::move(*node), std::move(*iface)};
+		auto links = links_of(*node, store);
+		if (!links)
+			return tl::unexpected(links.error());
+		return SavedSession{key, std::move(*node), std::move(*iface),
+				    std::move(links->connections), std::move(links->ifaces)};
 	};
 	const auto settings = co_await on_worker(env_.worker, std::move(read));
 	adopting_.erase(session.sid);
@@ -191,8 +195,8 @@ Result<Plan> Sessions::plan_of(const SavedSession &settings, const kernel::Sessi
 	config::Identity identity;
 	identity.name = session.identity.initiator_name;
 	identity.alias = session.identity.initiator_alias;
-	auto plan =
-	    make_plan(settings.node, settings.iface, identity, session.identity.isid, env_.secrets);
+	auto plan = make_plan(settings.node, settings.iface, identity, session.identity.isid,
+			      env_.secrets, {settings.connections, settings.further_ifaces});
 	if (plan) {
 		plan->login.initiator_name = session.identity.initiator_name;
 		plan->login.expected_tpgt = session.identity.tpgt;
@@ -370,12 +374,17 @@ bool Sessions::Waiter::waits_for(const kernel::Event &event) const
 		const auto *ended = std::get_if<kernel::TextEnded>(&event.body);
 		return ended && ended->id == id;
 	}
+	case Work::removal: {
+		const auto *ended = std::get_if<kernel::ConnectionRemoved>(&event.body);
+		return ended && ended->cid.value == id;
+	}
 	}
 	return false;
 }
 
 /* Has the module begin something, and waits for the event of its end. */
-asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid sid, Begin begin)
+asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid sid, Begin begin,
+							       std::optional<Cid> cid)
 {
 	struct Row {
 		std::string_view name;
@@ -383,10 +392,11 @@ asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid si
 	};
 	static constexpr Row rows[] = {{"the scan", std::chrono::seconds(120)},
 				       {"the ping", std::chrono::seconds(60)},
-				       {"the Text exchange", std::chrono::seconds(60)}};
+				       {"the Text exchange", std::chrono::seconds(60)},
+				       {"the logout", std::chrono::seconds(60)}};
 	const Row &row = rows[static_cast<int>(work)];
 
-	const Waiter waiter{work, sid, next_id_++,
+	const Waiter waiter{work, sid, cid ? cid->value : next_id_++,
 			    std::make_shared<Mailbox<kernel::EventBody>>(env_.io.get_executor())};
 	const auto forget = [&] {
 		std::erase_if(waiters_,
@@ -467,6 +477,27 @@ asio::awaitable<Result<Bytes>> Sessions::text(Sid sid, std::optional<Cid> cid, B
 		co_return fail(Code::failed, str("Text exchange: ",
 						 std::generic_category().message(ended.status)));
 	}
+}
+
+asio::awaitable<Status> Sessions::remove_connection(Sid sid, Cid cid)
+{
+	const auto agent = find(sid);
+	if (!agent)
+		co_return fail(
+		    Code::session_not_found,
+		    str("session ", sid.value, " is none that this service looks after"));
+	Begin begin = [this, agent, sid, cid](std::uint32_t) -> kernel::Answer<void> {
+		auto begun = agent->strands().remove(cid);
+		if (!begun)
+			return tl::unexpected(kernel::Refusal{0, begun.error()});
+		if (!*begun) // the module says nothing of what it does not have
+			on_event({0, sid, kernel::ConnectionRemoved{cid}});
+		return {};
+	};
+	auto body = co_await have_done(Work::removal, sid, std::move(begin), cid);
+	if (!body)
+		co_return tl::unexpected(body.error());
+	co_return Status();
 }
 
 void Sessions::on_event(const kernel::Event &event)

@@ -83,6 +83,8 @@ public:
 							std::uint32_t size);
 	/* @text: as on the wire. The result is the whole answer. */
 	asio::awaitable<Result<Bytes>> text(Sid sid, std::optional<Cid> cid, Bytes text);
+	/* Logs one connection of a session out; others stay. */
+	asio::awaitable<Status> remove_connection(Sid sid, Cid cid);
 
 	/*
 	 * Which records sessions use as of now, those that are about to begin included; may
@@ -98,13 +100,13 @@ public:
 
 private:
 	/* What of the module's ends in an event. Scans have no number of their own. */
-	enum class Work { scan, ping, text };
+	enum class Work { scan, ping, text, removal };
 
 	/* Somebody who waits for an event of a session. */
 	struct Waiter {
 		Work work;
 		Sid sid;
-		std::uint32_t id;
+		std::uint32_t id; // of a removal, the CID
 		std::shared_ptr<Mailbox<kernel::EventBody>> mailbox;
 
 		bool waits_for(const kernel::Event &event) const;
@@ -123,6 +125,7 @@ private:
 	asio::awaitable<void> adopt_by_record(kernel::SessionInfo session);
 	void adopt(const kernel::SessionInfo &session, const Result<SavedSession> &settings);
 	Result<Plan> plan_of(const SavedSession &settings, const kernel::SessionInfo &session);
+	/* The connections of a record, and the interfaces that they go through. */
 	void forget(SessionAgent &agent);
 	void drop_vanished(const config::NodeId &id);
 	void move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt);
@@ -130,7 +133,8 @@ private:
 	Status may_begin(const Plan &plan) const;
 	/* @begin is given the number of the work. */
 	using Begin = std::function<kernel::Answer<void>(std::uint32_t id)>;
-	asio::awaitable<Result<kernel::EventBody>> have_done(Work work, Sid sid, Begin begin);
+	asio::awaitable<Result<kernel::EventBody>> have_done(Work work, Sid sid, Begin begin,
+							     std::optional<Cid> cid = {});
 
 	Surroundings env_;
 	RecordWriter writer_;

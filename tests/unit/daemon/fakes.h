@@ -46,9 +46,12 @@ public:
 	std::uint32_t next_sid = 1;
 	std::uint64_t cookie = 0;
 	int reservations = 0;
-	int adoptions = 0;
-	int refuse_new = 0;   // errno of the next new_session()
-	int refuse_adopt = 0; // errno of the next adopt()
+	int joins = 0;			       // reservations of that kind
+	int adoptions = 0;		       // session reinstatements
+	std::map<std::uint64_t, Cid> reserved; // by cookie
+	int refuse_new = 0;		       // errno of the next new_session()
+	std::deque<int> refuse_join;	       // errnos of the next reservations of a join
+	int refuse_adopt = 0;		       // errno of the next adopt()
 	bool module_there = true;
 	std::optional<hawser::kernel::SessionParameters> adopted;
 	std::vector<hawser::kernel::NewConnection> handed_over;
@@ -84,10 +87,8 @@ public:
 		info.identity = session.identity;
 		info.parameters = session.parameters;
 		info.settings = session.settings;
-		info.connections.resize(1);
-		info.connections[0].persistent_address = connection.persistent_address;
-		info.connections[0].persistent_port = connection.persistent_port;
 		live[info.sid] = info;
+		bring_up(info.sid, connection);
 		return hawser::kernel::SessionHandle{info.sid, 0};
 	}
 	Answer<hawser::kernel::SessionInfo> session(Sid sid) override
@@ -111,33 +112,104 @@ public:
 		live[sid].state = hawser::kernel::SessionState::closing;
 		return {};
 	}
-	Answer<hawser::kernel::Reservation> reserve(Sid sid, hawser::kernel::AdoptKind,
-						    Cid) override
+	/* The connection is there, and up. */
+	void bring_up(Sid sid, const hawser::kernel::NewConnection &connection)
 	{
-		reservations++;
+		hawser::kernel::ConnectionInfo &info = connection_of(sid, connection.cid);
+		info.state = hawser::kernel::ConnectionState::logged_in;
+		info.persistent_address = connection.persistent_address;
+		info.persistent_port = connection.persistent_port;
+		info.role = connection.role;
+		info.weight = connection.weight;
+	}
+	hawser::kernel::ConnectionInfo &connection_of(Sid sid, Cid cid)
+	{
+		auto &connections = live.at(sid).connections;
+		for (auto &info : connections)
+			if (info.cid == cid)
+				return info;
+		connections.emplace_back().cid = cid;
+		return connections.back();
+	}
+	bool is_up(Sid sid, Cid cid) const
+	{
+		const auto &all = live.at(sid).connections;
+		return std::any_of(all.begin(), all.end(), [cid](const auto &one) {
+			return one.cid == cid &&
+			       one.state == hawser::kernel::ConnectionState::logged_in;
+		});
+	}
+	int count_up(Sid sid) const
+	{
+		const auto &all = live.at(sid).connections;
+		return static_cast<int>(std::count_if(all.begin(), all.end(), [&](const auto &one) {
+			return one.state == hawser::kernel::ConnectionState::logged_in;
+		}));
+	}
+	int join_refusal(Sid sid, Cid cid)
+	{
+		if (!refuse_join.empty()) {
+			const int number = refuse_join.front();
+			refuse_join.pop_front();
+			return number;
+		}
+		const auto &session = live.at(sid);
+		if (session.state != hawser::kernel::SessionState::active)
+			return ENOTCONN;
+		if (is_up(sid, cid))
+			return EISCONN;
+		return count_up(sid) >= session.parameters.max_connections ? ENOSPC : 0;
+	}
+	Answer<hawser::kernel::Reservation> reserve(Sid sid, hawser::kernel::AdoptKind kind,
+						    Cid cid) override
+	{
+		if (kind == hawser::kernel::AdoptKind::join)
+			joins++;
+		else
+			reservations++;
 		auto it = live.find(sid);
 		if (it == live.end())
 			return refuse(ENOENT);
 		if (it->second.state == hawser::kernel::SessionState::closing)
 			return refuse(ESHUTDOWN);
-		if (it->second.state == hawser::kernel::SessionState::active)
+		if (kind == hawser::kernel::AdoptKind::join) {
+			if (const int number = join_refusal(sid, cid))
+				return refuse(number);
+		} else if (it->second.state == hawser::kernel::SessionState::active) {
 			return refuse(EISCONN);
-		return hawser::kernel::Reservation{++cookie, hawser::CmdSn(70), hawser::Tsih(1),
-						   hawser::StatSn(0)};
+		} else if (std::none_of(it->second.connections.begin(),
+					it->second.connections.end(),
+					[cid](const auto &one) { return one.cid == cid; })) {
+			return refuse(ENOENT);
+		}
+		std::erase_if(reserved, [cid](const auto &one) { return one.second == cid; });
+		reserved[++cookie] = cid;
+		return hawser::kernel::Reservation{cookie, hawser::CmdSn(70),
+						   it->second.parameters.tsih, hawser::StatSn(0)};
 	}
-	Answer<void> release(Sid, std::uint64_t) override { return {}; }
+	Answer<void> release(Sid, std::uint64_t quoted) override
+	{
+		reserved.erase(quoted);
+		return {};
+	}
 	Answer<void>
 	adopt(Sid sid, std::uint64_t quoted, const hawser::kernel::NewConnection &connection,
 	      const std::optional<hawser::kernel::SessionParameters> &parameters) override
 	{
 		if (int number = std::exchange(refuse_adopt, 0))
 			return refuse(number);
-		if (quoted != cookie)
+		if (reserved.erase(quoted) == 0)
 			return refuse(ESTALE);
-		adoptions++;
-		adopted = parameters;
 		handed_over.push_back(connection);
+		if (parameters) {
+			adoptions++;
+			adopted = parameters;
+			live.at(sid).parameters = *parameters;
+			for (auto &info : live.at(sid).connections)
+				info.state = hawser::kernel::ConnectionState::free;
+		}
 		live.at(sid).state = hawser::kernel::SessionState::active;
+		bring_up(sid, connection);
 		return {};
 	}
 	Answer<void> drop(Sid, Cid) override { return {}; }
@@ -212,9 +284,13 @@ public:
 	int logins = 0;
 	hawser::LoginConfig last_login;
 	hawser::Address last_portal;
+	/* The TSIHs of the logins of each CID. */
+	std::map<hawser::Cid, std::vector<hawser::Tsih>> asked;
+	std::uint16_t max_connections = 64;
 	/* What the next logins find. */
 	std::optional<hawser::Address> moved_to;
 	hawser::Tpgt tpgt{1};
+	std::map<hawser::Cid, hawser::Tpgt> elsewhere; // of these connections
 	std::vector<hawser::ChapAlgorithm> unavailable;
 
 	static hawser::LoginFailure failure(const std::string &text, bool retryable)
@@ -225,12 +301,14 @@ public:
 		return f;
 	}
 
-	asio::awaitable<Outcome> log_in(const hawser::daemon::Plan &plan,
+	asio::awaitable<Outcome> log_in(const hawser::daemon::Plan &,
+					const hawser::daemon::Link &link,
 					const hawser::LoginConfig &login) override
 	{
 		logins++;
 		last_login = hawser::LoginConfig(login);
-		last_portal = plan.portal;
+		last_portal = link.portal;
+		asked[login.cid].push_back(login.tsih);
 		hawser::daemon::Signal never(io_.get_executor());
 		while (silent)
 			co_await never.wait_until();
@@ -244,13 +322,18 @@ public:
 			throw std::bad_alloc();
 		::close(ends[1]);
 		hawser::LoginResult result;
-		result.target.tsih = hawser::Tsih(static_cast<std::uint16_t>(logins));
-		result.target.tpgt = tpgt;
+		result.target.tsih = login.tsih;
+		if (login.tsih == hawser::Tsih{}) {
+			result.target.tsih = hawser::Tsih(static_cast<std::uint16_t>(logins));
+			result.parameters.max_connections =
+			    std::min(max_connections, login.offer.max_connections);
+		}
+		result.target.tpgt = elsewhere.contains(login.cid) ? elsewhere[login.cid] : tpgt;
 		result.unavailable_algorithms = unavailable;
 		result.cmd_sn = login.cmd_sn;
 		co_return hawser::LoggedIn{
 		    hawser::StreamSocket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]),
-		    result, moved_to.value_or(plan.portal), moved_to};
+		    result, moved_to.value_or(link.portal), moved_to};
 	}
 
 private:

@@ -88,7 +88,7 @@ TEST_CASE_METHOD(Moving, "A session that moves keeps its disks' names, and its r
 	next.take_over();
 	auto agent = next.find(Sid(1));
 	REQUIRE(agent);
-	CHECK(agent->plan().portal == new_address);
+	CHECK(agent->plan().links.front().portal == new_address);
 	CHECK(agent->plan().persistent_portal == node.id.portal);
 }
 

@@ -28,7 +28,8 @@ public:
 
 	std::vector<std::shared_ptr<Login>> logins;
 
-	asio::awaitable<Outcome> log_in(const Plan &plan, const LoginConfig &) override
+	asio::awaitable<Outcome> log_in(const Plan &plan, const Link &,
+					const LoginConfig &) override
 	{
 		auto login = std::make_shared<Login>(plan.login.target_name, false,
 						     Signal(io_.get_executor()));
@@ -82,7 +83,7 @@ struct Crowd {
 	{
 		Plan &plan = plans.emplace_back();
 		plan.login.target_name = name;
-		plan.portal.host = host;
+		plan.links.front().portal.host = host;
 		asio::co_spawn(io, attempt(plan),
 			       asio::bind_cancellation_slot(cancels.emplace_back().slot(),
 							    [](std::exception_ptr) {}));
@@ -91,7 +92,7 @@ struct Crowd {
 
 	asio::awaitable<void> attempt(const Plan &plan)
 	{
-		co_await pacer.log_in(plan, plan.login);
+		co_await pacer.log_in(plan, plan.links.front(), plan.login);
 		ended++;
 	}
 

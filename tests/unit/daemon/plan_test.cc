@@ -40,7 +40,7 @@ TEST_CASE_METHOD(Records, "A plan has what the record says")
 	auto made = plan();
 	REQUIRE(made);
 
-	CHECK(made->portal.host == "192.0.2.1");
+	CHECK(made->links.front().portal.host == "192.0.2.1");
 	CHECK(made->login.initiator_name == an_identity().name);
 	CHECK(made->login.target_name == node.id.target);
 	CHECK(made->login.isid == isid);
@@ -61,7 +61,9 @@ TEST_CASE_METHOD(
 		set("node.conn[0].tcp.window_size", window_size);
 		const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 		REQUIRE(socket);
-		REQUIRE(plan()->prepare(socket.get()));
+		const auto made = plan();
+		REQUIRE(made);
+		REQUIRE(made->prepare(made->links.front(), socket.get()));
 		int bytes = 0;
 		socklen_t size = sizeof bytes;
 		REQUIRE(getsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &bytes, &size) == 0);
@@ -136,9 +138,15 @@ TEST_CASE_METHOD(Records, "The administrator's bound on sent segments holds agai
 {
 	LoginResult result;
 	result.parameters.max_xmit_data_segment_length = 65536;
-	CHECK(connection_of(*plan(), result, 3).max_xmit_data_segment_length == 65536);
+	const auto bound = [&] {
+		const auto made = plan();
+		REQUIRE(made);
+		return connection_of(*made, made->links.front(), result, 3)
+		    .max_xmit_data_segment_length;
+	};
+	CHECK(bound() == 65536);
 	set("node.conn[0].iscsi.MaxXmitDataSegmentLength", "8192");
-	CHECK(connection_of(*plan(), result, 3).max_xmit_data_segment_length == 8192);
+	CHECK(bound() == 8192);
 }
 
 TEST_CASE_METHOD(Records, "The connection keeps the record's portal, whatever name it has")
@@ -146,7 +154,7 @@ TEST_CASE_METHOD(Records, "The connection keeps the record's portal, whatever na
 	node.id.portal = {"storage.example", 3261};
 	auto made = plan();
 	REQUIRE(made);
-	const auto connection = connection_of(*made, LoginResult(), 3);
+	const auto connection = connection_of(*made, made->links.front(), LoginResult(), 3);
 	CHECK(connection.persistent_address == "storage.example");
 	CHECK(connection.persistent_port == 3261);
 }
@@ -170,8 +178,51 @@ TEST_CASE_METHOD(Records, "A device that is not there yet keeps no session from 
 	auto made = plan();
 	REQUIRE(made);
 	const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	const auto prepared = made->prepare(fd.get());
+	const auto prepared = made->prepare(made->links.front(), fd.get());
 	REQUIRE_FALSE(prepared);
 	CHECK(prepared.error().code == Code::connect_failed);
 	CHECK_THAT(prepared.error().text, Catch::Contains("02:00:00:00:00:99"));
+}
+
+TEST_CASE_METHOD(Records, "A plan has a link for each connection that the record has")
+{
+	set("node.session.nr_connections", "3");
+	set("node.session.policy", "least-queue");
+	set("node.conn[1].address", "192.0.2.2");
+	set("node.conn[1].iface", "nic1");
+	set("node.conn[1].role", "standby");
+	set("node.conn[2].weight", "7");
+	config::Iface other{"nic1", config::Settings(config::RecordKind::iface)};
+	REQUIRE(other.settings.set("iface.net_ifacename", "eth1", store.secrets()));
+	auto made = make_plan(node, iface, an_identity(), isid, store.secrets(), {{}, {other}});
+	REQUIRE(made);
+
+	CHECK(made->settings.policy == kernel::Policy::least_queue);
+	REQUIRE(made->links.size() == 3);
+	CHECK(made->links[0].of_record);
+	CHECK(made->links[1].portal.host == "192.0.2.2");
+	CHECK(made->links[1].binding.device == "eth1");
+	CHECK(made->links[1].role == kernel::Role::standby);
+	CHECK_FALSE(made->links[1].of_record);
+	CHECK(made->links[2].portal.host == "192.0.2.1");
+	CHECK(made->links[2].binding.device.empty());
+	CHECK(made->links[2].weight == 7);
+	CHECK(made->links[2].of_record);
+	CHECK(made->connections() == config::connections_of(node));
+
+	// As many as there are to be must be allowed, and more may be.
+	CHECK(made->login.offer.max_connections == 3);
+	set("node.session.iscsi.MaxConnections", "8");
+	set("node.conn[1].iface", "");
+	CHECK(plan()->login.offer.max_connections == 8);
+}
+
+TEST_CASE_METHOD(Records,
+		 "A connection through an interface that is not there is refused by its key")
+{
+	set("node.session.nr_connections", "2");
+	set("node.conn[1].iface", "nic1");
+	auto made = plan();
+	REQUIRE_FALSE(made);
+	CHECK(made.error().text == "node.conn[1].iface: there is no interface nic1");
 }

@@ -23,6 +23,34 @@ std::vector<std::string> files_in(const std::string &folder)
 
 } // namespace
 
+TEST_CASE("A session's connections and their interfaces read back as they were saved")
+{
+	const std::string key = SavedSessions::make_key();
+	SavedSession session{
+	    key, a_node(), {"default", config::Settings(config::RecordKind::iface)}};
+	CHECK(saved_from_text(key, saved_to_text(session))->connections.empty());
+	session.connections = {{Cid(0), {"192.0.2.1", 3260}, "default", "active", 0},
+			       {Cid(7), {"storage.example", 3261}, "eth1", "standby", 9}};
+	session.further_ifaces = {{"eth1", config::Settings(config::RecordKind::iface)}};
+	const auto text = saved_to_text(session);
+	auto again = saved_from_text(key, text);
+	REQUIRE(again);
+	CHECK(again->connections == session.connections);
+	REQUIRE(again->further_ifaces.size() == 1);
+	CHECK(again->further_ifaces[0].name == "eth1");
+
+	for (const auto &[good, bad] :
+	     {std::pair{"\"cid\":7", "\"cid\":0"}, std::pair{"\"cid\":7", "\"cid\":65536"},
+	      std::pair{"standby", "sometimes"}, std::pair{"\"port\":3261", "\"port\":-1"},
+	      std::pair{"storage.example", "a b"}, std::pair{"\"weight\":9", "\"weight\":\"9\""}}) {
+		auto damaged = text;
+		INFO(bad);
+		REQUIRE(damaged.find(good) != std::string::npos);
+		damaged.replace(damaged.find(good), std::string_view(good).size(), bad);
+		CHECK_FALSE(saved_from_text(key, damaged));
+	}
+}
+
 TEST_CASE("A session's settings come back as they were saved, secrets encrypted")
 {
 	Folder folder;

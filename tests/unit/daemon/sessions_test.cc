@@ -138,6 +138,15 @@ TEST_CASE_METHOD(World, "An interface with an ISID is for one session of a recor
 	CHECK_THAT(refused(stored(node)).text, Catch::Contains("iface.isid"));
 }
 
+TEST_CASE_METHOD(World,
+		 "Roles that the policy cannot work with are refused before a login is begun")
+{
+	auto node = a_node();
+	REQUIRE(node.settings.set("node.conn[0].role", "standby", store.secrets()));
+	CHECK_THAT(refused(stored(node)).text,
+		   Catch::Contains("node.session.policy: failover needs an active connection"));
+}
+
 TEST_CASE_METHOD(World, "A setting that is none is refused before a login is begun")
 {
 	const auto node = stored(a_node());
@@ -444,6 +453,49 @@ TEST_CASE_METHOD(World, "SendTargets in a session tells of its own target alone"
 	found = ask({});
 	REQUIRE(found);
 	CHECK(found->targets.empty());
+}
+
+TEST_CASE_METHOD(World, "A connection is taken out when the module says so, or does not have it")
+{
+	auto node = a_node();
+	REQUIRE(node.settings.set("node.session.nr_connections", "2", store.secrets()));
+	log_in(stored(node));
+	REQUIRE(until([&] { return kernel.count_up(Sid(1)) == 2; }));
+	std::optional<Status> ended;
+	const auto remove = [&](std::uint16_t cid) {
+		ended.reset();
+		asio::co_spawn(io, sessions.remove_connection(Sid(1), Cid(cid)),
+			       [&](std::exception_ptr, Status status) { ended = status; });
+	};
+	const auto is_out = [&] { return sessions.find(Sid(1))->plan().links.size() == 1; };
+
+	SECTION("when the logout has ended")
+	{
+		remove(1);
+		CHECK_FALSE(until([&] { return ended.has_value(); }, 20ms));
+		sessions.on_event({1, Sid(1), kernel::ConnectionRemoved{Cid(0x101)}});
+		CHECK_FALSE(until([&] { return ended.has_value(); }, 20ms));
+		sessions.on_event({1, Sid(1), kernel::ConnectionRemoved{Cid(1)}});
+	}
+	SECTION("at once when there is none")
+	{
+		kernel.refuse_join = {ENOSPC};
+		auto &connections = kernel.live.at(Sid(1)).connections;
+		std::erase_if(connections, [](const auto &one) { return one.cid == Cid(1); });
+		sessions.on_event(
+		    {1, Sid(1), kernel::ConnectionLost{Cid(1), kernel::Loss::closed, 0}});
+		REQUIRE(until([&] { return kernel.refuse_join.empty(); }));
+		remove(1);
+	}
+	REQUIRE(until([&] { return ended.has_value(); }));
+	CHECK(*ended);
+	CHECK(is_out());
+
+	remove(0);
+	REQUIRE(until([&] { return ended.has_value(); }));
+	REQUIRE_FALSE(*ended);
+	CHECK(ended->error().code == Code::busy);
+	CHECK(kernel.is_up(Sid(1), Cid(0)));
 }
 
 TEST_CASE_METHOD(World, "A rescan of a session that ends meanwhile says so")

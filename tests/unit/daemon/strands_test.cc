@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/strands.h"
+
+#include "agent_world.h"
+
+using namespace hawser;
+using namespace hawser::daemon;
+
+namespace
+{
+
+struct World : AgentWorld {
+	std::optional<Joined> joined;
+
+	/* A session of that many connections, all of them up. */
+	std::shared_ptr<SessionAgent> with_connections(int count)
+	{
+		set("node.session.nr_connections", std::to_string(count).c_str());
+		auto agent = started();
+		REQUIRE(until([&] { return kernel.live.contains(Sid(1)) && up() == count; }));
+		REQUIRE(until([&] { return outcome.has_value(); }));
+		return agent;
+	}
+
+	int up() { return kernel.count_up(Sid(1)); }
+
+	/* One connection is lost, and others are up. */
+	void lose_one(SessionAgent &agent, Cid cid)
+	{
+		kernel.connection_of(Sid(1), cid).state = kernel::ConnectionState::free;
+		agent.on_event({1, Sid(1), kernel::ConnectionLost{cid, kernel::Loss::closed, 0}});
+	}
+
+	void add(SessionAgent &agent, const char *host)
+	{
+		config::Iface iface{"default", config::Settings(config::RecordKind::iface)};
+		joined.reset();
+		agent.strands().add({host, 3260}, iface,
+				    [this](const Joined &how) { joined = how; });
+	}
+
+	SavedSession kept()
+	{
+		auto loaded =
+		    saved.load(std::string(as_text(kernel.live.at(Sid(1)).identity.owner_key)));
+		REQUIRE(loaded);
+		REQUIRE(*loaded);
+		return **loaded;
+	}
+
+	std::vector<Cid> kept_cids()
+	{
+		std::vector<Cid> cids;
+		for (const auto &connection : kept().connections)
+			cids.push_back(connection.cid);
+		return cids;
+	}
+
+	Strand::State state_of(SessionAgent &agent, Cid cid)
+	{
+		return agent.strands().all().at(cid)->state();
+	}
+};
+
+} // namespace
+
+TEST_CASE_METHOD(World, "Further connections join the session that the leading login has made")
+{
+	set("node.conn[1].address", "192.0.2.2");
+	set("node.conn[1].role", "standby");
+	set("node.conn[2].weight", "5");
+	auto agent = with_connections(3);
+
+	CHECK(target.asked[Cid(0)] == std::vector{Tsih(0)});
+	CHECK(target.asked[Cid(1)] == std::vector{Tsih(1)});
+	CHECK(target.asked[Cid(2)] == std::vector{Tsih(1)});
+	CHECK(target.last_login.cmd_sn == CmdSn(70));
+	CHECK(kernel.live.at(Sid(1)).parameters.max_connections == 3);
+	CHECK(kernel.connection_of(Sid(1), Cid(1)).role == kernel::Role::standby);
+	CHECK(kernel.connection_of(Sid(1), Cid(2)).weight == 5);
+	// All bear the record's portal, which names the disks.
+	for (const auto &connection : kernel.handed_over)
+		CHECK(connection.persistent_address == "192.0.2.1");
+	CHECK(kernel.reservations == 0);
+}
+
+TEST_CASE_METHOD(World, "A target without MC/S is told of once, and nothing is tried")
+{
+	target.max_connections = 1;
+	set("node.session.nr_connections", "4");
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	idle();
+	CHECK(kernel.joins == 0);
+	CHECK(lines_with("the target iqn.2026-11.example:t allows 1 connection in a session "
+			 "(MaxConnections), not 4") == 1);
+	CHECK(state_of(*agent, Cid(0)) == Strand::State::up);
+	CHECK(state_of(*agent, Cid(3)) == Strand::State::off);
+}
+
+TEST_CASE_METHOD(World, "Of more connections than the target allows the first ones are made")
+{
+	target.max_connections = 2;
+	set("node.session.nr_connections", "4");
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value() && up() == 2; }));
+	idle();
+	CHECK(kernel.is_up(Sid(1), Cid(1)));
+	CHECK(kernel.joins == 1);
+}
+
+TEST_CASE_METHOD(World, "A connection that is lost while another is up joins again by itself")
+{
+	auto agent = with_connections(3);
+	for (const Cid cid : {Cid(1), Cid(0)}) {
+		lose_one(*agent, cid);
+		CHECK(agent->state() == SessionAgent::State::logged_in);
+		REQUIRE(until([&] { return up() == 3; }));
+		CHECK(target.asked[cid].back() == Tsih(1));
+	}
+	CHECK(kernel.reservations == 0);
+	CHECK(kernel.adoptions == 0);
+}
+
+TEST_CASE_METHOD(World, "A session that lost all its connections is reinstated, then joined again")
+{
+	auto agent = with_connections(3);
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1 && up() == 3; }));
+	CHECK(kernel.reservations == 1);
+	CHECK(target.asked[Cid(0)].back() == Tsih(0));
+	const Tsih tsih = kernel.live.at(Sid(1)).parameters.tsih;
+	CHECK(target.asked[Cid(1)] == std::vector{Tsih(1), tsih});
+	CHECK(target.asked[Cid(2)] == std::vector{Tsih(1), tsih});
+}
+
+TEST_CASE_METHOD(World, "While the module deals with what was lost, a connection waits")
+{
+	auto agent = with_connections(2);
+	kernel.refuse_join = {EBUSY, EBUSY};
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return up() == 2; }));
+	CHECK(lines_with("cannot join") == 0);
+}
+
+TEST_CASE_METHOD(World, "A session that is found without a connection is reinstated")
+{
+	auto agent = with_connections(2);
+	// All were lost, and the event of one loss is all that came.
+	auto &session = kernel.live.at(Sid(1));
+	session.state = kernel::SessionState::failed;
+	for (auto &connection : session.connections)
+		connection.state = kernel::ConnectionState::free;
+	agent->on_event({1, Sid(1), kernel::ConnectionLost{Cid(1), kernel::Loss::closed, 0}});
+	CHECK(until([&] { return kernel.adoptions == 1 && up() == 2; }));
+}
+
+TEST_CASE_METHOD(World, "A login that fails is tried again, and told of once")
+{
+	set("node.session.nr_connections", "2");
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	REQUIRE(until([&] { return up() == 2; }));
+	for (int i = 0; i < 2; i++)
+		target.failures.push_back(FakeTarget::failure("no route", true));
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return agent->strands().all().at(Cid(1))->attempts() == 1; }));
+	CHECK(state_of(*agent, Cid(1)) == Strand::State::joining);
+	CHECK(agent->state() == SessionAgent::State::logged_in);
+	REQUIRE(until([&] { return up() == 2; }, 10s));
+	CHECK(lines_with("cannot join: no route") == 1);
+	CHECK(lines_with("failed logins: 2") == 1);
+}
+
+TEST_CASE_METHOD(World, "What has no room in the session is told once and not tried")
+{
+	auto agent = with_connections(2);
+	kernel.refuse_join = {ENOSPC};
+	const int before = kernel.joins;
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return state_of(*agent, Cid(1)) == Strand::State::off; }));
+	idle();
+	CHECK(kernel.joins == before + 1);
+	CHECK(lines_with("cannot join") == 1);
+}
+
+TEST_CASE_METHOD(World, "A connection to another portal group is not handed over")
+{
+	set("node.session.nr_connections", "2");
+	target.elsewhere[Cid(1)] = Tpgt(2);
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	REQUIRE(until([&] { return agent->strands().all().at(Cid(1))->attempts() > 0; }));
+	CHECK(up() == 1);
+	CHECK(kernel.reserved.empty());
+	CHECK(lines_with("portal group 2") == 1);
+}
+
+TEST_CASE_METHOD(World, "A connection that was added has the lowest CID that is free, and is kept")
+{
+	set("node.session.iscsi.MaxConnections", "4");
+	auto agent = with_connections(2);
+	add(*agent, "192.0.2.9");
+	REQUIRE(until([&] { return joined.has_value(); }));
+	REQUIRE(*joined);
+	CHECK(**joined == Cid(2));
+	CHECK(target.last_portal.host == "192.0.2.9");
+	CHECK(kept_cids() == std::vector{Cid(0), Cid(1), Cid(2)});
+	CHECK(kept().connections.back().portal.host == "192.0.2.9");
+
+	// It is lost: it joins again where it was.
+	lose_one(*agent, Cid(2));
+	REQUIRE(until([&] { return up() == 3; }));
+	CHECK(target.last_portal.host == "192.0.2.9");
+}
+
+TEST_CASE_METHOD(World, "A connection that cannot be added is refused by name and given up")
+{
+	auto agent = with_connections(1);
+	add(*agent, "192.0.2.9");
+	REQUIRE(joined);
+	REQUIRE_FALSE(*joined);
+	CHECK(joined->error().error.code == Code::not_supported);
+	CHECK_THAT(joined->error().error.text,
+		   Catch::Contains("it may have 1 connection (MaxConnections): no more were asked "
+				   "for at its login (node.session.iscsi.MaxConnections)"));
+	CHECK(target.logins == 1);
+}
+
+TEST_CASE_METHOD(World, "A connection whose first login fails is given up")
+{
+	set("node.session.iscsi.MaxConnections", "4");
+	auto agent = with_connections(1);
+	target.failures.push_back(FakeTarget::failure("no route", true));
+	add(*agent, "192.0.2.9");
+	REQUIRE(until([&] { return joined.has_value(); }));
+	REQUIRE_FALSE(*joined);
+	CHECK(joined->error().error.text == "no route");
+	idle();
+	CHECK(agent->plan().links.size() == 1);
+	CHECK(kept_cids() == std::vector{Cid(0)});
+	CHECK(kernel.reserved.empty());
+}
+
+TEST_CASE_METHOD(World, "A connection that was taken out stays out, the first one too")
+{
+	auto agent = with_connections(3);
+	auto begun = agent->strands().remove(Cid(0));
+	REQUIRE(begun);
+	CHECK(*begun);
+	CHECK(kept_cids() == std::vector{Cid(1), Cid(2)});
+	CHECK(state_of(*agent, Cid(0)) == Strand::State::leaving);
+	agent->on_event({1, Sid(1), kernel::ConnectionRemoved{Cid(0)}});
+	idle();
+	CHECK(up() == 2);
+
+	// One that the session had reinstates it.
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1 && up() == 2; }));
+	CHECK(target.asked[Cid(0)].size() == 1);
+	CHECK(target.asked[Cid(1)].back() == Tsih(0));
+
+	add(*agent, "192.0.2.9");
+	REQUIRE(until([&] { return joined.has_value(); }));
+	REQUIRE(*joined);
+	CHECK(**joined == Cid(0));
+}
+
+TEST_CASE_METHOD(World, "The last connection that is up is not taken out")
+{
+	auto agent = with_connections(2);
+	kernel.refuse_join = {ENOSPC};
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return state_of(*agent, Cid(1)) == Strand::State::off; }));
+	auto refused = agent->strands().remove(Cid(0));
+	REQUIRE_FALSE(refused);
+	CHECK(refused.error().code == Code::busy);
+	CHECK(agent->strands().remove(Cid(1)));
+	auto unknown = agent->strands().remove(Cid(7));
+	REQUIRE_FALSE(unknown);
+	CHECK(unknown.error().code == Code::nothing_found);
+}
+
+TEST_CASE_METHOD(World, "Role, weight and policy are changed in the session and kept with it")
+{
+	auto agent = with_connections(2);
+	REQUIRE(agent->strands().change(
+	    {{}, kernel::SessionChange::Connection{Cid(1), kernel::Role::standby, 7}}));
+	REQUIRE(kernel.changes.size() == 1);
+	CHECK(kernel.changes[0].connection->role == kernel::Role::standby);
+	CHECK(kept().connections[1].role == "standby");
+	CHECK(kept().connections[1].weight == 7);
+
+	auto refused = agent->strands().change(
+	    {{}, kernel::SessionChange::Connection{Cid(0), kernel::Role::standby, {}}});
+	REQUIRE_FALSE(refused);
+	CHECK_THAT(refused.error().text, Catch::Contains("failover needs an active connection"));
+	REQUIRE(agent->set_policy(kernel::Policy::weighted));
+	CHECK(kernel.changes.back().policy == kernel::Policy::weighted);
+	CHECK(kept().node.settings.get("node.session.policy") == "weighted");
+	REQUIRE(agent->strands().change(
+	    {{}, kernel::SessionChange::Connection{Cid(0), kernel::Role::standby, {}}}));
+	CHECK_FALSE(agent->set_policy(kernel::Policy::round_robin_subset));
+	CHECK(kept().node.settings.get("node.session.policy") == "weighted");
+
+	// What joins again has what it was changed to.
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return up() == 2; }));
+	CHECK(kernel.handed_over.back().role == kernel::Role::standby);
+	CHECK(kernel.handed_over.back().weight == 7);
+}
+
+TEST_CASE_METHOD(World, "A daemon that was started again cares for the connections of the dump")
+{
+	auto first = with_connections(2);
+	auto info = kernel.live.at(Sid(1));
+	auto &third = info.connections.emplace_back();
+	third.cid = Cid(5);
+	third.state = kernel::ConnectionState::logged_in;
+	third.peer_address = "192.0.2.5";
+	third.peer_port = 3261;
+	third.role = kernel::Role::standby;
+	info.connections[1].state = kernel::ConnectionState::free;
+	info.parameters.max_connections = 3;
+	kernel.live.at(Sid(1)) = info;
+
+	auto second = make_agent();
+	second->take_over(info, std::string(as_text(info.identity.owner_key)));
+	REQUIRE(until([&] { return up() == 3; }));
+	CHECK(target.asked[Cid(0)].size() == 1);
+	CHECK(target.asked[Cid(1)].size() == 2);
+	const auto &links = second->plan().links;
+	REQUIRE(links.size() == 3);
+	CHECK(links[2].cid == Cid(5));
+	CHECK(links[2].portal.host == "192.0.2.5");
+	CHECK(links[2].portal.port == 3261);
+	CHECK(links[2].role == kernel::Role::standby);
+}
