@@ -58,15 +58,19 @@ public:
 	{
 		auto interface = Interface::parse(io_hawser_description());
 		REQUIRE_FUZZ(interface);
-		REQUIRE_FUZZ(server_.serve(std::move(*interface),
-					   {{"GetInfo", answer},
-					    {"ListSessions", answer},
-					    {"Login", read_and_refuse<LoginCall>},
-					    {"Logout", read_and_refuse<LogoutCall>},
-					    {"Rescan", answer},
-					    {"Ping", read_and_refuse<PingCall>},
-					    {"Discover", read_and_refuse<DiscoverCall>},
-					    {"SendTargets", read_and_refuse<SendTargetsCall>}}));
+		REQUIRE_FUZZ(
+		    server_.serve(std::move(*interface),
+				  {{"GetInfo", answer},
+				   {"ListSessions", answer},
+				   {"Login", read_and_refuse<LoginCall>},
+				   {"Logout", read_and_refuse<LogoutCall>},
+				   {"Rescan", answer},
+				   {"Ping", read_and_refuse<PingCall>},
+				   {"AddConnection", read_and_refuse<AddConnectionCall>},
+				   {"RemoveConnection", read_and_refuse<RemoveConnectionCall>},
+				   {"ChangeSession", read_and_refuse<ChangeSessionCall>},
+				   {"Discover", read_and_refuse<DiscoverCall>},
+				   {"SendTargets", read_and_refuse<SendTargetsCall>}}));
 	}
 
 	struct Answers {

@@ -2,7 +2,9 @@
 #include "daemon/commands.h"
 
 #include "base/str.h"
+#include "daemon/connection_commands.h"
 #include "daemon/progress.h"
+#include "daemon/refusal.h"
 #include "daemon/worker.h"
 
 #include <asio/co_spawn.hpp>
@@ -53,46 +55,14 @@ varlink::SessionStatus status_of(const SessionAgent &agent)
 	status.node = node_of(agent);
 	status.state = state_of(agent);
 	status.attempts = agent.attempts();
-	if (auto next = agent.next_attempt()) {
-		const auto left =
-		    std::chrono::duration_cast<std::chrono::milliseconds>(*next - Clock::now());
-		status.retry_in_ms = static_cast<std::uint64_t>(
-		    std::max<std::chrono::milliseconds::rep>(left.count(), 0));
-	}
+	status.retry_in_ms = milliseconds_until(agent.next_attempt());
 	if (agent.last_failure())
 		status.last_failure = failure_of(*agent.last_failure());
+	status.policy = to_string(agent.plan().settings.policy);
+	status.connections = connections_of(agent);
 	return status;
 }
 
-asio::awaitable<void> refuse(Exchange &exchange, varlink::Failure failure)
-{
-	Json parameters = {{"failure", failure}};
-	co_await exchange.error("io.hawser.Failed", std::move(parameters));
-}
-
-/* The first number that is not in its range, as text; checked by name and bounds. */
-struct Range {
-	const char *name;
-	std::int64_t low;
-	std::int64_t high;
-};
-
-std::optional<Error> out_of_range(const Json &parameters, std::initializer_list<Range> ranges)
-{
-	for (const Range &range : ranges) {
-		auto it = parameters.find(range.name);
-		if (it == parameters.end() || it->is_null())
-			continue;
-		const auto value = it->get<std::int64_t>();
-		if (value < range.low || value > range.high)
-			return Error{Code::invalid_argument,
-				     str(range.name, " ", value, " is not between ", range.low,
-					 " and ", range.high)};
-	}
-	return std::nullopt;
-}
-
-constexpr Range port_range{"port", 1, 65535};
 constexpr Range tpgt_range{"tpgt", -1, 65535};
 
 /* The numbers of a call's "sids" and "nodes". */
@@ -134,27 +104,6 @@ asio::awaitable<void> rescan_one(Sessions &sessions, std::uint32_t sid,
 
 } // namespace
 
-varlink::Failure failure_of(const Error &error)
-{
-	varlink::Failure failure;
-	failure.code = error.code;
-	failure.text = error.text;
-	failure.retryable = error.code == Code::try_again || error.code == Code::busy;
-	return failure;
-}
-
-varlink::Failure failure_of(const LoginFailure &login)
-{
-	varlink::Failure failure = failure_of(login.error);
-	failure.retryable = login.retryable;
-	if (login.status) {
-		failure.status_class = login.status->status_class;
-		failure.status_detail = login.status->status_detail;
-		failure.status_text = std::string(describe(*login.status).text);
-	}
-	return failure;
-}
-
 varlink::Handlers Commands::handlers()
 {
 	varlink::Handlers all;
@@ -164,6 +113,13 @@ varlink::Handlers Commands::handlers()
 	all["Logout"] = [this](Exchange &e) { return logout(e); };
 	all["Rescan"] = [this](Exchange &e) { return rescan(e); };
 	all["Ping"] = [this](Exchange &e) { return ping(e); };
+	all["AddConnection"] = [this](Exchange &e) {
+		return add_connection(e, env_.sessions, env_.store, env_.io);
+	};
+	all["RemoveConnection"] = [this](Exchange &e) {
+		return remove_connection(e, env_.sessions);
+	};
+	all["ChangeSession"] = [this](Exchange &e) { return change_session(e, env_.sessions); };
 	all["Discover"] = [this](Exchange &e) { return discover(e); };
 	all["SendTargets"] = [this](Exchange &e) { return send_targets(e); };
 	return all;
@@ -322,8 +278,8 @@ asio::awaitable<void> Commands::rescan(Exchange &exchange)
 
 asio::awaitable<void> Commands::ping(Exchange &exchange)
 {
-	if (auto bad = out_of_range(exchange.parameters(), {{"sid", 0, UINT32_MAX},
-							    {"cid", 0, UINT16_MAX},
+	if (auto bad = out_of_range(exchange.parameters(), {sid_range,
+							    cid_range,
 							    {"size", 0, HWS_PING_MAX},
 							    {"count", 1, 1000000},
 							    {"interval_ms", 1, 3600000}})) {
@@ -394,8 +350,7 @@ asio::awaitable<void> Commands::discover(Exchange &exchange)
 
 asio::awaitable<void> Commands::send_targets(Exchange &exchange)
 {
-	if (auto bad = out_of_range(exchange.parameters(),
-				    {{"sid", 0, UINT32_MAX}, {"cid", 0, UINT16_MAX}})) {
+	if (auto bad = out_of_range(exchange.parameters(), {sid_range, cid_range})) {
 		co_await refuse(exchange, failure_of(*bad));
 		co_return;
 	}

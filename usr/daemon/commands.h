@@ -53,8 +53,4 @@ private:
 	Surroundings env_;
 };
 
-/* A failure as the interface describes it. */
-varlink::Failure failure_of(const Error &error);
-varlink::Failure failure_of(const LoginFailure &failure);
-
 } // namespace hawser::daemon

@@ -152,9 +152,36 @@ void from_json(const Json &json, DiscoveredTarget &value)
 	json.at("portals").get_to(value.portals);
 }
 
+void to_json(Json &json, const Connection &value)
+{
+	json = {{"cid", value.cid},	{"address", value.address},  {"port", value.port},
+		{"iface", value.iface}, {"role", value.role},	     {"weight", value.weight},
+		{"state", value.state}, {"attempts", value.attempts}};
+	put_optional(json, "retry_in_ms", value.retry_in_ms);
+	put_optional(json, "last_failure", value.last_failure);
+}
+
+void from_json(const Json &json, Connection &value)
+{
+	json.at("cid").get_to(value.cid);
+	json.at("address").get_to(value.address);
+	json.at("port").get_to(value.port);
+	json.at("iface").get_to(value.iface);
+	json.at("role").get_to(value.role);
+	json.at("weight").get_to(value.weight);
+	json.at("state").get_to(value.state);
+	json.at("attempts").get_to(value.attempts);
+	get_optional(json, "retry_in_ms", value.retry_in_ms);
+	get_optional(json, "last_failure", value.last_failure);
+}
+
 void to_json(Json &json, const SessionStatus &value)
 {
-	json = {{"node", value.node}, {"state", value.state}, {"attempts", value.attempts}};
+	json = {{"node", value.node},
+		{"state", value.state},
+		{"attempts", value.attempts},
+		{"policy", value.policy},
+		{"connections", value.connections}};
 	put_optional(json, "sid", value.sid);
 	put_optional(json, "retry_in_ms", value.retry_in_ms);
 	put_optional(json, "last_failure", value.last_failure);
@@ -165,6 +192,8 @@ void from_json(const Json &json, SessionStatus &value)
 	json.at("node").get_to(value.node);
 	json.at("state").get_to(value.state);
 	json.at("attempts").get_to(value.attempts);
+	json.at("policy").get_to(value.policy);
+	json.at("connections").get_to(value.connections);
 	get_optional(json, "sid", value.sid);
 	get_optional(json, "retry_in_ms", value.retry_in_ms);
 	get_optional(json, "last_failure", value.last_failure);
@@ -233,6 +262,49 @@ void from_json(const Json &json, PingCall &value)
 	json.at("count").get_to(value.count);
 	json.at("interval_ms").get_to(value.interval_ms);
 	get_optional(json, "cid", value.cid);
+}
+
+void to_json(Json &json, const AddConnectionCall &value)
+{
+	json = {{"sid", value.sid}, {"address", value.address}, {"port", value.port}};
+	put_optional(json, "iface", value.iface);
+}
+
+void from_json(const Json &json, AddConnectionCall &value)
+{
+	json.at("sid").get_to(value.sid);
+	json.at("address").get_to(value.address);
+	json.at("port").get_to(value.port);
+	get_optional(json, "iface", value.iface);
+}
+
+void to_json(Json &json, const RemoveConnectionCall &value)
+{
+	json = {{"sid", value.sid}, {"cid", value.cid}};
+}
+
+void from_json(const Json &json, RemoveConnectionCall &value)
+{
+	json.at("sid").get_to(value.sid);
+	json.at("cid").get_to(value.cid);
+}
+
+void to_json(Json &json, const ChangeSessionCall &value)
+{
+	json = {{"sid", value.sid}};
+	put_optional(json, "policy", value.policy);
+	put_optional(json, "cid", value.cid);
+	put_optional(json, "role", value.role);
+	put_optional(json, "weight", value.weight);
+}
+
+void from_json(const Json &json, ChangeSessionCall &value)
+{
+	json.at("sid").get_to(value.sid);
+	get_optional(json, "policy", value.policy);
+	get_optional(json, "cid", value.cid);
+	get_optional(json, "role", value.role);
+	get_optional(json, "weight", value.weight);
 }
 
 void to_json(Json &json, const DiscoverCall &value)

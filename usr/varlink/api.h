@@ -83,6 +83,19 @@ struct DiscoveredTarget {
 	std::vector<Portal> portals;
 };
 
+struct Connection {
+	std::uint16_t cid = 0;
+	std::string address;
+	std::uint16_t port = 3260;
+	std::string iface;
+	std::string role; // active or standby
+	std::uint32_t weight = 0;
+	std::string state; // waiting, joining, up, leaving or off
+	std::uint32_t attempts = 0;
+	std::optional<std::uint64_t> retry_in_ms;
+	std::optional<Failure> last_failure;
+};
+
 struct SessionStatus {
 	std::optional<std::uint32_t> sid;
 	Node node;
@@ -90,6 +103,8 @@ struct SessionStatus {
 	std::uint32_t attempts = 0;
 	std::optional<std::uint64_t> retry_in_ms;
 	std::optional<Failure> last_failure;
+	std::string policy;
+	std::vector<Connection> connections;
 };
 
 /* The parameters and replies of the methods. */
@@ -121,6 +136,26 @@ struct PingCall {
 	std::uint32_t size = 64;
 	std::uint32_t count = 1;
 	std::uint32_t interval_ms = 1000;
+};
+
+struct AddConnectionCall {
+	std::uint32_t sid = 0;
+	std::string address;
+	std::uint16_t port = 3260;
+	std::optional<std::string> iface;
+};
+
+struct RemoveConnectionCall {
+	std::uint32_t sid = 0;
+	std::uint16_t cid = 0;
+};
+
+struct ChangeSessionCall {
+	std::uint32_t sid = 0;
+	std::optional<std::string> policy;
+	std::optional<std::uint16_t> cid;
+	std::optional<std::string> role;
+	std::optional<std::uint32_t> weight;
 };
 
 struct DiscoverCall {
@@ -169,6 +204,8 @@ void to_json(Json &json, const Portal &value);
 void from_json(const Json &json, Portal &value);
 void to_json(Json &json, const DiscoveredTarget &value);
 void from_json(const Json &json, DiscoveredTarget &value);
+void to_json(Json &json, const Connection &value);
+void from_json(const Json &json, Connection &value);
 void to_json(Json &json, const SessionStatus &value);
 void from_json(const Json &json, SessionStatus &value);
 void to_json(Json &json, const InfoReply &value);
@@ -179,6 +216,12 @@ void to_json(Json &json, const LogoutCall &value);
 void from_json(const Json &json, LogoutCall &value);
 void to_json(Json &json, const PingCall &value);
 void from_json(const Json &json, PingCall &value);
+void to_json(Json &json, const AddConnectionCall &value);
+void from_json(const Json &json, AddConnectionCall &value);
+void to_json(Json &json, const RemoveConnectionCall &value);
+void from_json(const Json &json, RemoveConnectionCall &value);
+void to_json(Json &json, const ChangeSessionCall &value);
+void from_json(const Json &json, ChangeSessionCall &value);
 void to_json(Json &json, const DiscoverCall &value);
 void from_json(const Json &json, DiscoverCall &value);
 void to_json(Json &json, const SendTargetsCall &value);

@@ -190,6 +190,26 @@ Result<std::vector<PingResult>> Client::ping(const PingCall &call,
 	return collect("Ping", call, progress);
 }
 
+Result<std::uint16_t> Client::add_connection(const AddConnectionCall &call)
+{
+	std::uint16_t cid = 0;
+	auto status = this->call("AddConnection", call, false,
+				 [&](const Json &reply) { reply.at("cid").get_to(cid); });
+	if (!status)
+		return tl::unexpected(status.error());
+	return cid;
+}
+
+Status Client::remove_connection(const RemoveConnectionCall &call)
+{
+	return this->call("RemoveConnection", call, false, [](const Json &) {});
+}
+
+Status Client::change_session(const ChangeSessionCall &call)
+{
+	return this->call("ChangeSession", call, false, [](const Json &) {});
+}
+
 Result<DiscoverReply> Client::find(const std::string &method, Json parameters)
 {
 	DiscoverReply found;

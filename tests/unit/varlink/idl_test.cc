@@ -39,8 +39,9 @@ TEST_CASE("The description of io.hawser has the methods that the daemon serves")
 {
 	const Interface interface = io_hawser();
 	CHECK(interface.name() == "io.hawser");
-	for (const char *method : {"GetInfo", "ListSessions", "Login", "Logout", "Rescan", "Ping",
-				   "Discover", "SendTargets"})
+	for (const char *method :
+	     {"GetInfo", "ListSessions", "Login", "Logout", "Rescan", "Ping", "AddConnection",
+	      "RemoveConnection", "ChangeSession", "Discover", "SendTargets"})
 		CHECK(interface.method(method));
 	CHECK(interface.error("Failed"));
 	CHECK_FALSE(interface.method("login"));
@@ -61,7 +62,11 @@ TEST_CASE("What the types of io.hawser write fits the description")
 	info.module_version = "1";
 	fits("GetInfo", Json::object(), info);
 
-	SessionStatus status{4, a_node(), "reconnecting", 3, 2000, a_failure()};
+	Connection up{0, "192.0.2.1", 3260, "default", "active", 0, "up", 0, {}, {}};
+	Connection joining{1, "192.0.2.2", 3261, "eth1", "standby",
+			   7, "joining",   3,	 2000,	 a_failure()};
+	SessionStatus status{4,	   a_node(),	"reconnecting", 3,
+			     2000, a_failure(), "round-robin",	{up, joining}};
 	fits("ListSessions", Json::object(), {{"sessions", std::vector<SessionStatus>{status}}});
 
 	LoginCall login{{a_node()}, {{"node.session.cmds_max", "64"}}, true};
@@ -72,6 +77,11 @@ TEST_CASE("What the types of io.hawser write fits the description")
 	fits("Rescan", {{"sids", {1, 2}}}, Progress<RescanResult>{{{1, 2, 3, a_failure()}}, 1, 1});
 	PingCall ping{4, 0, 64, 1, 1000};
 	fits("Ping", ping, Progress<PingResult>{{{1, 64, 123456, {}}}, 1, 1});
+	fits("AddConnection", AddConnectionCall{4, "192.0.2.1", 3260, {}}, {{"cid", 2}});
+	fits("AddConnection", AddConnectionCall{4, "192.0.2.1", 3260, "eth0"}, {{"cid", 2}});
+	fits("RemoveConnection", RemoveConnectionCall{4, 1}, Json::object());
+	fits("ChangeSession", ChangeSessionCall{4, "cpu", {}, {}, {}}, Json::object());
+	fits("ChangeSession", ChangeSessionCall{4, {}, 1, "standby", 7}, Json::object());
 	DiscoverCall discover{
 	    "sendtargets", "192.0.2.1", 3260, {"default"}, {}, {"new", "update", "delete"}, true};
 	DiscoverReply found{{{"iqn.2026-11.example:t", {{"192.0.2.1", 3260, 1}}}}, {"a bad name"}};

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/connection_commands.h"
+
+#include "base/str.h"
+#include "daemon/refusal.h"
+
+#include <algorithm>
+
+namespace hawser::daemon
+{
+
+namespace
+{
+
+using varlink::Exchange;
+using varlink::Json;
+
+/* The session that a call is about, or why it cannot be worked on. */
+Result<std::shared_ptr<SessionAgent>> session_of(Sessions &sessions, std::uint32_t sid)
+{
+	auto agent = sessions.find(Sid(sid));
+	if (!agent)
+		return fail(Code::session_not_found,
+			    str("session ", sid, " is none that hawserd looks after"));
+	if (agent->logging_out())
+		return fail(Code::session_not_found, str("session ", sid, " is being ended"));
+	return agent;
+}
+
+std::string_view state_of(const Strand *strand)
+{
+	if (!strand)
+		return "waiting"; // for the leading login
+	switch (strand->state()) {
+	case Strand::State::waiting:
+		break;
+	case Strand::State::joining:
+		return "joining";
+	case Strand::State::up:
+		return "up";
+	case Strand::State::leaving:
+		return "leaving";
+	case Strand::State::off:
+		return "off";
+	}
+	return "waiting";
+}
+
+Result<config::Iface> iface_of(const SessionAgent &agent, config::Store &store,
+			       const std::optional<std::string> &name)
+{
+	const Plan &plan = agent.plan();
+	if (name && *name != plan.node.id.iface)
+		return store.iface(*name);
+	config::Iface own = plan.iface;
+	own.name = plan.node.id.iface;
+	return own;
+}
+
+/* One change of a session: of its policy, or of one of its connections. */
+Status change(SessionAgent &agent, const varlink::ChangeSessionCall &call)
+{
+	if (call.policy) {
+		const auto policy = kernel::parse_policy(*call.policy);
+		if (!policy)
+			return fail(
+			    Code::invalid_argument,
+			    str("node.session.policy: ", hawser::quoted(*call.policy), " is no policy"));
+		if (auto changed = agent.set_policy(*policy); !changed)
+			return changed;
+	}
+	if (!call.cid)
+		return {};
+	kernel::SessionChange::Connection connection;
+	connection.cid = Cid(*call.cid);
+	if (call.role)
+		connection.role = kernel::parse_role(*call.role);
+	connection.weight = call.weight;
+	return agent.strands().change({{}, connection});
+}
+
+} // namespace
+
+std::optional<std::uint64_t> milliseconds_until(const std::optional<Clock::time_point> &time)
+{
+	if (!time)
+		return std::nullopt;
+	const auto left =
+	    std::chrono::duration_cast<std::chrono::milliseconds>(*time - Clock::now());
+	return static_cast<std::uint64_t>(
+	    std::max<std::chrono::milliseconds::rep>(left.count(), 0));
+}
+
+std::vector<varlink::Connection> connections_of(const SessionAgent &agent)
+{
+	std::vector<varlink::Connection> connections;
+	const auto &strands = agent.strands().all();
+	for (const Link &link : agent.plan().links) {
+		const auto found = strands.find(link.cid);
+		const Strand *strand = found == strands.end() ? nullptr : found->second.get();
+		varlink::Connection connection;
+		connection.cid = link.cid.value;
+		connection.address = link.portal.host;
+		connection.port = link.portal.port;
+		connection.iface = link.iface;
+		connection.role = to_string(link.role);
+		connection.weight = link.weight;
+		connection.state = state_of(strand);
+		if (strand) {
+			connection.attempts = strand->attempts();
+			connection.retry_in_ms = milliseconds_until(strand->next_attempt());
+			if (strand->last_failure())
+				connection.last_failure = failure_of(*strand->last_failure());
+		}
+		connections.push_back(std::move(connection));
+	}
+	return connections;
+}
+
+asio::awaitable<void> add_connection(Exchange &exchange, Sessions &sessions, config::Store &store,
+				     asio::io_context &io)
+{
+	if (auto bad = out_of_range(exchange.parameters(), {sid_range, port_range})) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto call = exchange.parameters().get<varlink::AddConnectionCall>();
+	auto agent = session_of(sessions, call.sid);
+	if (!agent) {
+		co_await refuse(exchange, failure_of(agent.error()));
+		co_return;
+	}
+	auto iface = iface_of(**agent, store, call.iface);
+	if (!iface) {
+		co_await refuse(exchange, failure_of(iface.error()));
+		co_return;
+	}
+	const auto box = std::make_shared<Mailbox<Joined>>(io.get_executor());
+	(*agent)->strands().add({call.address, call.port}, *iface,
+				[box](const Joined &joined) { box->put(joined); });
+	const auto joined = co_await box->take();
+	if (!joined.front()) {
+		co_await refuse(exchange, failure_of(joined.front().error()));
+		co_return;
+	}
+	Json reply = {{"cid", joined.front()->value}};
+	co_await exchange.reply(std::move(reply));
+}
+
+asio::awaitable<void> remove_connection(Exchange &exchange, Sessions &sessions)
+{
+	if (auto bad = out_of_range(exchange.parameters(), {sid_range, cid_range})) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto call = exchange.parameters().get<varlink::RemoveConnectionCall>();
+	if (auto agent = session_of(sessions, call.sid); !agent) {
+		co_await refuse(exchange, failure_of(agent.error()));
+		co_return;
+	}
+	auto removed = co_await sessions.remove_connection(Sid(call.sid), Cid(call.cid));
+	if (!removed) {
+		co_await refuse(exchange, failure_of(removed.error()));
+		co_return;
+	}
+	Json reply = Json::object();
+	co_await exchange.reply(std::move(reply));
+}
+
+asio::awaitable<void> change_session(Exchange &exchange, Sessions &sessions)
+{
+	const Range weight_range{"weight", 0, UINT32_MAX};
+	const auto bad = out_of_range(exchange.parameters(), {sid_range, cid_range, weight_range});
+	if (bad) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto call = exchange.parameters().get<varlink::ChangeSessionCall>();
+	auto agent = session_of(sessions, call.sid);
+	if (!agent) {
+		co_await refuse(exchange, failure_of(agent.error()));
+		co_return;
+	}
+	if (auto changed = change(**agent, call); !changed) {
+		co_await refuse(exchange, failure_of(changed.error()));
+		co_return;
+	}
+	Json reply = Json::object();
+	co_await exchange.reply(std::move(reply));
+}
+
+} // namespace hawser::daemon

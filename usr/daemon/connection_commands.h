@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The methods of io.hawser about the connections of a live session. */
+#pragma once
+
+#include "config/store.h"
+#include "daemon/sessions.h"
+#include "varlink/api.h"
+#include "varlink/server.h"
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <optional>
+#include <vector>
+
+namespace hawser::daemon
+{
+
+/* What @sessions, @store and @io are to them outlives every call. */
+asio::awaitable<void> add_connection(varlink::Exchange &exchange, Sessions &sessions,
+				     config::Store &store, asio::io_context &io);
+asio::awaitable<void> remove_connection(varlink::Exchange &exchange, Sessions &sessions);
+asio::awaitable<void> change_session(varlink::Exchange &exchange, Sessions &sessions);
+
+/* As ListSessions tells them. */
+std::vector<varlink::Connection> connections_of(const SessionAgent &agent);
+std::optional<std::uint64_t> milliseconds_until(const std::optional<Clock::time_point> &time);
+
+} // namespace hawser::daemon
