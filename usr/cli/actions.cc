@@ -304,6 +304,43 @@ void rescan(Context &context, const std::vector<kernel::SessionInfo> &sessions)
 		context.tell(done.error());
 }
 
+std::vector<kernel::SessionInfo> chosen_sessions(Context &context, const Options &options)
+{
+	auto sessions = context.sessions.sessions();
+	if (!sessions) {
+		context.tell(sessions.error());
+		return {};
+	}
+	if (options.sid) {
+		std::erase_if(*sessions, [&](const auto &session) {
+			return session.sid.value != *options.sid;
+		});
+		if (sessions->empty())
+			context.tell({Code::sysfs_lookup,
+				      str("Could not get session info for sid ", *options.sid,
+					  ": Hawser has no such session")});
+	} else if (sessions->empty() && !options.logout) {
+		context.tell(nothing_found("No active sessions."));
+	}
+	return std::move(*sessions);
+}
+
+std::vector<varlink::SessionStatus> known_sessions(Context &context)
+{
+	if (auto service = context.connect(); service)
+		if (auto listed = (*service)->list_sessions(); listed)
+			return std::move(*listed);
+	return {};
+}
+
+const varlink::SessionStatus *status_of(const std::vector<varlink::SessionStatus> &known, Sid sid)
+{
+	for (const auto &status : known)
+		if (status.sid == sid.value)
+			return &status;
+	return nullptr;
+}
+
 void show_stats(Context &context, const std::vector<kernel::SessionInfo> &sessions, bool json)
 {
 	auto list = nlohmann::ordered_json::array();
@@ -333,10 +370,7 @@ void print_versions(Context &context)
 void show_sessions(Context &context, const std::vector<kernel::SessionInfo> &sessions,
 		   const SessionParts &parts, bool json, const std::string &indent)
 {
-	std::vector<varlink::SessionStatus> known;
-	if (auto service = context.connect(); service)
-		if (auto listed = (*service)->list_sessions(); listed)
-			known = std::move(*listed);
+	const auto known = known_sessions(context);
 	auto ifaces = load_ifaces(context);
 	auto list = nlohmann::ordered_json::array();
 	std::string last_target;
@@ -345,9 +379,10 @@ void show_sessions(Context &context, const std::vector<kernel::SessionInfo> &ses
 		if (auto node = context.store.node(node_of(session)); node)
 			extras.node = std::move(*node);
 		extras.iface = iface_of(ifaces, session.identity.iface);
-		for (const auto &status : known)
-			if (status.sid == session.sid.value)
-				extras.service_state = service_state(status);
+		const auto *status = status_of(known, session.sid);
+		if (status)
+			extras.service_state = service_state(*status);
+		extras.connections = connections_of(session, status);
 		if (json || parts.devices) {
 			extras.devices = context.sessions.devices(session.host);
 			extras.host_state = context.sessions.host_state(session.host);

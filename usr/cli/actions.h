@@ -39,6 +39,13 @@ void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,
 void rescan(Context &context, const std::vector<kernel::SessionInfo> &sessions);
 void show_stats(Context &context, const std::vector<kernel::SessionInfo> &sessions, bool json);
 
+/* What the service knows of its sessions; nothing when it does not run. */
+std::vector<varlink::SessionStatus> known_sessions(Context &context);
+const varlink::SessionStatus *status_of(const std::vector<varlink::SessionStatus> &known, Sid sid);
+
+/* The session that -r names, or all; nothing after telling that there is none. */
+std::vector<kernel::SessionInfo> chosen_sessions(Context &context, const Options &options);
+
 /* Trees with these parts, or JSON with everything. */
 void show_sessions(Context &context, const std::vector<kernel::SessionInfo> &sessions,
 		   const SessionParts &parts, bool json, const std::string &indent = "");

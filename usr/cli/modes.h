@@ -13,6 +13,10 @@ namespace hawser::cli
 
 void run_node_mode(Context &context, const Options &options);
 void run_session_mode(Context &context, const Options &options);
+void run_connection_mode(Context &context, const Options &options);
+/* The policy among @settings is for the live session at once, if there is one among them. */
+void set_live_policy(Context &context, const kernel::SessionInfo &session,
+		     const std::vector<std::pair<std::string, std::string>> &settings);
 void run_discovery_mode(Context &context, const Options &options);
 void run_fw_mode(Context &context, const Options &options);
 /* Of discovery mode, type fw. */

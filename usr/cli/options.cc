@@ -82,6 +82,7 @@ constexpr ModeRow modes[] = {
     {"discoverydb", Mode::discoverydb, "DSIPdmntplovW"},
     {"node", Mode::node, "RsPIdmlSonvupTULW"},
     {"session", Mode::session, "PidmrRusonvSCbc"},
+    {"connection", Mode::connection, "dmropInv"},
     {"fw", Mode::fw, "dmlnvWI"},
     {"iface", Mode::iface, "IdnvmPoHCabci"},
     {"host", Mode::host, "CHdmPotnvxA"},
@@ -167,7 +168,8 @@ Result<Mode> parse_mode(std::string_view text)
 			return row.mode;
 	return refuse(str(
 	    "unknown mode ", hawser::quoted(text),
-	    ": it is one of discovery, discoverydb, node, session, fw, iface, host, initiator"));
+	    ": it is one of discovery, discoverydb, node, session, connection, fw, iface, host, "
+	    "initiator"));
 }
 
 /* --hidden is --hidden=yes. */
@@ -441,7 +443,8 @@ private:
 			const bool fits =
 			    letter == opt_json || letter == opt_secret_prompt ||
 			    letter == opt_secret_fd ||
-			    (letter == opt_cid && options_.mode == Mode::session) ||
+			    (letter == opt_cid && (options_.mode == Mode::session ||
+						   options_.mode == Mode::connection)) ||
 			    ((letter == opt_hidden || letter == opt_persistent) &&
 			     options_.mode == Mode::node) ||
 			    (letter < 256 &&
@@ -477,7 +480,8 @@ private:
 			return refuse("--hidden=no: goes with -o new");
 		if (options_.hidden && options_.target && !options_.has(Op::add))
 			return refuse("--hidden: a target that is named (-T) is found anyway");
-		if (options_.cid && !options_.ping && !options_.send_targets)
+		if (options_.cid && !options_.ping && !options_.send_targets &&
+		    options_.mode != Mode::connection)
 			return refuse("--cid: goes with -C ping and -C sendtargets");
 		if (options_.send_targets && options_.mode != Mode::session)
 			return refuse("-C sendtargets: goes with -m session");
@@ -530,6 +534,10 @@ std::string help_text(const std::string &program)
 	    " [-n name -v value ...]]",
 	    " -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] "
 	    "[--json]",
+	    " -m connection [-r sessionid] [--cid cid] [--json]",
+	    " -m connection -r sessionid -o new -p ip:port [-I iface]",
+	    " -m connection -r sessionid -o delete --cid cid",
+	    " -m connection -r sessionid -o update [--cid cid] -n name -v value ...",
 	    " -m session -r sessionid -C sendtargets [--cid cid] [--json]",
 	    " -m fw [--json] | [-l [-I iface] [-n name -v value ...] [-W]]",
 	    " -m iface [-P printlevel] [--json] [-I iface [-o operation] [-n name -v value ...]]",

@@ -23,7 +23,18 @@
 namespace hawser::cli
 {
 
-enum class Mode { none, discovery, discoverydb, node, session, fw, iface, host, initiator };
+enum class Mode {
+	none,
+	discovery,
+	discoverydb,
+	node,
+	session,
+	connection,
+	fw,
+	iface,
+	host,
+	initiator
+};
 
 enum class Op { add, remove, update, show, nonpersistent };
 

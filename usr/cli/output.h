@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "cli/connection_view.h"
 #include "cli/sessions.h"
 #include "config/records.h"
 
@@ -42,6 +43,7 @@ struct SessionExtras {
 	std::optional<config::Node> node; // its record, when it has one
 	config::Iface iface{"default"};
 	std::string service_state = "Unknown"; // "NO CHANGE", "REOPEN"...
+	std::vector<ConnectionView> connections;
 	std::vector<Device> devices;
 	std::string host_state = "Unknown";
 };
@@ -50,18 +52,19 @@ struct SessionExtras {
 struct SessionParts {
 	bool timeouts_and_chap = false;
 	bool negotiated = false;
+	bool connections = false;
 	bool devices = false;
 	bool host = false; // the host's line above the devices
 
 	/* Of session mode, print level 1 to 3. */
 	static SessionParts of_level(int level)
 	{
-		return {level >= 2, level >= 2, level >= 3, level >= 3};
+		return {level >= 2, level >= 2, level >= 3, level >= 3, level >= 3};
 	}
 	/* Of host mode, print level 2 to 4. */
 	static SessionParts of_host_level(int level)
 	{
-		return {false, level >= 3, level >= 4, false};
+		return {false, level >= 3, level >= 4, level >= 4, false};
 	}
 };
 

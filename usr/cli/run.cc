@@ -57,6 +57,9 @@ int run(Context &context, const std::vector<std::string> &arguments)
 	case Mode::session:
 		run_session_mode(context, *options);
 		break;
+	case Mode::connection:
+		run_connection_mode(context, *options);
+		break;
 	case Mode::discovery:
 	case Mode::discoverydb:
 		run_discovery_mode(context, *options);

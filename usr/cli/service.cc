@@ -37,6 +37,18 @@ public:
 	{
 		return finish(client_.ping(call, passing_on(each)));
 	}
+	Result<std::uint16_t> add_connection(const varlink::AddConnectionCall &call) override
+	{
+		return client_.add_connection(call);
+	}
+	Status remove_connection(const varlink::RemoveConnectionCall &call) override
+	{
+		return client_.remove_connection(call);
+	}
+	Status change_session(const varlink::ChangeSessionCall &call) override
+	{
+		return client_.change_session(call);
+	}
 	Result<varlink::DiscoverReply> discover(const varlink::DiscoverCall &call) override
 	{
 		return client_.discover(call);

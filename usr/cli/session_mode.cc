@@ -13,28 +13,6 @@ namespace hawser::cli
 namespace
 {
 
-/* The session that -r names, or nothing after telling that it is not there. */
-std::vector<kernel::SessionInfo> chosen_sessions(Context &context, const Options &options)
-{
-	auto sessions = context.sessions.sessions();
-	if (!sessions) {
-		context.tell(sessions.error());
-		return {};
-	}
-	if (options.sid) {
-		std::erase_if(*sessions, [&](const auto &session) {
-			return session.sid.value != *options.sid;
-		});
-		if (sessions->empty())
-			context.tell({Code::sysfs_lookup,
-				      str("Could not get session info for sid ", *options.sid,
-					  ": Hawser has no such session")});
-	} else if (sessions->empty() && !options.logout) {
-		context.tell(nothing_found("No active sessions."));
-	}
-	return std::move(*sessions);
-}
-
 void ping(Context &context, const Options &options)
 {
 	if (!options.sid)
@@ -117,6 +95,7 @@ void work_on_records(Context &context, const Options &options,
 		switch (options.op().value_or(Op::show)) {
 		case Op::update:
 			update_nodes(context, filter, options.settings);
+			set_live_policy(context, session, options.settings);
 			break;
 		case Op::remove:
 			delete_nodes(context, filter);

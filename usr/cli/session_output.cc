@@ -14,7 +14,6 @@ namespace hawser::cli
 namespace
 {
 
-using kernel::ConnectionState;
 using kernel::SessionState;
 
 TaskReporting task_reporting(kernel::TaskReporting reporting)
@@ -95,23 +94,6 @@ std::string_view shown_state(SessionState state)
 	return "Unknown";
 }
 
-std::string_view shown_state(ConnectionState state)
-{
-	switch (state) {
-	case ConnectionState::free:
-		return "TRANSPORT WAIT";
-	case ConnectionState::in_login:
-		return "IN LOGIN";
-	case ConnectionState::logged_in:
-		return "LOGGED IN";
-	case ConnectionState::in_logout:
-		return "IN LOGOUT";
-	case ConnectionState::cleanup:
-		return "CLEANUP WAIT";
-	}
-	return "Unknown";
-}
-
 std::string_view json_state(SessionState state)
 {
 	switch (state) {
@@ -123,23 +105,6 @@ std::string_view json_state(SessionState state)
 		return "expired";
 	case SessionState::closing:
 		return "closing";
-	}
-	return "unknown";
-}
-
-std::string_view json_state(ConnectionState state)
-{
-	switch (state) {
-	case ConnectionState::free:
-		return "free";
-	case ConnectionState::in_login:
-		return "in_login";
-	case ConnectionState::logged_in:
-		return "logged_in";
-	case ConnectionState::in_logout:
-		return "in_logout";
-	case ConnectionState::cleanup:
-		return "cleanup";
 	}
 	return "unknown";
 }
@@ -198,8 +163,7 @@ void print_timeouts_and_chap(const Block &block, const kernel::SessionInfo &sess
 
 void print_negotiated(const Block &block, const kernel::SessionInfo &session)
 {
-	const auto *connection =
-	    session.connections.empty() ? nullptr : &session.connections.front();
+	const auto *connection = shown_connection(session);
 	const auto parameters = agreed(session, connection);
 	/* iscsiadm's choice and order. */
 	constexpr std::string_view of_connection[] = {"HeaderDigest", "DataDigest",
@@ -216,6 +180,18 @@ void print_negotiated(const Block &block, const kernel::SessionInfo &session)
 	}
 	for (auto key : of_session)
 		block.line(key, ": ", find_binding(key)->result(parameters));
+}
+
+/* Of one, all is said above; what iscsiadm knows of is one. */
+void print_connections(const Block &block, const kernel::SessionInfo &session,
+		       const SessionExtras &extras)
+{
+	if (extras.connections.size() < 2)
+		return;
+	block.title(24, "Connections:");
+	block.line("Policy: ", to_string(session.settings.policy));
+	for (const auto &connection : extras.connections)
+		block.line(to_string(connection, session.sid));
 }
 
 void print_devices(const Block &block, const kernel::SessionInfo &session,
@@ -260,8 +236,7 @@ void print_session(std::ostream &out, const kernel::SessionInfo &session,
 	    << tpgt << '\n';
 
 	const Block block(out, indent);
-	const auto *connection =
-	    session.connections.empty() ? nullptr : &session.connections.front();
+	const auto *connection = shown_connection(session);
 	block.title(10, "Interface:");
 	block.line("Iface Name: ", session.identity.iface);
 	block.line("Iface Transport: tcp");
@@ -280,6 +255,8 @@ void print_session(std::ostream &out, const kernel::SessionInfo &session,
 		print_timeouts_and_chap(block, session, extras);
 	if (parts.negotiated)
 		print_negotiated(block, session);
+	if (parts.connections)
+		print_connections(block, session, extras);
 	if (parts.devices)
 		print_devices(block, session, extras, parts.host);
 }
@@ -358,7 +335,11 @@ nlohmann::ordered_json to_json(const kernel::SessionInfo &session, const Session
 			     {"persistent_address", connection.persistent_address},
 			     {"persistent_port", connection.persistent_port},
 			     {"noop_out_interval", connection.ping_interval},
-			     {"noop_out_timeout", connection.ping_timeout}};
+			     {"noop_out_timeout", connection.ping_timeout},
+			     {"role", to_string(connection.role)},
+			     {"weight", connection.weight},
+			     {"carries", connection.carries},
+			     {"outstanding", connection.outstanding}};
 		json.update(to_json(agreed(session, &connection), KeyScope::connection));
 		connections.push_back(std::move(json));
 	}
@@ -395,6 +376,7 @@ nlohmann::ordered_json to_json(const kernel::SessionInfo &session, const Session
 	      {"tgt_reset_timeout", session.settings.tgt_reset_tmo}}},
 	    {"cmds_max", session.settings.cmds_max},
 	    {"queue_depth", session.settings.queue_depth},
+	    {"policy", to_string(session.settings.policy)},
 	    {"negotiated", to_json(agreed(session), KeyScope::session)},
 	    {"connections", std::move(connections)},
 	    {"devices", std::move(devices)}};

@@ -135,6 +135,15 @@ config::PortalId current_portal_of(const kernel::SessionInfo &session)
 	return portal_of(session);
 }
 
+const kernel::ConnectionInfo *shown_connection(const kernel::SessionInfo &session)
+{
+	const auto &all = session.connections;
+	for (const auto &connection : all)
+		if (connection.state == kernel::ConnectionState::logged_in)
+			return &connection;
+	return all.empty() ? nullptr : &all.front();
+}
+
 config::NodeId node_of(const kernel::SessionInfo &session)
 {
 	return {session.identity.target_name, portal_of(session), session.identity.iface};

@@ -59,6 +59,8 @@ private:
 config::PortalId portal_of(const kernel::SessionInfo &session);
 /* Where its first connection goes now; the record's portal while it goes nowhere. */
 config::PortalId current_portal_of(const kernel::SessionInfo &session);
+/* Of several, the first one that is up, else the first; null when there is none. */
+const kernel::ConnectionInfo *shown_connection(const kernel::SessionInfo &session);
 config::NodeId node_of(const kernel::SessionInfo &session);
 
 /*

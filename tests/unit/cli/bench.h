@@ -48,6 +48,9 @@ struct ServiceBook {
 	std::vector<varlink::PingCall> pings;
 	std::vector<varlink::DiscoverCall> discoveries;
 	std::vector<varlink::SendTargetsCall> questions;
+	std::vector<varlink::AddConnectionCall> additions;
+	std::vector<varlink::RemoveConnectionCall> removals;
+	std::vector<varlink::ChangeSessionCall> changes;
 };
 
 class FakeService : public Service
@@ -92,6 +95,23 @@ public:
 		book_.pings.push_back(call);
 		for (std::uint32_t i = 1; i <= call.count; i++)
 			each({i, call.size, 1234567, book_.failure});
+		return end();
+	}
+	Result<std::uint16_t> add_connection(const varlink::AddConnectionCall &call) override
+	{
+		book_.additions.push_back(call);
+		if (book_.refusal)
+			return tl::unexpected(*book_.refusal);
+		return std::uint16_t{2};
+	}
+	Status remove_connection(const varlink::RemoveConnectionCall &call) override
+	{
+		book_.removals.push_back(call);
+		return end();
+	}
+	Status change_session(const varlink::ChangeSessionCall &call) override
+	{
+		book_.changes.push_back(call);
 		return end();
 	}
 	Result<varlink::DiscoverReply> discover(const varlink::DiscoverCall &call) override

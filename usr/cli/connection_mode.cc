@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The connections of live sessions: shown, added, taken out and changed. */
+#include "base/str.h"
+#include "cli/actions.h"
+#include "cli/modes.h"
+#include "config/connections.h"
+
+#include <nlohmann/json.hpp>
+
+namespace hawser::cli
+{
+
+namespace
+{
+
+constexpr std::string_view policy_key = "node.session.policy";
+
+Error invalid(std::string text)
+{
+	return {Code::invalid_argument, std::move(text)};
+}
+
+Error told(const Error &error, std::string_view what)
+{
+	return {error.code, str(what, ": ", error.text)};
+}
+
+void show(Context &context, const Options &options,
+	  const std::vector<kernel::SessionInfo> &sessions)
+{
+	const auto known = known_sessions(context);
+	auto list = nlohmann::ordered_json::array();
+	bool found = false;
+	for (const auto &session : sessions)
+		for (const auto &connection :
+		     connections_of(session, status_of(known, session.sid))) {
+			if (options.cid && *options.cid != connection.cid)
+				continue;
+			found = true;
+			if (options.json)
+				list.push_back(to_json(connection, session.sid));
+			else
+				context.out << to_string(connection, session.sid) << '\n';
+		}
+	if (!found)
+		return context.tell(nothing_found("No matching connections found"));
+	if (options.json)
+		print_json(context.out, list);
+}
+
+void add(Context &context, Service &service, const Options &options, std::uint32_t sid)
+{
+	varlink::AddConnectionCall call;
+	call.sid = sid;
+	call.address = options.portal->id.host;
+	call.port = options.portal->id.port;
+	if (!options.ifaces.empty())
+		call.iface = options.ifaces.front();
+	const std::string to =
+	    str("to session ", sid, " at ", config::to_string(options.portal->id));
+	auto cid = service.add_connection(call);
+	if (!cid)
+		return context.tell(told(cid.error(), str("Could not add a connection ", to)));
+	context.out << "Connection " << *cid << " added " << to << ".\n";
+}
+
+void remove(Context &context, Service &service, std::uint16_t cid, std::uint32_t sid)
+{
+	const std::string which = str("connection ", cid, " of session ", sid);
+	if (auto removed = service.remove_connection({sid, cid}); !removed)
+		return context.tell(told(removed.error(), str("Could not log out ", which)));
+	context.out << "Logout of " << which << " successful.\n";
+}
+
+/* The change that -n and -v ask for; each key is checked by its row of the table. */
+Result<varlink::ChangeSessionCall> change_of(const Options &options, std::uint32_t sid)
+{
+	varlink::ChangeSessionCall call;
+	call.sid = sid;
+	call.cid = options.cid;
+	for (const auto &[name, value] : options.settings) {
+		const bool of_connection = name == "role" || name == "weight";
+		if (of_connection && !options.cid)
+			return fail(Code::invalid_argument,
+				    str(name, " is a connection's: --cid says which"));
+		if (!of_connection && options.cid)
+			return fail(Code::invalid_argument,
+				    str(hawser::quoted(name),
+					" of a live connection cannot be changed: role and weight "
+					"can"));
+		if (!of_connection && name != policy_key)
+			return fail(Code::invalid_argument,
+				    str(hawser::quoted(name),
+					" of a live session cannot be changed here: ", policy_key,
+					" can"));
+		const auto key = of_connection ? config::connection_key(Cid(*options.cid), name)
+					       : std::string(policy_key);
+		const auto *row = config::find_key(config::RecordKind::node, key);
+		if (!row)
+			return fail(Code::nothing_found,
+				    str("no session has a connection ", *options.cid));
+		auto checked = config::check_value(*row, value);
+		if (!checked)
+			return tl::unexpected(checked.error());
+		if (name == "role")
+			call.role = checked->value;
+		else if (name == "weight")
+			call.weight = static_cast<std::uint32_t>(*parse_number(checked->value));
+		else
+			call.policy = checked->value;
+	}
+	return call;
+}
+
+void update(Context &context, Service &service, const Options &options, std::uint32_t sid)
+{
+	auto call = change_of(options, sid);
+	if (!call)
+		return context.tell(call.error());
+	if (auto changed = service.change_session(*call); !changed)
+		context.tell(told(changed.error(), str("Could not change session ", sid)));
+}
+
+/* What is missing on the command line for an operation other than show. */
+std::optional<Error> missing(const Options &options)
+{
+	const Op op = *options.op();
+	if (!options.sid)
+		return invalid("a connection is changed in one session (-r)");
+	if (op == Op::add && !options.portal)
+		return invalid("operation new requires a portal (-p)");
+	if (op == Op::add && options.cid)
+		return invalid("--cid: a new connection has the lowest that is free");
+	if (op != Op::add && (options.portal || !options.ifaces.empty()))
+		return invalid("-p and -I: go with operation new");
+	if (op == Op::remove && !options.cid)
+		return invalid("operation delete requires a connection (--cid)");
+	if (op == Op::update && options.settings.empty())
+		return invalid("update requires name and value");
+	if (op != Op::update && !options.settings.empty())
+		return invalid("-n and -v: go with operation update");
+	return std::nullopt;
+}
+
+} // namespace
+
+void run_connection_mode(Context &context, const Options &options)
+{
+	const Op op = options.op().value_or(Op::show);
+	if (op != Op::show)
+		if (auto error = missing(options))
+			return context.tell(*error);
+	const auto sessions = chosen_sessions(context, options);
+	if (context.exit_status() != 0)
+		return;
+	if (op == Op::show)
+		return show(context, options, sessions);
+	auto service = context.connect();
+	if (!service)
+		return context.tell(service.error());
+	if (op == Op::add)
+		add(context, **service, options, *options.sid);
+	else if (op == Op::remove)
+		remove(context, **service, *options.cid, *options.sid);
+	else
+		update(context, **service, options, *options.sid);
+}
+
+void set_live_policy(Context &context, const kernel::SessionInfo &session,
+		     const std::vector<std::pair<std::string, std::string>> &settings)
+{
+	Options policy;
+	for (const auto &setting : settings)
+		if (setting.first == policy_key)
+			policy.settings = {setting};
+	if (policy.settings.empty() || context.exit_status() != 0)
+		return;
+	auto service = context.connect();
+	if (!service)
+		return context.tell(service.error());
+	update(context, **service, policy, session.sid.value);
+}
+
+} // namespace hawser::cli
