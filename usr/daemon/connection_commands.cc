@@ -63,9 +63,9 @@ Status change(SessionAgent &agent, const varlink::ChangeSessionCall &call)
 	if (call.policy) {
 		const auto policy = kernel::parse_policy(*call.policy);
 		if (!policy)
-			return fail(
-			    Code::invalid_argument,
-			    str("node.session.policy: ", hawser::quoted(*call.policy), " is no policy"));
+			return fail(Code::invalid_argument,
+				    str("node.session.policy: ", hawser::quoted(*call.policy),
+					" is no policy"));
 		if (auto changed = agent.set_policy(*policy); !changed)
 			return changed;
 	}
