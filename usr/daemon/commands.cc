@@ -114,7 +114,7 @@ varlink::Handlers Commands::handlers()
 	all["Rescan"] = [this](Exchange &e) { return rescan(e); };
 	all["Ping"] = [this](Exchange &e) { return ping(e); };
 	all["AddConnection"] = [this](Exchange &e) {
-		return add_connection(e, env_.sessions, env_.store, env_.io);
+		return add_connection(e, env_.sessions, records_, env_.io);
 	};
 	all["RemoveConnection"] = [this](Exchange &e) {
 		return remove_connection(e, env_.sessions);

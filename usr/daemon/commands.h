@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/store.h"
+#include "daemon/connection_commands.h"
 #include "daemon/discovery.h"
 #include "daemon/isns_servers.h"
 #include "daemon/module.h"
@@ -36,7 +37,10 @@ public:
 		Discoveries &discoveries;
 	};
 
-	explicit Commands(const Surroundings &surroundings) : env_(surroundings) {}
+	explicit Commands(const Surroundings &surroundings)
+	    : env_(surroundings), records_{surroundings.worker, surroundings.paths}
+	{
+	}
 
 	varlink::Handlers handlers();
 
@@ -51,6 +55,7 @@ private:
 	asio::awaitable<void> send_targets(varlink::Exchange &exchange);
 
 	Surroundings env_;
+	RecordReader records_;
 };
 
 } // namespace hawser::daemon

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "daemon/refusal.h"
+#include "daemon/worker.h"
 
 #include <algorithm>
 
@@ -46,15 +47,20 @@ std::string_view state_of(const Strand *strand)
 	return "waiting";
 }
 
-Result<config::Iface> iface_of(const SessionAgent &agent, config::Store &store,
-			       const std::optional<std::string> &name)
+/* The session's own interface, or another, whose record is read in the worker. */
+asio::awaitable<Result<config::Iface>> iface_of(const Plan &plan,
+						const std::optional<std::string> &name,
+						const RecordReader &records)
 {
-	const Plan &plan = agent.plan();
-	if (name && *name != plan.node.id.iface)
-		return store.iface(*name);
-	config::Iface own = plan.iface;
-	own.name = plan.node.id.iface;
-	return own;
+	if (!name || *name == plan.node.id.iface) {
+		config::Iface own = plan.iface;
+		own.name = plan.node.id.iface;
+		co_return own;
+	}
+	auto read = [name = *name, paths = records.paths] {
+		return config::Store(paths).iface(name);
+	};
+	co_return co_await on_worker(records.worker, std::move(read));
 }
 
 /* One change of a session: of its policy, or of one of its connections. */
@@ -117,8 +123,8 @@ std::vector<varlink::Connection> connections_of(const SessionAgent &agent)
 	return connections;
 }
 
-asio::awaitable<void> add_connection(Exchange &exchange, Sessions &sessions, config::Store &store,
-				     asio::io_context &io)
+asio::awaitable<void> add_connection(Exchange &exchange, Sessions &sessions,
+				     const RecordReader &records, asio::io_context &io)
 {
 	if (auto bad = out_of_range(exchange.parameters(), {sid_range, port_range})) {
 		co_await refuse(exchange, failure_of(*bad));
@@ -130,9 +136,13 @@ asio::awaitable<void> add_connection(Exchange &exchange, Sessions &sessions, con
 		co_await refuse(exchange, failure_of(agent.error()));
 		co_return;
 	}
-	auto iface = iface_of(**agent, store, call.iface);
+	const auto iface = co_await iface_of((*agent)->plan(), call.iface, records);
 	if (!iface) {
 		co_await refuse(exchange, failure_of(iface.error()));
+		co_return;
+	}
+	if (auto still = session_of(sessions, call.sid); !still) {
+		co_await refuse(exchange, failure_of(still.error()));
 		co_return;
 	}
 	const auto box = std::make_shared<Mailbox<Joined>>(io.get_executor());

@@ -9,15 +9,21 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
+#include <asio/thread_pool.hpp>
 #include <optional>
 #include <vector>
 
 namespace hawser::daemon
 {
 
-/* What @sessions, @store and @io are to them outlives every call. */
+/* Where records are read, and by whom; outlives every call, as the others do. */
+struct RecordReader {
+	asio::thread_pool &worker;
+	config::Paths paths;
+};
+
 asio::awaitable<void> add_connection(varlink::Exchange &exchange, Sessions &sessions,
-				     config::Store &store, asio::io_context &io);
+				     const RecordReader &records, asio::io_context &io);
 asio::awaitable<void> remove_connection(varlink::Exchange &exchange, Sessions &sessions);
 asio::awaitable<void> change_session(varlink::Exchange &exchange, Sessions &sessions);
 
