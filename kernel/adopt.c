@@ -96,6 +96,12 @@ static struct hws_conn *find_place(struct hws_session *session, u16 cid,
 	return announced;
 }
 
+static void begin_place(struct hws_conn *conn, u16 cid)
+{
+	conn->params.cid = cid;
+	conn->exp_stat_sn = 0;
+}
+
 static int refuse(struct netlink_ext_ack *extack, int error, const char *why)
 {
 	if (extack)
@@ -183,7 +189,7 @@ int hws_session_reserve(struct hws_session *session, u8 kind, u16 cid,
 		if (!conn)
 			ret = -ENOMEM;
 		else
-			conn->params.cid = cid;
+			begin_place(conn, cid);
 	}
 	if (!ret) {
 		conn->cookie = atomic64_inc_return(&cookies);
@@ -273,8 +279,9 @@ static int join(struct hws_session *session, struct hws_conn *conn,
 		ret = hws_conn_adopt(conn, conn_params, extack);
 	if (ret)
 		return ret;
+	note_members(count_members(session) + !conn->member);
+	WRITE_ONCE(session->several, true);
 	conn->member = true;
-	note_members(count_members(session));
 	trace_hws_conn_state(conn, HWS_CONN_IN_LOGIN, HWS_CONN_LOGGED_IN);
 	HWS_COUNT_SESSION(session, JOINED, 1);
 	hws_policy_update(session);

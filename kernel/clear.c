@@ -40,15 +40,9 @@ enum {
 bool hws_clear_begin(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
+	struct hws_task *task = hws_request_get(session, HWS_TASK_LOGOUT);
 	struct hws_conn *over;
-	struct hws_task *task;
 
-	rcu_read_lock();
-	over = hws_conn_any(session);
-	rcu_read_unlock();
-	if (!over)
-		return false;
-	task = hws_request_get(session, HWS_TASK_LOGOUT);
 	if (!task)
 		return false;
 	task->request->function = HWS_LOGOUT_CLOSE_CONNECTION;
@@ -59,11 +53,15 @@ bool hws_clear_begin(struct hws_conn *conn)
 	WRITE_ONCE(conn->stranded, true);
 	mod_delayed_work(hws_recovery_wq, &conn->clear_timeout,
 			 CLEAR_TIMEOUT * HZ);
-	if (!hws_request_submit(task, over, false))
-		return true;
+	do {
+		rcu_read_lock();
+		over = hws_conn_any(session);
+		rcu_read_unlock();
+		if (over && !hws_request_submit(task, over, false))
+			return true;
+	} while (over);
+	/* It stays stranded until the session is given up. */
 	hws_request_put(task);
-	cancel_delayed_work(&conn->clear_timeout);
-	WRITE_ONCE(conn->stranded, false);
 	return false;
 }
 
@@ -108,6 +106,12 @@ void hws_clear_tasks(struct hws_conn *conn)
 	struct hws_session *session = conn->session;
 	unsigned int i;
 
+	/* A number that the target waits for, and that nobody has any more. */
+	if (conn->gave_up && !hws_sn_before(conn->gave_up_cmd_sn,
+					    atomic_read(&session->exp_cmd_sn))) {
+		hws_session_fail(session);
+		return;
+	}
 	for (i = 0; i < session->nr_commands; i++) {
 		struct hws_task *task = &session->tasks[i];
 

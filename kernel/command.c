@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "policy.h"
 #include "proto/replay.h"
+#include "proto/serial.h"
 #include "session.h"
 #include "stats.h"
 
@@ -36,6 +37,49 @@ static hws_queue_status_t refuse(struct hws_session *session,
 	return 0;
 }
 
+/*
+ * Takes a task out of everything that its connection knows, so that the tag is
+ * free. Under the socket lock, or when the connection is killed. Its data may
+ * be in the middle of a PDU: what is left of one being sent is zeroes, what is
+ * left of one being received is dropped.
+ */
+static void forget_in_conn(struct hws_task *task)
+{
+	struct hws_conn *conn = task->conn;
+
+	if (!list_empty(&task->entry))
+		list_del_init(&task->entry);
+	if (!list_empty(&task->data_entry))
+		list_del_init(&task->data_entry);
+	if (unlikely(conn->out.task == task)) {
+		conn->out.task = NULL;
+		conn->out.bytes = NULL;
+	}
+	if (unlikely(conn->in.task == task)) {
+		conn->in.task = NULL;
+		conn->in.kept = conn->in.room;
+	}
+	if (conn->tmf_active == task)
+		conn->tmf_active = NULL;
+	if (conn->ping_active == task)
+		conn->ping_active = NULL;
+	if (conn->text_active == task)
+		conn->text_active = NULL;
+	/* Somebody may wait until the connection that he takes out is idle. */
+	if (task->kind == HWS_TASK_COMMAND &&
+	    atomic_dec_and_test(&conn->outstanding) &&
+	    unlikely(READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT))
+		wake_up_all(&conn->session->state_wait);
+}
+
+void hws_task_forget(struct hws_task *task)
+{
+	forget_in_conn(task);
+	task->state = HWS_TASK_IDLE;
+	task->sc = NULL;
+	WRITE_ONCE(task->conn, NULL);
+}
+
 /* Under RCU. From its beginning, whatever was sent or came of it before. */
 static void give(struct hws_task *task, struct hws_conn *conn, bool last)
 {
@@ -46,6 +90,19 @@ static void give(struct hws_task *task, struct hws_conn *conn, bool last)
 	atomic_inc(&conn->outstanding);
 	WRITE_ONCE(task->conn, conn);
 	hws_conn_submit(conn, task, last);
+}
+
+/* Under RCU: who has what nobody sends yet. */
+static void kick_submitted(struct hws_session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference(session->conns[i]);
+
+		if (conn && !llist_empty(&conn->submitted))
+			hws_send_kick(conn);
+	}
 }
 
 /**
@@ -74,6 +131,9 @@ hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
 	task->sc = sc;
 	task->numbered = false;
 	give(task, conn, sc->flags & SCMD_LAST);
+	/* The batch may have put others on other connections. */
+	if ((sc->flags & SCMD_LAST) && session->several)
+		kick_submitted(session);
 	rcu_read_unlock();
 	return 0;
 }
@@ -88,65 +148,40 @@ hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
  */
 void hws_command_move(struct hws_task *task, struct hws_conn *conn)
 {
-	struct scsi_cmnd *sc = task->sc;
-
-	hws_task_forget(task);
-	task->sc = sc;
+	forget_in_conn(task);
 	give(task, conn, true);
 }
 
 /* The midlayer ended a batch without a last request: wake who has some. */
 void hws_commit_rqs(struct Scsi_Host *shost, u16 hwq)
 {
-	struct hws_session *session = hws_session_of(shost);
-	unsigned int i;
-
 	rcu_read_lock();
-	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
-		struct hws_conn *conn = rcu_dereference(session->conns[i]);
-
-		if (conn && !llist_empty(&conn->submitted))
-			hws_send_kick(conn);
-	}
+	kick_submitted(hws_session_of(shost));
 	rcu_read_unlock();
 }
 
-/*
- * Takes a task out of everything that its connection knows, so that the tag is
- * free. Under the socket lock, or when the connection is killed. Its data may
- * be in the middle of a PDU: what is left of one being sent is zeroes, what is
- * left of one being received is dropped.
+/**
+ * hws_command_give_up - a numbered command will be ended before its status came
+ * @task: QUEUED or ACTIVE, under the socket lock of its connection
+ *
+ * While the connection lives its bytes arrive, and so does its number. If it is
+ * lost before, nobody sends that again: clear.c is told.
+ *
+ * Return: false when it was to be sent again and now never is: the session cannot
+ * go on.
  */
-void hws_task_forget(struct hws_task *task)
+bool hws_command_give_up(struct hws_task *task)
 {
 	struct hws_conn *conn = task->conn;
 
-	if (!list_empty(&task->entry))
-		list_del_init(&task->entry);
-	if (!list_empty(&task->data_entry))
-		list_del_init(&task->data_entry);
-	if (unlikely(conn->out.task == task)) {
-		conn->out.task = NULL;
-		conn->out.bytes = NULL;
+	if (task->state != HWS_TASK_ACTIVE)
+		return false;
+	if (!conn->gave_up ||
+	    hws_sn_before(conn->gave_up_cmd_sn, task->cmd_sn)) {
+		conn->gave_up = true;
+		conn->gave_up_cmd_sn = task->cmd_sn;
 	}
-	if (unlikely(conn->in.task == task)) {
-		conn->in.task = NULL;
-		conn->in.kept = conn->in.room;
-	}
-	if (conn->tmf_active == task)
-		conn->tmf_active = NULL;
-	if (conn->ping_active == task)
-		conn->ping_active = NULL;
-	if (conn->text_active == task)
-		conn->text_active = NULL;
-	task->state = HWS_TASK_IDLE;
-	task->sc = NULL;
-	WRITE_ONCE(task->conn, NULL);
-	/* Somebody may wait until the connection that he takes out is idle. */
-	if (task->kind == HWS_TASK_COMMAND &&
-	    atomic_dec_and_test(&conn->outstanding) &&
-	    unlikely(READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT))
-		wake_up_all(&conn->session->state_wait);
+	return true;
 }
 
 /* Hands a command back. Its tag may be in use again before this returns. */

@@ -18,6 +18,7 @@ void hws_command_move(struct hws_task *task, struct hws_conn *conn);
 void hws_command_end(struct hws_task *task, int result);
 void hws_command_lost(struct hws_task *task);
 void hws_task_forget(struct hws_task *task);
+bool hws_command_give_up(struct hws_task *task);
 
 hws_eh_timed_out_t hws_eh_timed_out(struct scsi_cmnd *sc);
 int hws_eh_abort(struct scsi_cmnd *sc);

@@ -316,6 +316,7 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->receive_later = false;
 	conn->leaving = false;
 	conn->logged_out = false;
+	conn->gave_up = false;
 	conn->unanswered = 0;
 	conn->keepalive.pinged = false;
 	conn->loss_time2wait = s->time2wait;

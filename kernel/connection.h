@@ -159,6 +159,8 @@ struct hws_conn {
 	bool receive_later;		/* TCP called back meanwhile */
 	bool leaving;			/* a Logout Request went out last */
 	bool logged_out;		/* the target agreed to a logout of ours */
+	bool gave_up;			/* a command that may not have arrived, */
+	u32 gave_up_cmd_sn;		/* the last of them */
 	unsigned int unanswered;	/* requests that were given up */
 	unsigned long last_recv;	/* jiffies */
 	u64 stats[HWS_CONN_STAT_MAX + 1];

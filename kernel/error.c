@@ -42,7 +42,7 @@ hws_eh_timed_out_t hws_eh_timed_out(struct scsi_cmnd *sc)
 	return HWS_EH_NOT_HANDLED;
 }
 
-enum abort_step { ABORT_LOST, ABORT_GONE, ABORT_SENT };
+enum abort_step { ABORT_LOST, ABORT_GONE, ABORT_MOVED, ABORT_SENT };
 
 /*
  * What is there to abort? A command without a CmdSN is simply dropped. One that
@@ -67,6 +67,8 @@ static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 		} else {
 			hws_task_forget(task);
 		}
+	} else if (task->sc == sc) {
+		step = ABORT_MOVED;
 	}
 	hws_conn_unlock_sock(sk);
 	return step;
@@ -74,20 +76,31 @@ static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 
 /*
  * The target is done with the task; so are we, if its status did not come. False
- * when the connection is being killed: the task is handed back there.
+ * when the connection is being killed, or the task has moved: what became of it is
+ * seen when all is settled.
  */
-static bool abort_finish(struct hws_task *task, struct scsi_cmnd *sc,
-			 struct hws_conn *conn, u32 tag)
+static bool abort_finish(struct hws_session *session, struct hws_task *task,
+			 struct scsi_cmnd *sc, struct hws_conn *conn, u32 tag)
 {
 	struct sock *sk = hws_conn_lock_sock(conn);
+	bool known = true, hole = false;
 
 	if (!sk)
 		return false;
 	if (task->sc == sc && READ_ONCE(task->conn) == conn &&
-	    task->tag == tag && task->numbered)
+	    task->tag == tag && task->numbered) {
+		hole = !hws_command_give_up(task);
 		hws_task_forget(task);
+	} else {
+		known = task->sc != sc;
+	}
 	hws_conn_unlock_sock(sk);
-	return true;
+	if (hole) {
+		mutex_lock(&session->control);
+		hws_session_fail(session);
+		mutex_unlock(&session->control);
+	}
+	return known;
 }
 
 /*
@@ -108,6 +121,7 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 		.function = HWS_TMF_ABORT_TASK,
 		.timeout = session->config.abort_tmo,
 	};
+	enum abort_step step;
 	struct scsi_lun lun;
 	struct hws_conn *conn;
 	u8 response = 0;
@@ -116,21 +130,19 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 	if (hws_session_wait_usable(session))
 		return settled(session, task, sc, FAST_IO_FAIL);
 
-	/* Connections live as long as their session. */
-	conn = READ_ONCE(task->conn);
-	if (!conn)
-		return settled(session, task, sc, SUCCESS);
 	int_to_scsilun(sc->device->lun, &lun);
 	args.lun = lun.scsi_lun;
-
-	switch (abort_begin(task, sc, conn, &args)) {
-	case ABORT_LOST:
+	do {
+		/* Connections live as long as their session. */
+		conn = READ_ONCE(task->conn);
+		if (!conn)
+			return settled(session, task, sc, SUCCESS);
+		step = abort_begin(task, sc, conn, &args);
+	} while (step == ABORT_MOVED);
+	if (step == ABORT_LOST)
 		return settled(session, task, sc, SUCCESS);
-	case ABORT_GONE:
+	if (step == ABORT_GONE)
 		return SUCCESS;
-	case ABORT_SENT:
-		break;
-	}
 	HWS_COUNT_SESSION(session, ABORTS, 1);
 	ret = hws_tmf(session, conn, &args, &response);
 	if (ret == -ECONNRESET || ret == -ENOTCONN)
@@ -138,7 +150,7 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 	/* "No such task" too: its status, if it came, came before. */
 	if (!ret && (response == HWS_TMF_RSP_COMPLETE ||
 		     response == HWS_TMF_RSP_NO_TASK)) {
-		if (!abort_finish(task, sc, conn, args.ref_tag))
+		if (!abort_finish(session, task, sc, conn, args.ref_tag))
 			return settled(session, task, sc, SUCCESS);
 		hws_notice(session, "LUN %llu: a command timed out and was aborted (CDB %*ph)",
 			   sc->device->lun, sc->cmd_len, sc->cmnd);
@@ -167,6 +179,7 @@ static int reset(struct hws_session *session, struct scsi_cmnd *sc, u8 function,
 	struct hws_tmf_args args = { .function = function, .timeout = timeout };
 	struct hws_conn *conn;
 	struct scsi_lun lun;
+	unsigned int seen;
 	u8 response = 0;
 	int ret;
 
@@ -186,16 +199,19 @@ static int reset(struct hws_session *session, struct scsi_cmnd *sc, u8 function,
 		args.lun = lun.scsi_lun;
 	}
 	hws_notice(session, "LUN %llu: %s", sc->device->lun, name);
+	seen = hws_recovery_upsets(session);
 	/* The midlayer takes the reset for the end of what is not sent, too. */
 	hws_tmf_conclude(session, &args, NULL);
 	ret = hws_tmf(session, conn, &args, &response);
-	if (!ret && response == HWS_TMF_RSP_COMPLETE) {
-		/* What a dying connection has is handed back there, not before. */
-		hws_recovery_settle(session);
-		return SUCCESS;
-	}
-	if (ret == -ECONNRESET || ret == -ENOTCONN) {
-		hws_recovery_settle(session);
+	if ((!ret && response == HWS_TMF_RSP_COMPLETE) ||
+	    ret == -ECONNRESET || ret == -ENOTCONN) {
+		/*
+		 * The midlayer takes all its commands for ended. After the answer
+		 * they are, unless a connection went meanwhile; with its end, or
+		 * that of the session that it costs, they are as well.
+		 */
+		if (!hws_recovery_fail_if_upset(session, seen))
+			return ret ? FAILED : SUCCESS;
 		return hws_session_wait_usable(session) ? FAST_IO_FAIL :
 							  SUCCESS;
 	}
@@ -237,21 +253,14 @@ int hws_eh_target_reset(struct scsi_cmnd *sc)
 int hws_eh_host_reset(struct scsi_cmnd *sc)
 {
 	struct hws_session *session = hws_session_hold(sc->device->host);
-	unsigned int i;
 	int ret;
 
 	if (!session)
 		return FAILED;
 	hws_warn(session, "task management is not answered, logging in anew");
-	rcu_read_lock();
-	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
-		struct hws_conn *conn = rcu_dereference(session->conns[i]);
-
-		if (conn)
-			hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
-	}
-	rcu_read_unlock();
-	hws_recovery_settle(session);
+	mutex_lock(&session->control);
+	hws_session_fail(session);
+	mutex_unlock(&session->control);
 	ret = hws_session_wait_usable(session) ? FAST_IO_FAIL : SUCCESS;
 	hws_session_put(session);
 	return ret;

@@ -101,6 +101,7 @@ void hws_conn_gone(struct hws_conn *conn)
 
 	WRITE_ONCE(conn->state, HWS_CONN_FREE);
 	WRITE_ONCE(conn->stranded, false);
+	session->upsets++;
 	if (conn->removing) {
 		conn->removing = false;
 		conn->member = false;
@@ -188,6 +189,44 @@ static void take_down(struct hws_conn *conn)
 		hws_session_fail(session);
 }
 
+/*
+ * How often a connection went, or began to go. Who ends commands in the midlayer's
+ * name asks before and after: one that moved from connection to connection in
+ * between may have escaped him.
+ */
+unsigned int hws_recovery_upsets(struct hws_session *session)
+{
+	unsigned int seen;
+
+	mutex_lock(&session->control);
+	seen = session->upsets;
+	mutex_unlock(&session->control);
+	return seen;
+}
+
+/*
+ * True when the session was given up, because a connection went since @seen or is
+ * going now: then every command has been handed back. Process context.
+ */
+bool hws_recovery_fail_if_upset(struct hws_session *session, unsigned int seen)
+{
+	bool upset;
+	unsigned int i;
+
+	mutex_lock(&session->control);
+	upset = session->upsets != seen;
+	for (i = 0; i < HWS_CONNECTIONS_MAX && !upset; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+		int state = conn ? READ_ONCE(conn->state) : HWS_CONN_FREE;
+
+		upset = state == HWS_CONN_CLEANUP || state == HWS_CONN_IN_LOGOUT;
+	}
+	if (upset)
+		hws_session_fail(session);
+	mutex_unlock(&session->control);
+	return upset;
+}
+
 /* Under control: all that are lost. */
 void hws_recovery_take_down(struct hws_session *session)
 {
@@ -212,16 +251,10 @@ void hws_conn_lost_work(struct work_struct *work)
 	hws_session_put(session);
 }
 
-/**
- * hws_recovery_settle - have every connection either up or gone
- * @session: the session
- *
- * For who hands commands back to the midlayer: a status that is being taken
- * right now is done afterwards, and a connection that is lost, or is leaving,
- * has given back its commands or given them to another. Process context.
- */
-void hws_recovery_settle(struct hws_session *session)
+/* Whether any had to be taken down. */
+static bool settle_once(struct hws_session *session)
 {
+	bool any = false;
 	unsigned int i;
 
 	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
@@ -235,13 +268,31 @@ void hws_recovery_settle(struct hws_session *session)
 			hws_conn_unlock_sock(sk);
 		if (READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT)
 			hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
+		any |= READ_ONCE(conn->state) == HWS_CONN_CLEANUP;
 		mutex_lock(&session->control);
 		take_down(conn);
 		mutex_unlock(&session->control);
 		/* Its logout has an end: clear_timeout. */
 		wait_event_idle(session->state_wait,
+				READ_ONCE(conn->state) != HWS_CONN_CLEANUP ||
 				!READ_ONCE(conn->stranded));
 	}
+	return any;
+}
+
+/**
+ * hws_recovery_settle - have every connection either up or gone
+ * @session: the session
+ *
+ * For who hands commands back to the midlayer: a status that is being taken
+ * right now is done afterwards, and a connection that is lost, or is leaving,
+ * has given back its commands or given them to another. Process context.
+ */
+void hws_recovery_settle(struct hws_session *session)
+{
+	/* What one that went had may be on one that goes next. */
+	while (settle_once(session))
+		;
 }
 
 static bool recovered(struct hws_session *session)

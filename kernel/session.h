@@ -136,12 +136,14 @@ struct hws_session {
 	atomic_t admin_requests;	/* by hand, at most HWS_ADMIN_REQUESTS */
 	bool leaving;			/* under control: being logged out */
 	bool logged_out;		/* the target agreed to that */
+	unsigned int upsets;		/* times that a connection went, for tmf.c */
 	bool scanned;			/* at least once */
 	u8 last_loss;
 
 	struct hws_plan plans[2];	/* under control: policy.c */
 	unsigned long plan_readers;	/* of the last one, an RCU cookie */
 	atomic_t turn;			/* of the policies that take turns */
+	bool several;			/* it had more than one connection */
 
 	struct work_struct teardown_work;
 	struct work_struct scan_work;
@@ -197,6 +199,9 @@ bool hws_session_set_state(struct hws_session *session, u8 state);
 void hws_session_recovery_timed_out(struct hws_session *session);
 void hws_session_fail(struct hws_session *session);
 void hws_recovery_take_down(struct hws_session *session);
+unsigned int hws_recovery_upsets(struct hws_session *session);
+bool hws_recovery_fail_if_upset(struct hws_session *session,
+				unsigned int seen);
 int hws_session_wait_usable(struct hws_session *session);
 void hws_recovery_settle(struct hws_session *session);
 void hws_session_set_recovery_tmo(struct hws_session *session, s32 seconds);

@@ -161,6 +161,7 @@ void hws_tmf_conclude(struct hws_session *session,
 		struct hws_task *task = &session->tasks[i];
 		struct hws_conn *conn = READ_ONCE(task->conn);
 		struct sock *sk;
+		bool moved;
 
 		if (!conn)
 			continue;
@@ -168,15 +169,17 @@ void hws_tmf_conclude(struct hws_session *session,
 		if (!sk)
 			continue;
 		hws_conn_take_submitted(conn);
-		if (READ_ONCE(task->conn) == conn &&
+		moved = READ_ONCE(task->conn) != conn;
+		/* On one that is lost or leaves it is not known what came. */
+		if (!moved && READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN &&
 		    concerns(task, args, cmd_sn)) {
-			/* Its number was to be sent again, and now never is. */
-			hole |= task->numbered &&
-				task->state == HWS_TASK_QUEUED;
+			hole |= task->numbered && !hws_command_give_up(task);
 			hws_command_end(task, task->numbered ?
 					DID_RESET << 16 : DID_REQUEUE << 16);
 		}
 		hws_conn_unlock_sock(sk);
+		if (moved)
+			i--;	/* to another connection, or it has ended */
 	}
 	if (unlikely(hole)) {
 		mutex_lock(&session->control);
