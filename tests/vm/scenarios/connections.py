@@ -3,7 +3,7 @@
 import os
 import re
 
-from rig.checks import Delayed, Fio, expect, fio, run, wait_for
+from rig.checks import Delayed, Fio, expect, fio, run, wait_for, write
 from rig.initiators import PORTAL
 from rig.targets import IQN
 from scenarios.daemon import cut_connections
@@ -149,7 +149,9 @@ def holds_names(rig):
     up(rig, 1)
     after = names()
     expect(before == after, f"it was {before} and is {after}")
-    fio(link, size="1M")
+    # To fio a colon parts two files.
+    os.symlink(link, "/tmp/by-path")
+    fio("/tmp/by-path", size="1M")
 
 
 def holds_policies(rig):
@@ -202,6 +204,8 @@ def holds_processors(rig):
     """With the policy cpu each processor's commands go over the connection that is its own."""
     count = os.cpu_count()
     disk = attach(rig, count, policy="cpu")
+    # A scheduler sends what one processor gave it from another.
+    write("none", "/sys/class/block", disk[5:], "queue/scheduler")
     own = {}
     for cpu in range(count):
         load = Fio.endless(disk, cpus_allowed=cpu)
