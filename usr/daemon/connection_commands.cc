@@ -48,9 +48,8 @@ std::string_view state_of(const Strand *strand)
 }
 
 /* The session's own interface, or another, whose record is read in the worker. */
-asio::awaitable<Result<config::Iface>> iface_of(const Plan &plan,
-						const std::optional<std::string> &name,
-						const RecordReader &records)
+asio::awaitable<Result<config::Iface>>
+iface_of(const Plan &plan, const std::optional<std::string> &name, const RecordReader &records)
 {
 	if (!name || *name == plan.node.id.iface) {
 		config::Iface own = plan.iface;
