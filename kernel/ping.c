@@ -14,18 +14,20 @@ static void look_again(struct hws_conn *conn, unsigned long delay)
 }
 
 /*
- * A request without a waiter: its answer, or the loss, puts it. When all tasks
- * of our own are under way, what they wait for is ping enough.
+ * A request without a waiter: its answer, or the loss, puts it. False when all
+ * tasks of our own are under way, maybe on other connections: silence that nobody
+ * asked about says nothing.
  */
-static void send_ping(struct hws_conn *conn)
+static bool send_ping(struct hws_conn *conn)
 {
 	struct hws_task *task = hws_request_get(conn->session, HWS_TASK_PING);
 
 	if (!task)
-		return;
+		return false;
 	task->request->abandoned = true;
 	if (hws_request_submit(task, conn, true))
 		hws_request_put(task);
+	return true;
 }
 
 void hws_ping_work(struct work_struct *work)
@@ -47,7 +49,10 @@ void hws_ping_work(struct work_struct *work)
 	case HWS_KEEPALIVE_WAIT:
 		break;
 	case HWS_KEEPALIVE_PING:
-		send_ping(conn);
+		if (!send_ping(conn)) {
+			k->pinged = false;
+			wait = HZ;
+		}
 		break;
 	case HWS_KEEPALIVE_LOST:
 		hws_err(conn->session, "no answer to a ping for %u s",

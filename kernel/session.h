@@ -40,9 +40,13 @@ struct iscsi_cls_session;
 struct netlink_ext_ack;
 struct hws_conn_params;
 
-/* Our own tasks: what may be under way at once in a session. */
+/*
+ * Our own tasks: what may be under way at once in a session. Where it may have
+ * several connections, each of them may want one at the same moment.
+ */
 enum {
 	HWS_REQUESTS = 16,
+	HWS_REQUESTS_SEVERAL = BITS_PER_LONG,
 	HWS_ADMIN_REQUESTS = 8,	/* of which pings and functions by hand */
 };
 
@@ -112,6 +116,7 @@ struct hws_session {
 	struct hws_conn __rcu *conns[HWS_CONNECTIONS_MAX]; /* by slot */
 	struct hws_task *tasks;
 	unsigned int nr_commands;
+	unsigned int nr_requests;	/* our own, after the commands */
 	unsigned int nr_tasks;
 	struct hws_sequence *sequences;	/* the tasks' rings */
 	struct hws_extents *extents;	/* NULL when data comes in order */

@@ -69,16 +69,17 @@ int hws_tasks_reserve(struct hws_session *session, unsigned int max_r2t,
 }
 
 int hws_tasks_alloc(struct hws_session *session, unsigned int max_r2t,
-		    bool out_of_order)
+		    bool out_of_order, bool several)
 {
 	unsigned int i;
 
 	session->nr_commands = session->config.cmds_max;
-	session->nr_tasks = session->nr_commands + HWS_REQUESTS;
+	session->nr_requests = several ? HWS_REQUESTS_SEVERAL : HWS_REQUESTS;
+	session->nr_tasks = session->nr_commands + session->nr_requests;
 	session->tasks = kvcalloc(session->nr_tasks, sizeof(*session->tasks),
 				  GFP_KERNEL);
-	session->requests = kcalloc(HWS_REQUESTS, sizeof(*session->requests),
-				    GFP_KERNEL);
+	session->requests = kcalloc(session->nr_requests,
+				    sizeof(*session->requests), GFP_KERNEL);
 	if (!session->tasks || !session->requests)
 		return -ENOMEM;
 
@@ -124,8 +125,8 @@ struct hws_task *hws_request_get(struct hws_session *session,
 	unsigned int i;
 
 	spin_lock_irqsave(&session->lock, flags);
-	i = find_first_zero_bit(&session->request_map, HWS_REQUESTS);
-	if (i < HWS_REQUESTS) {
+	i = find_first_zero_bit(&session->request_map, session->nr_requests);
+	if (i < session->nr_requests) {
 		__set_bit(i, &session->request_map);
 		task = &session->tasks[session->nr_commands + i];
 	}

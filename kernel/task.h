@@ -120,7 +120,7 @@ int hws_request_wait(struct hws_task *task, struct hws_conn *conn,
 		     unsigned long timeout, bool *mine);
 
 int hws_tasks_alloc(struct hws_session *session, unsigned int max_r2t,
-		    bool out_of_order);
+		    bool out_of_order, bool several);
 int hws_tasks_reserve(struct hws_session *session, unsigned int max_r2t,
 		      bool out_of_order);
 void hws_tasks_free(struct hws_session *session);
