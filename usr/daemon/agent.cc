@@ -62,8 +62,21 @@ Strand::Surroundings SessionAgent::of_strands()
 			lost_ |= number == ENOTCONN;
 			signal_.notify();
 		},
+	    .on_denied = [this] { leave_denied(); },
 	    .on_change = [this] { save_change(); },
 	};
+}
+
+/* What is up leads nowhere, whatever the target still answers there: a new session. */
+void SessionAgent::leave_denied()
+{
+	env_.log(Level::error, title(),
+		 ": the target says that the session does not exist; it is recovered as a whole");
+	for (const auto &[cid, strand] : strands_.all())
+		if (strand->up())
+			if (auto dropped = env_.control.drop(*sid_, cid); !dropped)
+				env_.log(Level::error, title(), ": connection ", cid.value,
+					 " cannot be dropped: ", dropped.error().error.text);
 }
 
 void SessionAgent::start(Persistence persistence, OnFirstLogin on_first_login)

@@ -135,6 +135,7 @@ private:
 	Strand::Surroundings of_strands();
 	Status save();
 	void save_change();
+	void leave_denied();
 	void note_missing(const LoginResult &result);
 	void note_failure(LoginFailure failure);
 	void note_connected();

@@ -13,6 +13,17 @@ namespace hawser::daemon
 
 using namespace asio::experimental::awaitable_operators;
 
+namespace
+{
+
+/* RFC 7143, 11.13.5: session does not exist. */
+bool denies_session(const LoginFailure &failure)
+{
+	return failure.status == LoginStatus{0x02, 0x0a};
+}
+
+} // namespace
+
 Strand::Strand(const Surroundings &surroundings, Cid cid)
     : env_(surroundings),
       cid_(cid),
@@ -48,6 +59,7 @@ void Strand::note_up()
 	up_ = true;
 	session_up_ = true;
 	attempts_ = 0;
+	denials_ = 0;
 	last_failure_.reset();
 	logged_failure_.clear();
 	backoff_.reset();
@@ -67,6 +79,7 @@ void Strand::session_lost()
 {
 	up_ = false;
 	session_up_ = false;
+	denials_ = 0;
 	time2wait_ = 0;
 	signal_.notify();
 }
@@ -137,9 +150,12 @@ asio::awaitable<void> Strand::join(Sid sid)
 			note_failure(std::move(outcome.error()));
 		}
 		// Worked out before the co_await: g++ 12 runs both sides of a ?: within one.
-		const auto wait = last_failure_ && !last_failure_->retryable
-				      ? backoff_.next_after_final()
-				      : backoff_.next();
+		const bool denied = denies_session(*last_failure_);
+		denials_ = denied ? denials_ + 1 : 0;
+		if (denials_ == denials_max)
+			env_.on_denied();
+		const auto wait = last_failure_->retryable || denied ? backoff_.next()
+								     : backoff_.next_after_final();
 		co_await pause(wait);
 	}
 }

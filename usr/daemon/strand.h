@@ -54,12 +54,20 @@ public:
 		 * ESHUTDOWN, it is being ended; ENOTCONN, it has no connection.
 		 */
 		std::function<void(int number)> on_session_news;
+		/* The target denies the session, of which the module has connections. */
+		std::function<void()> on_denied;
 		/* Connection, portal or role has changed: what is saved is to follow. */
 		std::function<void()> on_change;
 	};
 
 	/* How long to wait while the module deals with what was lost. */
 	static constexpr std::chrono::milliseconds busy_pause{500};
+
+	/*
+	 * Joins in a row that a target refuses with "session does not exist" until it is believed:
+	 * the first one may come while it closes the other connections as well.
+	 */
+	static constexpr unsigned denials_max = 2;
 
 	Strand(const Surroundings &surroundings, Cid cid);
 
@@ -112,6 +120,7 @@ private:
 	Signal signal_;
 	Backoff backoff_;
 	unsigned attempts_ = 0; // failed in a row
+	unsigned denials_ = 0;	// likewise, because of the session
 	std::optional<Clock::time_point> next_attempt_;
 	std::optional<LoginFailure> last_failure_;
 	std::string logged_failure_; // what was logged last

@@ -582,7 +582,9 @@ Result<std::string> Login::answer_proposal(const KeySpec &key, const std::string
 	const KeyBinding *binding = find_binding(key.name);
 	if (!binding)
 		return violation(key.name, value, "which has no place in a login");
-	if (!negotiable(key))
+	// A connection that joins answers as the first one did: tgt, which names keys of the
+	// session again, takes Irrelevant for a number that is too small.
+	if (config_.discovery && !key.in_discovery)
 		return std::string(irrelevant);
 	if (key.type != KeyType::list)
 		if (auto ok = check_value(key, value); !ok)

@@ -52,6 +52,7 @@ public:
 	int refuse_new = 0;		       // errno of the next new_session()
 	std::deque<int> refuse_join;	       // errnos of the next reservations of a join
 	int refuse_adopt = 0;		       // errno of the next adopt()
+	std::vector<Cid> dropped;	       // connections, in order
 	bool module_there = true;
 	std::optional<hawser::kernel::SessionParameters> adopted;
 	std::vector<hawser::kernel::NewConnection> handed_over;
@@ -212,7 +213,11 @@ public:
 		bring_up(sid, connection);
 		return {};
 	}
-	Answer<void> drop(Sid, Cid) override { return {}; }
+	Answer<void> drop(Sid, Cid cid) override
+	{
+		dropped.push_back(cid);
+		return {};
+	}
 	Answer<void> remove_connection(Sid sid, Cid cid) override
 	{
 		auto it = live.find(sid);

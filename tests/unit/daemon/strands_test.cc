@@ -174,6 +174,27 @@ TEST_CASE_METHOD(World, "A login that fails is tried again, and told of once")
 	CHECK(lines_with("failed logins: 2") == 1);
 }
 
+TEST_CASE_METHOD(World, "A target that denies the session twice is left with all connections")
+{
+	auto agent = with_connections(3);
+	auto denial = FakeTarget::failure("session does not exist", false);
+	denial.status = {0x02, 0x0a};
+	const auto attempts = [&] { return agent->strands().all().at(Cid(1))->attempts(); };
+
+	// Once, it may only be about to close the others as well.
+	target.failures = {denial, FakeTarget::failure("no route", true), denial};
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return attempts() == 3; }, 20s));
+	CHECK(kernel.dropped.empty());
+	REQUIRE(until([&] { return up() == 3; }, 20s));
+
+	target.failures = {denial, denial};
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return !kernel.dropped.empty(); }, 20s));
+	CHECK(kernel.dropped == std::vector{Cid(0), Cid(2)});
+	CHECK(lines_with("says that the session does not exist") == 1);
+}
+
 TEST_CASE_METHOD(World, "What has no room in the session is told once and not tried")
 {
 	auto agent = with_connections(2);
