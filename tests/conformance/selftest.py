@@ -192,6 +192,108 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(self.target.disks[0].read(0, 1), b"B" * 512)
         self.target.judge()
 
+    async def of_two(self, **keys):
+        """A session of two connections, CIDs 0 and 1; gives the second."""
+        other = self.initiator_of(self.target)
+        await self.initiator.login(**{"MaxConnections": "2", "ImmediateData": "Yes", **keys})
+        await other.login(cid=1, tsih=self.initiator.tsih)
+        return other
+
+    async def test_action_over_connections(self):
+        """An action that another connection's command has set off still gets the PDUs of its own."""
+        other = await self.of_two(InitialR2T="Yes", ImmediateData="No")
+
+        async def ask(connection, command):
+            await connection.send(R2t(itt=command.itt, ttt=7, desired_length=512))
+            data = await connection.expect(DataOut, ttt=7)
+            await connection.send(NopIn(data.data[:1]), ScsiResponse(itt=command.itt))
+        self.target.on(ScsiCommand, ask, over=1)
+        await other.send(other.command(write_10(0, 1), write=1, expected_length=512, itt=200, cmd_sn=2))
+        await self.initiator.send(self.initiator.command(bytes(6), itt=100, cmd_sn=1))
+        await self.initiator.expect(ScsiResponse, itt=100)
+        await other.answer(await other.expect(R2t), PATTERN)
+        await other.expect(NopIn, data_length=1)
+        await other.expect(ScsiResponse, itt=200)
+        self.target.judge()
+
+    async def test_window_over_connections(self):
+        """Connections share one window, whose edge never goes back."""
+        self.target.window = 4
+        other = await self.of_two()
+        edges = []
+        for cmd_sn, initiator in enumerate((self.initiator, other, other, self.initiator), 1):
+            await initiator.send(initiator.command(bytes(6), cmd_sn=cmd_sn))
+            edges.append((await initiator.expect(ScsiResponse, exp_cmd_sn=cmd_sn + 1)).max_cmd_sn)
+            self.target.normal_session().window = 2
+        self.assertEqual(edges, [5, 5, 5, 6])
+        self.target.judge()
+
+    async def test_close_over_another(self):
+        """A connection that was lost is logged out over another: what it had ends, what was not delivered comes again,
+        and its CID is free."""
+        other = await self.of_two()
+        lost = self.initiator.command(bytes(6), itt=100, cmd_sn=2)
+        await self.initiator.send(lost)
+        await self.initiator.close()
+        await (await self.target.connection(0)).closed.wait()
+        other.cmd_sn = 3
+        await other.send(other.command(bytes(6), itt=200, cmd_sn=3))
+        for response in (0, 1):
+            await other.send(LogoutRequest(itt=300, immediate=1, reason=LogoutRequest.CONNECTION, cid=0, cmd_sn=4))
+            await other.expect(LogoutResponse, response=response, exp_cmd_sn=1)
+        await other.send(other.command(bytes(6), itt=99, cmd_sn=1))
+        await other.expect(ScsiResponse, itt=99)
+        again = lost.copy()
+        again.exp_stat_sn = other.exp_stat_sn
+        await other.send(again)
+        self.assertEqual({(await other.expect(ScsiResponse)).itt for _ in range(2)}, {100, 200})
+        self.target.judge()
+        back = self.initiator_of(self.target)
+        await back.login(cid=0, tsih=other.tsih)
+        self.assertEqual(set(self.target.normal_session().connections), {0, 1})
+
+    async def test_wrong_over_connections(self):
+        """What an initiator may not do with several connections is told."""
+        def complaint(text):
+            self.assertEqual(len(self.target.violations), 1, self.target.violations)
+            self.assertIn(text, self.target.violations.pop())
+        other = await self.of_two()
+        for cmd_sn in (3, 2):
+            await other.send(other.command(bytes(6), itt=cmd_sn, cmd_sn=cmd_sn))
+        await other.send(NopOut(itt=9, immediate=1, cmd_sn=1))
+        await other.expect(NopIn, itt=9)
+        complaint("on one connection")
+        await self.initiator.send(self.initiator.command(bytes(6), itt=2, cmd_sn=2))
+        await self.initiator.send(NopOut(itt=8, immediate=1, cmd_sn=1))
+        await self.initiator.expect(NopIn, itt=8)
+        complaint("is not logged out")
+        await self.initiator.send(self.initiator.command(bytes([0x12, 0, 0, 0, 36, 0]), itt=2, cmd_sn=2))
+        await self.initiator.send(LogoutRequest(itt=7, immediate=1, reason=LogoutRequest.RECOVERY, cid=0, cmd_sn=4))
+        await self.initiator.send(NopOut(itt=8, immediate=1, cmd_sn=4))
+        await self.initiator.expect(LogoutResponse, response=2)
+        await self.initiator.expect(NopIn, itt=8)
+        self.assertIn("no retry", self.target.violations.pop(0))
+        complaint("after its Logout Request")
+        await other.send(NopOut(itt=9, immediate=1, cmd_sn=200))
+        await other.expect(NopIn, itt=9)
+        complaint("beyond")
+
+    async def test_join(self):
+        """A login that joins: the CID that is there is reinstated, what is too much or unknown is refused, and keys of
+        the session are told."""
+        other = await self.of_two()
+        again = self.initiator_of(self.target)
+        await again.login(cid=1, tsih=self.initiator.tsih)
+        with self.assertRaises(asyncio.IncompleteReadError):
+            await other.expect(NopIn)
+        self.assertEqual(len(self.target.normal_session().connections), 2)
+        for cid, tsih, detail in ((2, self.initiator.tsih, 6), (2, self.initiator.tsih + 1, 10)):
+            with self.assertRaisesRegex(AssertionError, f"status_detail={hex(detail)}"):
+                await self.initiator_of(self.target).login(cid=cid, tsih=tsih)
+        self.target.judge()
+        await self.initiator_of(self.target).login(cid=1, tsih=self.initiator.tsih, MaxConnections="2")
+        self.assertIn("MaxConnections in the login of a connection that joins", self.target.violations[0])
+
     async def test_snack(self):
         """Data, R2Ts and status that were lost are sent again; R-Data brings all data anew."""
         await self.initiator.login(ErrorRecoveryLevel="1", MaxRecvDataSegmentLength="512", InitialR2T="Yes")

@@ -5,11 +5,13 @@ Tasks belong to the session and have an allegiance to a connection, so that a ta
 continued elsewhere (RFC 7143, 7.2). What was sent for a task is kept until it ends, so that
 every SNACK can be served.
 """
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Awaitable, Callable
 
 from iscsi import text
 from iscsi.disk import Answer, Disk, NO_LUN, lun_number, refused
+from iscsi.order import serial_before
 from iscsi.pdu import (RESERVED_TAG, DataIn, DataOut, LogoutRequest, LogoutResponse, NopIn, NopOut, Numbered, Pdu,
                        R2t, Reject, ScsiCommand, ScsiResponse, SnackRequest, TaskManagementRequest,
                        TaskManagementResponse, TextRequest, TextResponse)
@@ -71,7 +73,7 @@ class FullFeature:
     async def take(self, pdu: Pdu) -> None:
         """Requests with a CmdSN are served in its order over all connections (4.2.2.1)."""
         if not isinstance(pdu, Numbered) or pdu.immediate:
-            if isinstance(pdu, Numbered) and pdu.cmd_sn != self.session.exp_cmd_sn and not self.session.early:
+            if isinstance(pdu, Numbered):
                 self.check_immediate(pdu)
             await self.connection.serve_one(pdu)
             return
@@ -84,14 +86,22 @@ class FullFeature:
         while self.session.exp_cmd_sn in self.session.early:
             connection, ready = self.session.early.pop(self.session.exp_cmd_sn)
             self.session.exp_cmd_sn = self.session.exp_cmd_sn + 1 & 0xFFFFFFFF
-            if connection.full_feature:
+            if connection is self.connection:
                 await connection.serve_one(ready)
+            else:  # which goes on receiving meanwhile, as this one does
+                self.target.spawn(connection.serve_one(ready))
+                await asyncio.sleep(0)  # it begins before what follows it
 
     def check_immediate(self, pdu: Numbered) -> None:
         """An immediate request has the CmdSN of the next command that is not (4.2.2.1)."""
-        if len(self.session.connections) == 1 and pdu.cmd_sn != self.session.exp_cmd_sn:
-            self.target.complain(f"CmdSN {pdu.cmd_sn:#x} of an immediate request, where {self.session.exp_cmd_sn:#x} "
-                                 f"is next: {pdu!r} (RFC 7143, 4.2.2.1)")
+        session, complain = self.session, self.target.complain
+        if len(session.connections) == 1 and not session.early and pdu.cmd_sn != session.exp_cmd_sn:
+            complain(f"CmdSN {pdu.cmd_sn:#x} of an immediate request, where {session.exp_cmd_sn:#x} is next: {pdu!r} "
+                     "(RFC 7143, 4.2.2.1)")
+        # Commands that another connection brings may be under way still, but none is outside of the window.
+        if serial_before(session.max_cmd_sn + 1 & 0xFFFFFFFF, pdu.cmd_sn):
+            complain(f"CmdSN {pdu.cmd_sn:#x} of an immediate request beyond {session.max_cmd_sn:#x}: {pdu!r} "
+                     "(RFC 7143, 4.2.2.1)")
 
     async def default(self, pdu: Pdu) -> None:
         """What a sane target does about a request whose turn it is."""
@@ -123,12 +133,16 @@ class FullFeature:
         if pdu.reason == LogoutRequest.RECOVERY and self.session.number("ErrorRecoveryLevel") < 2:
             await self.connection.send(LogoutResponse(itt=pdu.itt, response=2))
             return
+        if other:  # it is done when it is answered
+            self.session.drop(pdu.cid, keep=pdu.reason == LogoutRequest.RECOVERY)
+            if other is not self.connection:
+                other.close()
         await self.connection.send(LogoutResponse(itt=pdu.itt, time2wait=self.session.number("DefaultTime2Wait"),
                                                   time2retain=self.session.number("DefaultTime2Retain")))
-        if other:
-            del connections[pdu.cid]
+        if other is self.connection:
             other.close()
-            self.let_go(other, keep=pdu.reason == LogoutRequest.RECOVERY)
+            if not connections and self.session.number("ErrorRecoveryLevel") < 2:
+                self.target.end_session(self.session)
 
     def check_text(self, pdu: TextRequest) -> None:
         """A request of an exchange, after its answer to the one before (6.2 and 11.10)."""
@@ -405,18 +419,11 @@ class FullFeature:
         await self.connection.send(*task.data_ins, again)
 
     def connection_lost(self) -> None:
-        connections = self.session.connections
-        if connections.get(self.connection.cid) is self.connection:
-            del connections[self.connection.cid]
-        self.let_go(self.connection, keep=self.session.number("ErrorRecoveryLevel") == 2)
-        if not connections and self.session.number("ErrorRecoveryLevel") < 2:
-            self.target.end_session(self.session)
-
-    def let_go(self, connection: "Connection", keep: bool) -> None:
-        """The tasks of a lost connection wait for their reassignment, or end."""
-        tasks = self.session.tasks
-        for itt in [itt for itt, task in tasks.items() if task.connection is connection]:
-            if keep:
-                tasks[itt].connection = None
-            else:
-                del tasks[itt]
+        """Its CID is known until it is logged out, and with it its tasks and what waits for its turn (11.14)."""
+        session = self.session
+        if session.number("ErrorRecoveryLevel") == 2:
+            for task in session.tasks.values():
+                if task.connection is self.connection:
+                    task.connection = None
+        elif not session.live:
+            self.target.end_session(session)

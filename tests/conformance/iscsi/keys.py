@@ -65,6 +65,10 @@ OBSOLETE = ("IFMarker", "OFMarker", "IFMarkInt", "OFMarkInt")  # 13.25
 ANY_STAGE = {"SessionType", "InitiatorName", "TargetName", "TargetAddress", "InitiatorAlias", "TargetAlias",
              "TargetPortalGroupTag"}
 INITIATOR_DECLARES = {"SessionType", "InitiatorName", "InitiatorAlias", "TargetName", "X#NodeArchitecture"}
+# What the login of the leading connection settles for all (Use: LO).
+LEADING_ONLY = {"SessionType", "MaxConnections", "InitialR2T", "ImmediateData", "MaxBurstLength", "FirstBurstLength",
+                "DefaultTime2Wait", "DefaultTime2Retain", "MaxOutstandingR2T", "DataPDUInOrder", "DataSequenceInOrder",
+                "ErrorRecoveryLevel", "TaskReporting", "iSCSIProtocolLevel"}
 
 # What a target of ours would choose by itself when a script says nothing: it takes what is offered.
 GENEROUS = {

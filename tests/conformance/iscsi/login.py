@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Callable
 from iscsi import text
 from iscsi.chap import Chap
 from iscsi.full_feature import FullFeature
-from iscsi.keys import ANY_STAGE, GENEROUS, INITIATOR_DECLARES, KEYS, OBSOLETE
+from iscsi.keys import ANY_STAGE, GENEROUS, INITIATOR_DECLARES, KEYS, LEADING_ONLY, OBSOLETE
 from iscsi.pdu import Digests, LoginRequest, LoginResponse, Pdu
 from iscsi.text import Pairs
 
 if TYPE_CHECKING:
-    from iscsi.target import Connection
+    from iscsi.target import Connection, Session
 
 SECURITY, OPERATIONAL, FULL_FEATURE = LoginRequest.SECURITY, LoginRequest.OPERATIONAL, LoginRequest.FULL_FEATURE
 INITIATOR_ERROR, AUTHENTICATION_FAILURE, NOT_FOUND = (2, 0), (2, 1), (2, 3)
-NO_SESSION, INVALID_REQUEST = (2, 10), (2, 11)
+NO_SESSION, INVALID_REQUEST, TOO_MANY_CONNECTIONS = (2, 10), (2, 11), (2, 6)
 
 
 @dataclass
@@ -30,6 +30,7 @@ class LoginPolicy:
     propose: Pairs = field(default_factory=list)  # with the first response of the operational stage
     piece: int = 8192  # bytes of text in a response, more goes with the C bit
     status: tuple[int, int] | None = None  # refuse the first request with it
+    join_status: tuple[int, int] | None = None  # the same for a connection that joins a session
     redirect: list[str] = field(default_factory=list)  # TargetAddress values that go with the status
     withhold: int = 0  # times that T is answered with its absence in the operational stage
     # The last word on what is said: the keys of each response before they are cut into pieces, and
@@ -44,6 +45,7 @@ class LoginPhase:
     def __init__(self, connection: "Connection"):
         self.connection = connection
         self.first: LoginRequest | None = None
+        self.joins: "Session | None" = None  # whose numbers the answers to a joining login carry
         self.exp_cmd_sn = 0
         self.received = b""  # of the logical text data segment under way
         self.to_send: list[bytes] = []  # pieces that wait for the initiator's empty requests
@@ -68,8 +70,9 @@ class LoginPhase:
             await self.refuse(INVALID_REQUEST)
             return
         self.check(request)
-        if self.policy.status:
-            await self.refuse(self.policy.status, request)
+        status = self.policy.join_status if request.tsih else self.policy.status
+        if status:
+            await self.refuse(status, request)
             return
         if self.to_send:
             if request.data:
@@ -97,6 +100,7 @@ class LoginPhase:
             self.first = request
             self.exp_cmd_sn = request.cmd_sn
             self.connection.cid = request.cid
+            self.joins = self.connection.target.sessions.get(request.tsih)
         elif request.exp_stat_sn != self.connection.stat_sn:
             complain(f"ExpStatSN does not acknowledge the last Login Response: {request!r} (RFC 7143, 11.12.9)")
         for name in ("itt", "isid", "tsih", "cid", "version_max", "version_min"):
@@ -128,6 +132,9 @@ class LoginPhase:
                 complain("no TargetName in the first request of a normal session (RFC 7143, 6.3)")
         for key in {name for name in names if names.count(name) > 1}:
             complain(f"{key} more than once (RFC 7143, 6.3)")
+        if request.tsih:
+            for key in LEADING_ONLY.intersection(key for key, _ in pairs):
+                complain(f"{key} in the login of a connection that joins (RFC 7143, 13)")
         if request.csg == SECURITY:
             for key, value in pairs:
                 allowed = key in ANY_STAGE or key == "AuthMethod" or key.startswith("CHAP_")
@@ -277,8 +284,12 @@ class LoginPhase:
                 await self.refuse(NO_SESSION, request)
                 return
             replaced = session.connections.get(request.cid)
-            if replaced:
+            if replaced:  # connection reinstatement (6.3.4): an implicit logout of the old one
+                session.drop(request.cid, keep=session.number("ErrorRecoveryLevel") == 2)
                 replaced.close()
+            elif len(session.connections) >= session.number("MaxConnections"):
+                await self.refuse(TOO_MANY_CONNECTIONS, request)
+                return
         else:
             if old:
                 target.end_session(old)

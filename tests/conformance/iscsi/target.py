@@ -9,9 +9,14 @@ that at the level it needs:
 - target.on(ScsiCommand, action, lun=1): the action gets the PDUs that match, when their CmdSN's
   turn has come, instead of the default behaviour, which it may still call: `await
   connection.default(pdu)`. With raw=True it gets them as they arrive, and their CmdSN does not
-  count unless it calls `await connection.take(pdu)`;
+  count unless it calls `await connection.take(pdu)`. With over=1 it gets those alone that come
+  over the connection of CID 1;
 - target.script = coroutine function: it gets each new connection and says everything itself,
   with `await connection.expect(LoginRequest, csg=0)` and `await connection.send(...)`.
+
+A session may have several connections, `target.member(1)` is the one of CID 1. Each may be
+answered in another way, or go: close(), half_close(), abort(), or silent = True, as if the
+network between had been cut.
 
 Every PDU either way is in target.log. Whatever the initiator does that no script may change
 the meaning of (a reserved bit, padding, a number out of order) is a violation, and a test
@@ -26,17 +31,13 @@ from iscsi.disk import Disk
 from iscsi.full_feature import FullFeature, Task
 from iscsi.keys import KEYS, number
 from iscsi.login import LoginPhase, LoginPolicy
-from iscsi.pdu import (RESERVED_TAG, DataIn, Digests, FromTarget, LoginRequest, NopIn, Pdu, R2t, ScsiResponse,
-                       UnknownPdu, read_pdu)
+from iscsi.order import Issues, serial_before
+from iscsi.pdu import (RESERVED_TAG, DataIn, Digests, FromTarget, LoginRequest, LogoutRequest, NopIn, Numbered, Pdu,
+                       R2t, ScsiResponse, UnknownPdu, read_pdu)
 
 NAME = "iqn.2026-11.io.hawser.test:target"
 PduT = TypeVar("PduT", bound=Pdu)
 Action = Callable[["Connection", Any], Awaitable[None]]
-
-
-def serial_before(a: int, b: int) -> bool:
-    """RFC 1982 with 32 bits."""
-    return a != b and (b - a) & 0xFFFFFFFF < 1 << 31
 
 
 def fits(pdu: Pdu, wanted: dict[str, Any]) -> bool:
@@ -57,14 +58,35 @@ class Session:
         self.keys = {name: key.default for name, key in KEYS.items()}  # as negotiated
         self.exp_cmd_sn = 0
         self.window = target.window
-        self.connections: dict[int, "Connection"] = {}
+        self.told_max: int | None = None  # the highest MaxCmdSN that the initiator was told
+        self.connections: dict[int, "Connection"] = {}  # by CID; a lost one stays until it is logged out
         self.tasks: dict[int, Task] = {}
         self.early: dict[int, tuple["Connection", Pdu]] = {}  # commands that wait for an earlier CmdSN
+        self.issues = Issues(target.complain)
         self.next_ttt = 1
 
     @property
     def max_cmd_sn(self) -> int:
-        return self.exp_cmd_sn - 1 + self.window & 0xFFFFFFFF
+        """It never goes back: a window that became smaller closes as ExpCmdSN goes on (4.2.2.1)."""
+        edge = self.exp_cmd_sn - 1 + self.window & 0xFFFFFFFF
+        return self.told_max if self.told_max is not None and serial_before(edge, self.told_max) else edge
+
+    @property
+    def live(self) -> list["Connection"]:
+        return [connection for connection in self.connections.values() if not connection.closed.is_set()]
+
+    def drop(self, cid: int, keep: bool) -> None:
+        """A connection is logged out: what came over it and was not delivered is discarded (11.14), its tasks end,
+        or wait to be reassigned."""
+        connection = self.connections.pop(cid)
+        for cmd_sn in [cmd_sn for cmd_sn, (other, _) in self.early.items() if other is connection]:
+            del self.early[cmd_sn]
+        for itt in [itt for itt, task in self.tasks.items() if task.connection is connection]:
+            if keep:
+                self.tasks[itt].connection = None
+            else:
+                del self.tasks[itt]
+        self.issues.logged_out(connection)
 
     def yes(self, key: str) -> bool:
         return self.keys[key] == "Yes"
@@ -96,18 +118,33 @@ class Connection:
         self.acknowledged: int | None = None  # the last ExpStatSN
         self.statuses: dict[int, Pdu] = {}  # sent with a StatSN and not acknowledged yet
         self.chunk: int | None = None  # bytes given to TCP at a time; None: all that there are
+        self.silent = False  # true: what comes is not looked at, and nothing is sent
+        self.left = False  # a Logout Request for it came over it
         self.closed = asyncio.Event()
+        self.reading = False
+        self.takers: list[asyncio.Future[Pdu]] = []  # actions beside serve() that wait for the next PDU
 
     # What the script calls.
 
     async def receive(self) -> Pdu:
         """The initiator's next PDU, whatever it is; EOFError when it closed."""
+        if self.reading:  # serve() does, while the action runs that another connection has set off
+            taker: asyncio.Future[Pdu] = asyncio.get_running_loop().create_future()
+            self.takers.append(taker)
+            return await taker
+        self.reading = True
         try:
             pdu = await read_pdu(self.reader, self.digests)
         except (asyncio.IncompleteReadError, ConnectionError) as end:
+            for taker in self.takers:
+                taker.set_exception(EOFError("the initiator closed the connection"))
+            self.takers.clear()
             raise EOFError("the initiator closed the connection") from end
-        self.target.note(self, pdu)
-        self.check_received(pdu)
+        finally:
+            self.reading = False
+        if not self.silent:
+            self.target.note(self, pdu)
+            self.check_received(pdu)
         return pdu
 
     async def expect(self, kind: type[PduT], **fields: Any) -> PduT:
@@ -135,6 +172,8 @@ class Connection:
         await self.send_raw(out)
 
     async def send_raw(self, data: bytes) -> None:
+        if self.silent:
+            return
         size = self.chunk or max(len(data), 1)
         with contextlib.suppress(ConnectionError):
             for at in range(0, len(data), size):
@@ -159,11 +198,20 @@ class Connection:
         """Answers until either side closes; a script that has said its part may end with it."""
         with contextlib.suppress(EOFError):
             while not self.closed.is_set():
-                await self.handle(await self.receive())
+                pdu = await self.receive()
+                if self.takers:
+                    self.takers.pop(0).set_result(pdu)
+                    await asyncio.sleep(0)  # whoever waited for it may want the next one, too
+                else:
+                    await self.handle(pdu)
 
     def close(self) -> None:
         self.closed.set()
         self.writer.close()
+
+    def half_close(self) -> None:
+        """Sends FIN, and takes what still comes."""
+        self.writer.write_eof()
 
     def abort(self) -> None:
         """Closes with a reset."""
@@ -174,12 +222,14 @@ class Connection:
 
     async def handle(self, pdu: Pdu) -> None:
         """What becomes of a PDU that arrives."""
-        action = self.target.rule_for(pdu, raw=True)
+        if self.silent:
+            return
+        action = self.target.rule_for(pdu, self, raw=True)
         await (action(self, pdu) if action else self.take(pdu))
 
     async def serve_one(self, pdu: Pdu) -> None:
         """Gives pdu to the rule that wants it, or to the default behaviour."""
-        action = self.target.rule_for(pdu, raw=False)
+        action = self.target.rule_for(pdu, self, raw=False)
         await (action(self, pdu) if action else self.default(pdu))
 
     def number(self, pdu: Pdu) -> None:
@@ -187,12 +237,15 @@ class Connection:
         if not isinstance(pdu, FromTarget):
             return
         given = set(pdu.given)
-        exp_cmd_sn = self.session.exp_cmd_sn if self.session else self.login.exp_cmd_sn
-        max_cmd_sn = self.session.max_cmd_sn if self.session else exp_cmd_sn
+        session = self.session or self.login.joins
+        exp_cmd_sn = session.exp_cmd_sn if session else self.login.exp_cmd_sn
+        max_cmd_sn = session.max_cmd_sn if session else exp_cmd_sn
         if "exp_cmd_sn" not in given:
             pdu.exp_cmd_sn = exp_cmd_sn
         if "max_cmd_sn" not in given:
             pdu.max_cmd_sn = max_cmd_sn
+            if session:
+                session.told_max = max_cmd_sn
         takes_number = not (isinstance(pdu, R2t) or isinstance(pdu, NopIn) and pdu.itt == RESERVED_TAG
                             or isinstance(pdu, DataIn) and not pdu.has_status)
         if "stat_sn" not in given and not (isinstance(pdu, DataIn) and not pdu.has_status):
@@ -217,6 +270,12 @@ class Connection:
             complain(f"{len(pdu.data)} bytes of data where {limit} are taken: {pdu!r} (RFC 7143, 13.12)")
         if isinstance(pdu, LoginRequest) and not self.full_feature:
             return  # login.py knows which numbers hold there
+        if self.left and isinstance(pdu, Numbered):
+            complain(f"a request on a connection after its Logout Request: {pdu!r} (RFC 7143, 11.14)")
+        if isinstance(pdu, LogoutRequest) and (pdu.reason == LogoutRequest.SESSION or pdu.cid == self.cid):
+            self.left = True
+        if self.session and isinstance(pdu, Numbered) and not pdu.immediate:
+            self.session.issues.note(self, pdu, self.session.exp_cmd_sn)
         if serial_before(self.stat_sn, pdu.exp_stat_sn):
             complain(f"ExpStatSN {pdu.exp_stat_sn:#x} acknowledges what was not sent, {self.stat_sn:#x}: {pdu!r}")
         if self.acknowledged is not None and serial_before(pdu.exp_stat_sn, self.acknowledged):
@@ -235,6 +294,7 @@ class Rule:
     action: Action
     times: int | None  # None: for good
     raw: bool
+    over: int | None  # CID; None: any connection
 
 
 @dataclass
@@ -321,9 +381,10 @@ class Target:
 
     # What the script calls.
 
-    def on(self, kind: type[Pdu], action: Action, times: int | None = None, raw: bool = False, **fields: Any) -> None:
+    def on(self, kind: type[Pdu], action: Action, times: int | None = None, raw: bool = False,
+           over: int | None = None, **fields: Any) -> None:
         """From now on action gets such PDUs, times times; the newest rule that fits wins."""
-        self.rules.insert(0, Rule(kind, fields, action, times, raw))
+        self.rules.insert(0, Rule(kind, fields, action, times, raw, over))
 
     def received(self, kind: type[PduT], **fields: Any) -> list[PduT]:
         """What initiators have sent of this kind with these values, oldest first."""
@@ -334,6 +395,14 @@ class Target:
         async with self.accepted:
             await self.accepted.wait_for(lambda: len(self.connections) > index)
         return self.connections[index]
+
+    def normal_session(self) -> Session:
+        """The newest session that is no discovery."""
+        return [session for session in self.sessions.values() if not session.discovery][-1]
+
+    def member(self, cid: int) -> Connection:
+        """The connection of the newest normal session that has this CID."""
+        return self.normal_session().connections[cid]
 
     def new_session(self, initiator: str, isid: int) -> Session:
         session = Session(self, initiator, isid, self.next_tsih)
@@ -350,8 +419,10 @@ class Target:
 
     # The machinery.
 
-    def rule_for(self, pdu: Pdu, raw: bool) -> Action | None:
+    def rule_for(self, pdu: Pdu, connection: Connection, raw: bool) -> Action | None:
         for rule in self.rules:
+            if rule.over is not None and (rule.over != connection.cid or not connection.full_feature):
+                continue
             if rule.raw == raw and isinstance(pdu, rule.kind) and fits(pdu, rule.fields):
                 if rule.times is not None:
                     rule.times -= 1
@@ -365,6 +436,18 @@ class Target:
 
     def complain(self, text: str) -> None:
         self.violations.append(text)
+
+    def spawn(self, action: Awaitable[None]) -> None:
+        """Runs action beside everything else."""
+        async def guarded() -> None:
+            with contextlib.suppress(EOFError, asyncio.CancelledError):
+                try:
+                    await action
+                except Exception as error:  # a script's assert: the test's to raise
+                    self.errors.append(error)
+        task = asyncio.get_running_loop().create_task(guarded())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self, reader, writer)
