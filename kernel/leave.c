@@ -109,6 +109,39 @@ void hws_conn_leave_work(struct work_struct *work)
 }
 
 /**
+ * hws_session_dropped - the target has said that it drops connections
+ * @session: the session
+ * @cid: of the one that goes; NULL when all do
+ * @time2wait: seconds until the next login
+ *
+ * Any context. What is told over a connection may be another's end (RFC 7143
+ * section 11.9.1), which nothing else may tell of for a while.
+ */
+void hws_session_dropped(struct hws_session *session, const u16 *cid,
+			 u16 time2wait)
+{
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference(session->conns[i]);
+		int state;
+
+		if (!conn)
+			continue;
+		/* Its CID was written before it was up. */
+		state = smp_load_acquire(&conn->state);
+		if (state != HWS_CONN_LOGGED_IN && state != HWS_CONN_IN_LOGOUT)
+			continue;
+		if (cid && conn->params.cid != *cid)
+			continue;
+		conn->loss_time2wait = time2wait;
+		hws_conn_lost(conn, HWS_LOSS_ASYNC_DROP);
+	}
+	rcu_read_unlock();
+}
+
+/**
  * hws_conn_remove - begin to take a connection out of its session
  * @conn: the connection
  * @extack: says what is refused

@@ -404,6 +404,7 @@ static enum hws_violation async_pdu(struct hws_conn *conn,
 {
 	const struct hws_async_message *a = &h->async;
 	struct hws_session *session = conn->session;
+	u16 cid;
 
 	HWS_COUNT_CONN(conn, RX_ASYNC, 1);
 	hws_event_async(conn, a, conn->in.keep, conn->in.kept);
@@ -426,14 +427,13 @@ static enum hws_violation async_pdu(struct hws_conn *conn,
 		hws_conn_leave(conn, session->params.time2wait);
 		break;
 	case HWS_ASYNC_DROP_CONNECTION:
-		/* It may be another one's loss that is told here. */
-		if (be16_to_cpu(a->parameter1) != conn->params.cid)
-			break;
-		fallthrough;
+		cid = be16_to_cpu(a->parameter1);
+		hws_notice(session, "the target drops connection %u", cid);
+		hws_session_dropped(session, &cid, be16_to_cpu(a->parameter2));
+		break;
 	case HWS_ASYNC_DROP_SESSION:
-		hws_notice(session, "the target drops the connection");
-		conn->loss_time2wait = be16_to_cpu(a->parameter2);
-		hws_conn_lost(conn, HWS_LOSS_ASYNC_DROP);
+		hws_notice(session, "the target drops all connections");
+		hws_session_dropped(session, NULL, be16_to_cpu(a->parameter2));
 		break;
 	default:
 		hws_notice(session, "an asynchronous message 0x%02x, code 0x%02x",
