@@ -130,14 +130,13 @@ void SessionAgent::on_event(const kernel::Event &event)
 		strands_.on_event(event);
 		if (!strands_.any_up()) {
 			strands_.session_lost();
-			time2wait_ = lost->time2wait;
+			wait_at_least(lost->time2wait);
 			lost_ = true;
 		}
 	} else if (const auto *changed = std::get_if<kernel::SessionStateChanged>(&event.body)) {
-		if (changed->state == kernel::SessionState::failed) {
+		// The losses that it consists of follow, and say how long to wait.
+		if (changed->state == kernel::SessionState::failed)
 			strands_.session_lost();
-			lost_ = true;
-		}
 		if (changed->state == kernel::SessionState::expired)
 			env_.log(Level::error, title(), ": no connection for ",
 				 plan_.settings.recovery_tmo,
@@ -161,7 +160,7 @@ void SessionAgent::on_dump(const kernel::SessionInfo *session)
 		logging_out_ = true;
 	} else if (session->state == kernel::SessionState::failed ||
 		   session->state == kernel::SessionState::expired) {
-		time2wait_ = session->parameters.time2wait;
+		wait_at_least(session->parameters.time2wait);
 		lost_ = true;
 	}
 	if (session)
@@ -235,7 +234,9 @@ asio::awaitable<void> SessionAgent::reconnect()
 	state_ = State::reconnecting;
 	lost_at_ = Clock::now();
 	backoff_.reset();
-	co_await pause(std::chrono::seconds(std::exchange(time2wait_, 0)));
+	// Each connection's loss may put it off.
+	while (!stopped() && Clock::now() < not_before_)
+		co_await pause_until(not_before_);
 
 	while (!stopped() && lost_) {
 		const Link link = leader();
@@ -309,9 +310,18 @@ asio::awaitable<void> SessionAgent::until_stopped()
 		co_await signal_.wait_until();
 }
 
+void SessionAgent::wait_at_least(std::uint16_t time2wait)
+{
+	not_before_ = std::max(not_before_, Clock::now() + std::chrono::seconds(time2wait));
+}
+
 asio::awaitable<void> SessionAgent::pause(std::chrono::milliseconds time)
 {
-	const auto deadline = Clock::now() + time;
+	co_await pause_until(Clock::now() + time);
+}
+
+asio::awaitable<void> SessionAgent::pause_until(Clock::time_point deadline)
+{
 	next_attempt_ = deadline;
 	while (!stopped() && Clock::now() < deadline)
 		co_await signal_.wait_until(deadline);

@@ -124,6 +124,7 @@ private:
 	asio::awaitable<void> reconnect();
 	asio::awaitable<Connector::Outcome> attempt(const Link &link, const LoginConfig &login);
 	asio::awaitable<void> pause(std::chrono::milliseconds time);
+	asio::awaitable<void> pause_until(Clock::time_point deadline);
 	asio::awaitable<void> until_stopped();
 	asio::awaitable<void> until_scanned();
 	asio::awaitable<void> until_moved();
@@ -139,6 +140,7 @@ private:
 	void note_missing(const LoginResult &result);
 	void note_failure(LoginFailure failure);
 	void note_connected();
+	void wait_at_least(std::uint16_t time2wait);
 	void report(FirstLogin outcome);
 	void end();
 
@@ -159,8 +161,8 @@ private:
 	bool gone_ = false;	   // the session, by whatever hand
 	bool logging_out_ = false; // by log_out()
 	bool scanned_ = false;
-	bool moving_ = false;	      // the record
-	std::uint16_t time2wait_ = 0; // seconds, of the newest loss
+	bool moving_ = false;		 // the record
+	Clock::time_point not_before_{}; // the next login: Time2Wait of what was lost
 
 	Signal signal_;
 	Backoff backoff_;

@@ -124,6 +124,19 @@ TEST_CASE_METHOD(World, "No login is tried before Time2Wait has passed")
 	CHECK(Clock::now() - lost >= 1s);
 }
 
+TEST_CASE_METHOD(World, "Time2Wait is kept when the session's failure is told before its losses")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	kernel.live.at(Sid(1)).state = kernel::SessionState::failed;
+	agent->on_event({1, Sid(1), kernel::SessionStateChanged{kernel::SessionState::failed}});
+	idle();
+	lose(*agent, 1);
+	const auto lost = Clock::now();
+	REQUIRE(until([&] { return kernel.reservations > 0; }));
+	CHECK(Clock::now() - lost >= 1s);
+}
+
 TEST_CASE_METHOD(World, "A reconnect goes on after failures, final ones too")
 {
 	auto agent = started();
