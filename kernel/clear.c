@@ -118,6 +118,9 @@ void hws_clear_tasks(struct hws_conn *conn)
 		if (READ_ONCE(task->conn) == conn)
 			clear_task(session, task);
 	}
+	rcu_read_lock();
+	hws_command_kick(session);
+	rcu_read_unlock();
 	hws_conn_gone(conn);
 }
 

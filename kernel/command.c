@@ -93,7 +93,7 @@ static void give(struct hws_task *task, struct hws_conn *conn, bool last)
 }
 
 /* Under RCU: who has what nobody sends yet. */
-static void kick_submitted(struct hws_session *session)
+void hws_command_kick(struct hws_session *session)
 {
 	unsigned int i;
 
@@ -133,7 +133,7 @@ hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
 	give(task, conn, sc->flags & SCMD_LAST);
 	/* The batch may have put others on other connections. */
 	if ((sc->flags & SCMD_LAST) && session->several)
-		kick_submitted(session);
+		hws_command_kick(session);
 	rcu_read_unlock();
 	return 0;
 }
@@ -144,19 +144,20 @@ hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
  *	its connection, which takes no more commands
  * @conn: where it goes, under RCU and LOGGED_IN a moment ago
  *
- * Numbered, it is retried: with the CmdSN and the tag that it has.
+ * Numbered, it is retried: with the CmdSN and the tag that it has. It goes out after
+ * hws_command_kick(), once all that move have: retries first, in their order.
  */
 void hws_command_move(struct hws_task *task, struct hws_conn *conn)
 {
 	forget_in_conn(task);
-	give(task, conn, true);
+	give(task, conn, false);
 }
 
 /* The midlayer ended a batch without a last request: wake who has some. */
 void hws_commit_rqs(struct Scsi_Host *shost, u16 hwq)
 {
 	rcu_read_lock();
-	kick_submitted(hws_session_of(shost));
+	hws_command_kick(hws_session_of(shost));
 	rcu_read_unlock();
 }
 

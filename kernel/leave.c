@@ -212,6 +212,9 @@ static void move_unsent(struct hws_conn *conn)
 		rcu_read_unlock();
 	}
 	hws_conn_unlock_sock(sk);
+	rcu_read_lock();
+	hws_command_kick(conn->session);
+	rcu_read_unlock();
 }
 
 static bool may_log_out(struct hws_conn *conn)
