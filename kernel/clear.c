@@ -14,6 +14,8 @@
  *
  * Without an answer nothing is known, and the session is recovered as a whole.
  */
+#include <linux/delay.h>
+
 #include "command.h"
 #include "connection.h"
 #include "log.h"
@@ -31,28 +33,22 @@ enum {
 	CID_NOT_FOUND = 1,
 };
 
-/**
- * hws_clear_begin - have a lost connection logged out over another
- * @conn: in state CLEANUP and killed, under session->control
- *
- * Return: false when there is no other that could.
- */
-bool hws_clear_begin(struct hws_conn *conn)
+/* False when no connection is up that could be asked over. */
+static bool ask(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
 	struct hws_task *task = hws_request_get(session, HWS_TASK_LOGOUT);
 	struct hws_conn *over;
 
-	if (!task)
-		return false;
+	if (!task) {
+		/* All are under way, each to its end or its connection's. */
+		hws_clear_logged_out(conn, -EBUSY, 0);
+		return true;
+	}
 	task->request->function = HWS_LOGOUT_CLOSE_CONNECTION;
 	task->request->cid = conn->params.cid;
 	task->request->abandoned = true;
 	task->request->clears = conn;
-
-	WRITE_ONCE(conn->stranded, true);
-	mod_delayed_work(hws_recovery_wq, &conn->clear_timeout,
-			 CLEAR_TIMEOUT * HZ);
 	do {
 		rcu_read_lock();
 		over = hws_conn_any(session);
@@ -65,11 +61,26 @@ bool hws_clear_begin(struct hws_conn *conn)
 	return false;
 }
 
+/**
+ * hws_clear_begin - have a lost connection logged out over another
+ * @conn: in state CLEANUP and killed, under session->control
+ *
+ * Return: false when there is no other that could.
+ */
+bool hws_clear_begin(struct hws_conn *conn)
+{
+	WRITE_ONCE(conn->stranded, true);
+	conn->clear_deadline = jiffies + CLEAR_TIMEOUT * HZ;
+	mod_delayed_work(hws_recovery_wq, &conn->clear_timeout,
+			 CLEAR_TIMEOUT * HZ);
+	return ask(conn);
+}
+
 /* Any context: the logout has its answer, or @error says that it never will. */
 void hws_clear_logged_out(struct hws_conn *conn, int error, u8 response)
 {
-	conn->clear_error = error;
 	conn->clear_response = response;
+	WRITE_ONCE(conn->clear_error, error);
 	hws_session_get(conn->session);
 	if (!queue_work(hws_recovery_wq, &conn->clear_work))
 		hws_session_put(conn->session);
@@ -131,6 +142,9 @@ void hws_clear_work(struct work_struct *work)
 	int error;
 	u8 response;
 
+	/* No room for one more immediate request, there or here: a little later. */
+	if (READ_ONCE(conn->clear_error) == -EBUSY)
+		msleep(HWS_BUSY_WAIT_MS);
 	mutex_lock(&session->control);
 	error = conn->clear_error;
 	response = conn->clear_response;
@@ -142,6 +156,8 @@ void hws_clear_work(struct work_struct *work)
 		hws_clear_tasks(conn);
 	} else if (error == -ECONNRESET && hws_clear_begin(conn)) {
 		/* The other was lost as well; now over a third one. */
+	} else if (error == -EBUSY && ask(conn)) {
+		/* Until clear_timeout. */
 	} else {
 		hws_warn(session, "connection %u could not be logged out (%s %d)",
 			 conn->params.cid, error ? "error" : "response",
@@ -160,7 +176,8 @@ void hws_clear_timeout(struct work_struct *work)
 	struct hws_session *session = conn->session;
 
 	mutex_lock(&session->control);
-	if (conn->stranded) {
+	/* It may have waited for control while another attempt was begun. */
+	if (conn->stranded && time_after_eq(jiffies, conn->clear_deadline)) {
 		hws_warn(session, "the logout of connection %u is not answered",
 			 conn->params.cid);
 		hws_session_fail(session);

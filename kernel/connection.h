@@ -120,6 +120,7 @@ struct hws_conn {
 	bool removing;			/* it will not be one any more */
 	bool remove_pending;		/* remove_work has not ended */
 	bool stranded;			/* without a socket, its tasks wait */
+	unsigned long clear_deadline;	/* jiffies: the logout's, while stranded */
 	int clear_error;		/* of the logout, 0 when it was answered */
 	u8 clear_response;
 
