@@ -8,6 +8,11 @@
 #include "session.h"
 #include "task.h"
 
+enum {
+	/* jiffies until a ping is tried again for which no task was free */
+	NO_TASK_WAIT = HZ / 2,
+};
+
 static void look_again(struct hws_conn *conn, unsigned long delay)
 {
 	mod_delayed_work(hws_recovery_wq, &conn->ping_work, max(delay, 1UL));
@@ -15,8 +20,7 @@ static void look_again(struct hws_conn *conn, unsigned long delay)
 
 /*
  * A request without a waiter: its answer, or the loss, puts it. False when all
- * tasks of our own are under way, maybe on other connections: silence that nobody
- * asked about says nothing.
+ * tasks of our own are under way, on other connections maybe.
  */
 static bool send_ping(struct hws_conn *conn)
 {
@@ -50,8 +54,8 @@ void hws_ping_work(struct work_struct *work)
 		break;
 	case HWS_KEEPALIVE_PING:
 		if (!send_ping(conn)) {
-			k->pinged = false;
-			wait = HZ;
+			hws_keepalive_not_sent(k);
+			wait = NO_TASK_WAIT;
 		}
 		break;
 	case HWS_KEEPALIVE_LOST:

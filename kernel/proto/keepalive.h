@@ -56,4 +56,10 @@ hws_keepalive_check(struct hws_keepalive *k, u32 now, u32 received_at,
 	return HWS_KEEPALIVE_WAIT;
 }
 
+/* The ping could not be sent: nothing can have answered it. */
+static inline void hws_keepalive_not_sent(struct hws_keepalive *k)
+{
+	k->pinged = false;
+}
+
 #endif /* _HWS_PROTO_KEEPALIVE_H */

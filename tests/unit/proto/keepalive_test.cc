@@ -88,3 +88,17 @@ TEST_CASE("Without a time-out a ping waits for ever")
 		REQUIRE(c.look() == HWS_KEEPALIVE_WAIT);
 	}
 }
+
+TEST_CASE("A ping that could not be sent is tried again, and costs nothing")
+{
+	Clock c(5);
+	c.now += interval;
+	for (int i = 0; i < 10; i++) {
+		REQUIRE(c.look() == HWS_KEEPALIVE_PING);
+		hws_keepalive_not_sent(&c.k);
+		c.now += timeout;
+	}
+	REQUIRE(c.look() == HWS_KEEPALIVE_PING);
+	c.now += timeout;
+	REQUIRE(c.look() == HWS_KEEPALIVE_LOST);
+}
