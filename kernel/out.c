@@ -159,8 +159,9 @@ static bool text_outstanding(const struct hws_conn *conn)
 /*
  * A target promises room for one immediate task management function and one
  * other immediate request at a time (section 4.2.2.1), so later ones wait. But
- * the keepalive's own ping, which is nobody's, does not wait for a Text Response:
- * that may take a while (section 11.10.5), and a Reject is a sign of life too.
+ * a ping to which any answer will do, the keepalive's own, which is nobody's, among
+ * them, does not wait for a Text Response: that may take a while (section 11.10.5),
+ * and a Reject is a sign of life too.
  */
 static struct hws_task *next_request(const struct hws_conn *conn)
 {
@@ -171,7 +172,8 @@ static struct hws_task *next_request(const struct hws_conn *conn)
 			continue;
 		if (task->kind == HWS_TASK_PING &&
 		    (conn->ping_active || (text_outstanding(conn) &&
-					   !task->request->abandoned)))
+					   !task->request->abandoned &&
+					   !task->request->any_answer)))
 			continue;
 		if (task->kind == HWS_TASK_TEXT &&
 		    (conn->ping_active || (conn->text_active &&

@@ -76,6 +76,7 @@ struct hws_request {
 	u64 ended_ns;
 	bool abandoned;		/* nobody waits: the end puts the task */
 	bool unanswered;	/* counted in its connection */
+	bool any_answer;	/* to a ping: a Reject will do */
 	bool leave;		/* a logout whose end is the connection's */
 	struct hws_conn *clears;	/* the lost one that it logs out */
 };

@@ -67,12 +67,14 @@ static void fence(struct hws_session *session, struct hws_conn *conn)
 		hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
 		return;
 	}
+	task->request->any_answer = true;
 	ret = hws_request_submit(task, conn, false);
 	if (!ret)
 		ret = hws_request_wait(task, conn, timeout * HZ, &mine);
 	if (mine)
 		hws_request_put(task);
-	if (ret)
+	/* A Reject follows what was sent before it just as well. */
+	if (ret && ret != -EBUSY && ret != -EPROTO)
 		hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
 }
 
