@@ -9,10 +9,8 @@ NUMBERS = """
 """.split()
 
 ERL_1, ERL_2 = "ErrorRecoveryLevel 1", "ErrorRecoveryLevel 2"
-CONNECTIONS = "several connections in a session"
 WAITING = {
     "4.1": ERL_1, "10.2": ERL_1, "13.1": ERL_1, "13.2": ERL_1, "7.1": ERL_2, "19.5": ERL_2,
-    "14.2": CONNECTIONS, "20.3": CONNECTIONS,
     "20.4": "Text exchanges in the full feature phase: Hawser negotiates by a new login, as 11.9.1 allows",
     "18.5": "a Text Request with MaxRecvDataSegmentLength, of which Hawser sends none",
     "15.3": "a NOP-Out that wants no answer, of which Hawser sends none",
