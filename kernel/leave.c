@@ -141,16 +141,50 @@ void hws_session_dropped(struct hws_session *session, const u16 *cid,
 	rcu_read_unlock();
 }
 
+/* Under control: whoever looked @conn up by the CID did so without. */
+static bool is_member(const struct hws_conn *conn, u16 cid)
+{
+	return conn->member && conn->params.cid == cid;
+}
+
+/**
+ * hws_conn_drop - have a connection lost because the administrator says so
+ * @conn: the connection
+ * @cid: its CID
+ *
+ * Process context.
+ *
+ * Return: 0; -ENOENT when that is not its CID any more, -ENOTCONN when it is
+ * not up.
+ */
+int hws_conn_drop(struct hws_conn *conn, u16 cid)
+{
+	struct hws_session *session = conn->session;
+	int ret = 0;
+
+	mutex_lock(&session->control);
+	if (!is_member(conn, cid))
+		ret = -ENOENT;
+	else if (READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN)
+		ret = -ENOTCONN;
+	else
+		hws_conn_lost(conn, HWS_LOSS_ADMIN);
+	mutex_unlock(&session->control);
+	return ret;
+}
+
 /**
  * hws_conn_remove - begin to take a connection out of its session
  * @conn: the connection
+ * @cid: its CID
  * @extack: says what is refused
  *
  * Process context. The end is HWS_EVENT_CONNECTION_REMOVED.
  *
  * Return: 0 when it is under way or done; or an errno that the uapi header names.
  */
-int hws_conn_remove(struct hws_conn *conn, struct netlink_ext_ack *extack)
+int hws_conn_remove(struct hws_conn *conn, u16 cid,
+		    struct netlink_ext_ack *extack)
 {
 	struct hws_session *session = conn->session;
 	int state = HWS_CONN_LOGGED_IN;
@@ -172,7 +206,7 @@ int hws_conn_remove(struct hws_conn *conn, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "the session is being ended");
 		ret = -ESHUTDOWN;
 	}
-	if (!conn->member)
+	if (!is_member(conn, cid))
 		ret = -ENOENT;
 	if (ret || conn->removing)
 		goto out;

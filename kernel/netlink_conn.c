@@ -125,8 +125,12 @@ int hws_nl_conn_drop(struct sk_buff *request, struct genl_info *info)
 {
 	struct hws_session *session;
 	struct hws_conn *conn;
+	u16 cid;
 	int ret = hws_nl_need(info, HWS_A_CONNECTION, "HWS_A_CONNECTION is missing");
 
+	if (!ret)
+		ret = hws_parse_conn_cid(info->attrs[HWS_A_CONNECTION], &cid,
+					 info->extack);
 	if (ret)
 		return ret;
 	session = hws_nl_session(info);
@@ -134,10 +138,8 @@ int hws_nl_conn_drop(struct sk_buff *request, struct genl_info *info)
 		return PTR_ERR(session);
 	conn = hws_nl_conn(session, info);
 	ret = PTR_ERR_OR_ZERO(conn);
-	if (!ret && READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN)
-		ret = -ENOTCONN;
 	if (!ret)
-		hws_conn_lost(conn, HWS_LOSS_ADMIN);
+		ret = hws_conn_drop(conn, cid);
 	hws_session_put(session);
 	return ret;
 }
@@ -146,8 +148,12 @@ int hws_nl_conn_remove(struct sk_buff *request, struct genl_info *info)
 {
 	struct hws_session *session;
 	struct hws_conn *conn;
+	u16 cid;
 	int ret = hws_nl_need(info, HWS_A_CONNECTION, "HWS_A_CONNECTION is missing");
 
+	if (!ret)
+		ret = hws_parse_conn_cid(info->attrs[HWS_A_CONNECTION], &cid,
+					 info->extack);
 	if (ret)
 		return ret;
 	session = hws_nl_session(info);
@@ -156,7 +162,7 @@ int hws_nl_conn_remove(struct sk_buff *request, struct genl_info *info)
 	conn = hws_nl_conn(session, info);
 	ret = PTR_ERR_OR_ZERO(conn);
 	if (!ret)
-		ret = hws_conn_remove(conn, info->extack);
+		ret = hws_conn_remove(conn, cid, info->extack);
 	hws_session_put(session);
 	return ret;
 }
