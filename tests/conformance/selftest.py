@@ -252,6 +252,21 @@ class Sessions(unittest.IsolatedAsyncioTestCase):
         await back.login(cid=0, tsih=other.tsih)
         self.assertEqual(set(self.target.normal_session().connections), {0, 1})
 
+    async def test_abort_undelivered(self):
+        """ABORT TASK of a command that has not arrived, or waits for its turn, takes its number for received."""
+        other = await self.of_two()
+        abort = TaskManagementRequest.ABORT_TASK
+        for cmd_sn in (2, 3):
+            await other.send(other.command(bytes(6), itt=cmd_sn, cmd_sn=cmd_sn))
+        for ref, response in ((2, 0), (1, 0), (0, 1)):
+            await other.send(TaskManagementRequest(itt=10 + ref, immediate=1, function=abort, referenced_task_tag=ref,
+                                                   ref_cmd_sn=ref, cmd_sn=4))
+            await other.expect(TaskManagementResponse, itt=10 + ref, response=response)
+            if ref == 1:
+                await other.expect(ScsiResponse, itt=3, exp_cmd_sn=4)
+        self.assertEqual(len(self.target.disks[0].executed), 1)
+        self.target.judge()
+
     async def test_wrong_over_connections(self):
         """What an initiator may not do with several connections is told."""
         def complaint(text):

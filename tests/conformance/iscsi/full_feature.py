@@ -83,9 +83,15 @@ class FullFeature:
                                  f"{self.session.max_cmd_sn:#x}: {pdu!r} (RFC 7143, 4.2.2.1)")
             return
         self.session.early[pdu.cmd_sn] = (self.connection, pdu)
+        await self.deliver()
+
+    async def deliver(self) -> None:
+        """What is there in the order of CmdSN, whichever connection brought it."""
         while self.session.exp_cmd_sn in self.session.early:
             connection, ready = self.session.early.pop(self.session.exp_cmd_sn)
             self.session.exp_cmd_sn = self.session.exp_cmd_sn + 1 & 0xFFFFFFFF
+            if ready is None or not connection.full_feature:
+                continue
             if connection is self.connection:
                 await connection.serve_one(ready)
             else:  # which goes on receiving meanwhile, as this one does
@@ -337,7 +343,8 @@ class FullFeature:
         response = TaskManagementResponse.COMPLETE
         if pdu.function == request.ABORT_TASK:
             if tasks.pop(pdu.referenced_task_tag, None) is None:
-                response = TaskManagementResponse.NO_TASK
+                await self.abort_undelivered(pdu)
+                return
         elif pdu.function in (request.ABORT_TASK_SET, request.CLEAR_TASK_SET, request.LUN_RESET):
             for itt in [itt for itt, task in tasks.items() if task.command.lun == pdu.lun]:
                 del tasks[itt]
@@ -351,6 +358,16 @@ class FullFeature:
         else:
             response = TaskManagementResponse.NOT_SUPPORTED
         await self.connection.send(TaskManagementResponse(itt=pdu.itt, response=response))
+
+    async def abort_undelivered(self, pdu: TaskManagementRequest) -> None:
+        """A command that has not arrived, or not been delivered, counts as received, and is never run (11.6.1)."""
+        session, ref = self.session, pdu.ref_cmd_sn
+        known = not serial_before(ref, session.exp_cmd_sn) and serial_before(ref, pdu.cmd_sn)
+        if known:
+            session.early[ref] = (self.connection, None)
+        response = TaskManagementResponse.COMPLETE if known else TaskManagementResponse.NO_TASK
+        await self.connection.send(TaskManagementResponse(itt=pdu.itt, response=response))
+        await self.deliver()
 
     async def reassign(self, pdu: TaskManagementRequest) -> None:
         """The task goes on here (7.2.2): data from ExpDataSN, or R2Ts for what is missing, or the status."""

@@ -61,7 +61,8 @@ class Session:
         self.told_max: int | None = None  # the highest MaxCmdSN that the initiator was told
         self.connections: dict[int, "Connection"] = {}  # by CID; a lost one stays until it is logged out
         self.tasks: dict[int, Task] = {}
-        self.early: dict[int, tuple["Connection", Pdu]] = {}  # commands that wait for an earlier CmdSN
+        # Commands that wait for an earlier CmdSN; None in the place of one that was aborted.
+        self.early: dict[int, tuple["Connection", Pdu | None]] = {}
         self.issues = Issues(target.complain)
         self.next_ttt = 1
 
@@ -79,7 +80,7 @@ class Session:
         """A connection is logged out: what came over it and was not delivered is discarded (11.14), its tasks end,
         or wait to be reassigned."""
         connection = self.connections.pop(cid)
-        for cmd_sn in [cmd_sn for cmd_sn, (other, _) in self.early.items() if other is connection]:
+        for cmd_sn in [cmd_sn for cmd_sn, (other, pdu) in self.early.items() if pdu and other is connection]:
             del self.early[cmd_sn]
         for itt in [itt for itt, task in self.tasks.items() if task.connection is connection]:
             if keep:

@@ -326,7 +326,7 @@ def fates(rig, disk, big, tape):
          False),
         ("COMPARE AND WRITE", Io(io.pass_through, big, bytes([COMPARE_AND_WRITE, 0]) + far + bytes([0, 0, 0, 1, 0, 0]),
                                  bytes(1024), io.TO_DEVICE), False),
-        ("PERSISTENT RESERVE OUT", Io(io.pass_through, disk, bytes([PERSISTENT_RESERVE_OUT]) + bytes(7) + bytes([24, 0]),
+        ("PERSISTENT RESERVE OUT", Io(io.pass_through, disk, bytes([PERSISTENT_RESERVE_OUT, *bytes(7), 24, 0]),
                                       bytes(24), io.TO_DEVICE), False),
         ("WRITE(6) of a tape", Io(io.pass_through, tape, bytes([WRITE_6, 0, 0, 2, 0, 0]), bytes(512), io.TO_DEVICE),
          False),
@@ -620,6 +620,28 @@ def holds_abort(rig):
             abort, = target.received(TaskManagementRequest, referenced_task_tag=command.itt)
             over, = since(target, 0, TaskManagementRequest, over=connection.cid)
             expect(abort is over and abort.ref_cmd_sn == command.cmd_sn, f"{abort!r} for {command!r}")
+
+
+@shows("RFC 7143, 11.6.1; RFC 7143, 4.2.2.1")
+def holds_abort_undelivered(rig):
+    """The abort of a command that never arrived fills the hole that it left: what waited behind it, come over the other
+    connection, goes on."""
+    with laid(rig, records={"node.session.policy": "round-robin"}) as (scripted, disk):
+        target = scripted.target
+        session = target.normal_session()
+        write(3, "/sys/class/block", disk[5:], "device/timeout")
+        lost = Held(target, at_block(WRITE_10, 16), counted=False, times=1)
+        first = Io(io.write, disk, 16 * BLOCK, PATTERN)
+        connection, command = lost.wait()
+        second = Io(io.write, disk, 17 * BLOCK, PATTERN)
+        wait_for("the second one waits", lambda: session.early)
+        for block, writer in ((16, first), (17, second)):
+            writer.result()
+            written(target, block)
+        aborts = target.received(TaskManagementRequest, ref_cmd_sn=command.cmd_sn)
+        expect(len(aborts) == 1 and since(target, 0, TaskManagementRequest, over=connection.cid)[0] is aborts[0],
+               f"{aborts}")
+        whole(session)
 
 
 def reset_with_late_status(scripted, disk, answer_ping):
