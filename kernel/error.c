@@ -181,14 +181,22 @@ static int reset(struct hws_session *session, struct scsi_cmnd *sc, u8 function,
 	struct scsi_lun lun;
 	unsigned int seen;
 	u8 response = 0;
+	bool recovered;
 	int ret;
 
 	/* What a lost connection had is with another one first. */
 	hws_recovery_settle(session);
+	recovered = hws_session_state(session) == HWS_SESSION_FAILED;
 	if (hws_session_wait_usable(session)) {
 		hws_recovery_settle(session);
 		return FAST_IO_FAIL;
 	}
+	/*
+	 * A new session ends all that error handling wants ended, and nothing of
+	 * others. Who asks by hand wants the reset.
+	 */
+	if (recovered && sc->submitter != SUBMITTED_BY_SCSI_RESET_IOCTL)
+		return SUCCESS;
 	rcu_read_lock();
 	conn = hws_conn_any(session);
 	rcu_read_unlock();
