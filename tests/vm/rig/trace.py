@@ -7,7 +7,9 @@ import time
 from rig.checks import write
 
 TRACING = "/sys/kernel/tracing"
-COMMANDS = ("socket_prepare", "session_new", "conn_reserve", "conn_adopt")
+# Each with the module's function.
+COMMANDS = {"socket_prepare": "socket_prepare", "session_new": "session_new", "conn_reserve": "hws_nl_conn_reserve",
+            "conn_adopt": "hws_nl_conn_adopt"}
 LINE = re.compile(r"\s(\d+\.\d+): (?:hwscmd/)?(\w+):")
 
 
@@ -16,8 +18,8 @@ class CommandTrace:
 
     def __enter__(self):
         write("", TRACING, "kprobe_events")
-        for command in COMMANDS:
-            for text in (f"p:hwscmd/{command} hawser:{command}", f"r:hwscmd/{command}_ret hawser:{command}"):
+        for command, function in COMMANDS.items():
+            for text in (f"p:hwscmd/{command} hawser:{function}", f"r:hwscmd/{command}_ret hawser:{function}"):
                 # Not open(..., "a"): that seeks to the end, which this file cannot.
                 events = os.open(f"{TRACING}/kprobe_events", os.O_WRONLY | os.O_APPEND)
                 try:
