@@ -150,7 +150,9 @@ void hws_clear_work(struct work_struct *work)
 	response = conn->clear_response;
 	if (!conn->stranded)
 		goto out;
-	cancel_delayed_work(&conn->clear_timeout);
+	/* For as long as the target has no room, it runs on. */
+	if (error != -EBUSY)
+		cancel_delayed_work(&conn->clear_timeout);
 	if (!error && (response == CLOSED || response == CID_NOT_FOUND)) {
 		HWS_COUNT_SESSION(session, CONNECTIONS_CLEARED, 1);
 		hws_clear_tasks(conn);

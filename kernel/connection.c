@@ -385,7 +385,8 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 	conn->sock = sock;
 	conn->sk = sk;
 	spin_unlock_bh(&conn->lock);
-	WRITE_ONCE(conn->state, HWS_CONN_LOGGED_IN);
+	/* Who sees it up sees what it is: hws_session_dropped(). */
+	smp_store_release(&conn->state, HWS_CONN_LOGGED_IN);
 
 	/* What came before the callbacks were ours. */
 	hws_conn_event(conn, sk);

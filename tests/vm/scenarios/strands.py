@@ -438,7 +438,7 @@ def holds_answers(rig):
 @shows("RFC 7143, 4.2.2.1; RFC 7143, 11.17.1")
 def holds_busy(rig):
     """A target that has no room for one more immediate request (Reject 0x06) is asked again to close the lost
-    connection."""
+    connection, but not for ever: after ten seconds the session is logged in anew."""
     with laid(rig) as (scripted, disk):
         target = scripted.target
         session = target.normal_session()
@@ -453,6 +453,17 @@ def holds_busy(rig):
         expect(len(since(target, at, LogoutRequest)) == 3, f"{since(target, at, LogoutRequest)}")
         back(rig, target, at)
         expect(target.normal_session() is session, "another session")
+
+        held = Held(target, at_block(WRITE_10, 17), times=1)
+        writer = Io(io.write, disk, 17 * BLOCK, PATTERN)
+        held.wait()
+        target.on(LogoutRequest, rejecting(6), over=1, cid=0)
+        at = mark(target)
+        reset(scripted)
+        writer.result(10 + 2 * LATE)
+        written(target, 17)
+        expect(target.normal_session() is not session, "the same session")
+        expect(len(since(target, at, LogoutRequest)) > 3, "it was not asked again")
 
 
 @shows("RFC 7143, 11.14; RFC 7143, 7.2.1")
