@@ -151,24 +151,28 @@ static bool is_member(const struct hws_conn *conn, u16 cid)
  * hws_conn_drop - have a connection lost because the administrator says so
  * @conn: the connection
  * @cid: its CID
+ * @extack: says what is refused
  *
  * Process context.
  *
  * Return: 0; -ENOENT when that is not its CID any more, -ENOTCONN when it is
  * not up.
  */
-int hws_conn_drop(struct hws_conn *conn, u16 cid)
+int hws_conn_drop(struct hws_conn *conn, u16 cid,
+		  struct netlink_ext_ack *extack)
 {
 	struct hws_session *session = conn->session;
 	int ret = 0;
 
 	mutex_lock(&session->control);
-	if (!is_member(conn, cid))
+	if (!is_member(conn, cid)) {
 		ret = -ENOENT;
-	else if (READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN)
+	} else if (READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN) {
+		NL_SET_ERR_MSG(extack, "the connection is not up");
 		ret = -ENOTCONN;
-	else
+	} else {
 		hws_conn_lost(conn, HWS_LOSS_ADMIN);
+	}
 	mutex_unlock(&session->control);
 	return ret;
 }

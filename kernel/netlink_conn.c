@@ -121,7 +121,10 @@ int hws_nl_conn_adopt(struct sk_buff *request, struct genl_info *info)
 	return ret;
 }
 
-int hws_nl_conn_drop(struct sk_buff *request, struct genl_info *info)
+/* Ends the connection that HWS_A_CONNECTION names. */
+static int end_conn(struct genl_info *info,
+		    int (*end)(struct hws_conn *conn, u16 cid,
+			       struct netlink_ext_ack *extack))
 {
 	struct hws_session *session;
 	struct hws_conn *conn;
@@ -139,32 +142,19 @@ int hws_nl_conn_drop(struct sk_buff *request, struct genl_info *info)
 	conn = hws_nl_conn(session, info);
 	ret = PTR_ERR_OR_ZERO(conn);
 	if (!ret)
-		ret = hws_conn_drop(conn, cid);
+		ret = end(conn, cid, info->extack);
 	hws_session_put(session);
 	return ret;
 }
 
+int hws_nl_conn_drop(struct sk_buff *request, struct genl_info *info)
+{
+	return end_conn(info, hws_conn_drop);
+}
+
 int hws_nl_conn_remove(struct sk_buff *request, struct genl_info *info)
 {
-	struct hws_session *session;
-	struct hws_conn *conn;
-	u16 cid;
-	int ret = hws_nl_need(info, HWS_A_CONNECTION, "HWS_A_CONNECTION is missing");
-
-	if (!ret)
-		ret = hws_parse_conn_cid(info->attrs[HWS_A_CONNECTION], &cid,
-					 info->extack);
-	if (ret)
-		return ret;
-	session = hws_nl_session(info);
-	if (IS_ERR(session))
-		return PTR_ERR(session);
-	conn = hws_nl_conn(session, info);
-	ret = PTR_ERR_OR_ZERO(conn);
-	if (!ret)
-		ret = hws_conn_remove(conn, cid, info->extack);
-	hws_session_put(session);
-	return ret;
+	return end_conn(info, hws_conn_remove);
 }
 
 int hws_nl_ping(struct sk_buff *request, struct genl_info *info)

@@ -14,7 +14,8 @@ void hws_conn_leave_work(struct work_struct *work);
 void hws_conn_leave(struct hws_conn *conn, u16 time2wait);
 void hws_session_dropped(struct hws_session *session, const u16 *cid,
 			 u16 time2wait);
-int hws_conn_drop(struct hws_conn *conn, u16 cid);
+int hws_conn_drop(struct hws_conn *conn, u16 cid,
+		  struct netlink_ext_ack *extack);
 int hws_conn_remove(struct hws_conn *conn, u16 cid,
 		    struct netlink_ext_ack *extack);
 void hws_conn_remove_work(struct work_struct *work);
