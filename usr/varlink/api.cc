@@ -16,7 +16,7 @@ template <class T> void get_optional(const Json &json, const char *name, std::op
 	if (it == json.end() || it->is_null())
 		value.reset();
 	else
-		value = it->get<T>();
+		get_member(json, name, value.emplace());
 }
 
 /* Nothing is left out rather than written as null. */
@@ -35,7 +35,7 @@ template <class Result> void result_to_json(Json &json, const Result &value)
 
 template <class Result> void result_from_json(const Json &json, Result &value)
 {
-	json.at("node").get_to(value.node);
+	get_member(json, "node", value.node);
 	get_optional(json, "sid", value.sid);
 	get_optional(json, "failure", value.failure);
 }
@@ -54,9 +54,11 @@ void to_json(Json &json, const Failure &value)
 
 void from_json(const Json &json, Failure &value)
 {
-	value.code = static_cast<Code>(json.at("code").get<int>());
-	json.at("text").get_to(value.text);
-	json.at("retryable").get_to(value.retryable);
+	int code = 0;
+	get_member(json, "code", code);
+	value.code = static_cast<Code>(code);
+	get_member(json, "text", value.text);
+	get_member(json, "retryable", value.retryable);
 	get_optional(json, "status_class", value.status_class);
 	get_optional(json, "status_detail", value.status_detail);
 	get_optional(json, "status_text", value.status_text);
@@ -73,10 +75,10 @@ void to_json(Json &json, const Node &value)
 
 void from_json(const Json &json, Node &value)
 {
-	json.at("target").get_to(value.target);
-	json.at("address").get_to(value.address);
-	json.at("port").get_to(value.port);
-	json.at("iface").get_to(value.iface);
+	get_member(json, "target", value.target);
+	get_member(json, "address", value.address);
+	get_member(json, "port", value.port);
+	get_member(json, "iface", value.iface);
 	get_optional(json, "tpgt", value.tpgt);
 }
 
@@ -108,9 +110,9 @@ void to_json(Json &json, const RescanResult &value)
 
 void from_json(const Json &json, RescanResult &value)
 {
-	json.at("sid").get_to(value.sid);
-	json.at("added").get_to(value.added);
-	json.at("removed").get_to(value.removed);
+	get_member(json, "sid", value.sid);
+	get_member(json, "added", value.added);
+	get_member(json, "removed", value.removed);
 	get_optional(json, "failure", value.failure);
 }
 
@@ -123,8 +125,8 @@ void to_json(Json &json, const PingResult &value)
 
 void from_json(const Json &json, PingResult &value)
 {
-	json.at("sequence").get_to(value.sequence);
-	json.at("size").get_to(value.size);
+	get_member(json, "sequence", value.sequence);
+	get_member(json, "size", value.size);
 	get_optional(json, "round_trip_ns", value.round_trip_ns);
 	get_optional(json, "failure", value.failure);
 }
@@ -136,9 +138,9 @@ void to_json(Json &json, const Portal &value)
 
 void from_json(const Json &json, Portal &value)
 {
-	json.at("address").get_to(value.address);
-	json.at("port").get_to(value.port);
-	json.at("tpgt").get_to(value.tpgt);
+	get_member(json, "address", value.address);
+	get_member(json, "port", value.port);
+	get_member(json, "tpgt", value.tpgt);
 }
 
 void to_json(Json &json, const DiscoveredTarget &value)
@@ -148,8 +150,8 @@ void to_json(Json &json, const DiscoveredTarget &value)
 
 void from_json(const Json &json, DiscoveredTarget &value)
 {
-	json.at("target").get_to(value.target);
-	json.at("portals").get_to(value.portals);
+	get_member(json, "target", value.target);
+	get_member(json, "portals", value.portals);
 }
 
 void to_json(Json &json, const Connection &value)
@@ -163,14 +165,14 @@ void to_json(Json &json, const Connection &value)
 
 void from_json(const Json &json, Connection &value)
 {
-	json.at("cid").get_to(value.cid);
-	json.at("address").get_to(value.address);
-	json.at("port").get_to(value.port);
-	json.at("iface").get_to(value.iface);
-	json.at("role").get_to(value.role);
-	json.at("weight").get_to(value.weight);
-	json.at("state").get_to(value.state);
-	json.at("attempts").get_to(value.attempts);
+	get_member(json, "cid", value.cid);
+	get_member(json, "address", value.address);
+	get_member(json, "port", value.port);
+	get_member(json, "iface", value.iface);
+	get_member(json, "role", value.role);
+	get_member(json, "weight", value.weight);
+	get_member(json, "state", value.state);
+	get_member(json, "attempts", value.attempts);
 	get_optional(json, "retry_in_ms", value.retry_in_ms);
 	get_optional(json, "last_failure", value.last_failure);
 }
@@ -189,11 +191,11 @@ void to_json(Json &json, const SessionStatus &value)
 
 void from_json(const Json &json, SessionStatus &value)
 {
-	json.at("node").get_to(value.node);
-	json.at("state").get_to(value.state);
-	json.at("attempts").get_to(value.attempts);
-	json.at("policy").get_to(value.policy);
-	json.at("connections").get_to(value.connections);
+	get_member(json, "node", value.node);
+	get_member(json, "state", value.state);
+	get_member(json, "attempts", value.attempts);
+	get_member(json, "policy", value.policy);
+	get_member(json, "connections", value.connections);
 	get_optional(json, "sid", value.sid);
 	get_optional(json, "retry_in_ms", value.retry_in_ms);
 	get_optional(json, "last_failure", value.last_failure);
@@ -213,11 +215,11 @@ void to_json(Json &json, const InfoReply &value)
 
 void from_json(const Json &json, InfoReply &value)
 {
-	json.at("version").get_to(value.version);
-	json.at("pid").get_to(value.pid);
-	json.at("initiator_name").get_to(value.initiator_name);
-	json.at("abi").get_to(value.abi);
-	json.at("sessions").get_to(value.sessions);
+	get_member(json, "version", value.version);
+	get_member(json, "pid", value.pid);
+	get_member(json, "initiator_name", value.initiator_name);
+	get_member(json, "abi", value.abi);
+	get_member(json, "sessions", value.sessions);
 	get_optional(json, "module_abi", value.module_abi);
 	get_optional(json, "module_version", value.module_version);
 	get_optional(json, "module_failure", value.module_failure);
@@ -230,9 +232,9 @@ void to_json(Json &json, const LoginCall &value)
 
 void from_json(const Json &json, LoginCall &value)
 {
-	json.at("nodes").get_to(value.nodes);
-	json.at("settings").get_to(value.settings);
-	json.at("wait").get_to(value.wait);
+	get_member(json, "nodes", value.nodes);
+	get_member(json, "settings", value.settings);
+	get_member(json, "wait", value.wait);
 }
 
 void to_json(Json &json, const LogoutCall &value)
@@ -242,8 +244,8 @@ void to_json(Json &json, const LogoutCall &value)
 
 void from_json(const Json &json, LogoutCall &value)
 {
-	json.at("sids").get_to(value.sids);
-	json.at("nodes").get_to(value.nodes);
+	get_member(json, "sids", value.sids);
+	get_member(json, "nodes", value.nodes);
 }
 
 void to_json(Json &json, const PingCall &value)
@@ -257,10 +259,10 @@ void to_json(Json &json, const PingCall &value)
 
 void from_json(const Json &json, PingCall &value)
 {
-	json.at("sid").get_to(value.sid);
-	json.at("size").get_to(value.size);
-	json.at("count").get_to(value.count);
-	json.at("interval_ms").get_to(value.interval_ms);
+	get_member(json, "sid", value.sid);
+	get_member(json, "size", value.size);
+	get_member(json, "count", value.count);
+	get_member(json, "interval_ms", value.interval_ms);
 	get_optional(json, "cid", value.cid);
 }
 
@@ -272,9 +274,9 @@ void to_json(Json &json, const AddConnectionCall &value)
 
 void from_json(const Json &json, AddConnectionCall &value)
 {
-	json.at("sid").get_to(value.sid);
-	json.at("address").get_to(value.address);
-	json.at("port").get_to(value.port);
+	get_member(json, "sid", value.sid);
+	get_member(json, "address", value.address);
+	get_member(json, "port", value.port);
 	get_optional(json, "iface", value.iface);
 }
 
@@ -285,8 +287,8 @@ void to_json(Json &json, const RemoveConnectionCall &value)
 
 void from_json(const Json &json, RemoveConnectionCall &value)
 {
-	json.at("sid").get_to(value.sid);
-	json.at("cid").get_to(value.cid);
+	get_member(json, "sid", value.sid);
+	get_member(json, "cid", value.cid);
 }
 
 void to_json(Json &json, const ChangeSessionCall &value)
@@ -300,7 +302,7 @@ void to_json(Json &json, const ChangeSessionCall &value)
 
 void from_json(const Json &json, ChangeSessionCall &value)
 {
-	json.at("sid").get_to(value.sid);
+	get_member(json, "sid", value.sid);
 	get_optional(json, "policy", value.policy);
 	get_optional(json, "cid", value.cid);
 	get_optional(json, "role", value.role);
@@ -322,12 +324,12 @@ void from_json(const Json &json, DiscoverCall &value)
 {
 	if (const auto type = json.find("type"); type != json.end() && !type->is_null())
 		type->get_to(value.type);
-	json.at("address").get_to(value.address);
-	json.at("port").get_to(value.port);
-	json.at("ifaces").get_to(value.ifaces);
-	json.at("settings").get_to(value.settings);
-	json.at("changes").get_to(value.changes);
-	json.at("keep_portal").get_to(value.keep_portal);
+	get_member(json, "address", value.address);
+	get_member(json, "port", value.port);
+	get_member(json, "ifaces", value.ifaces);
+	get_member(json, "settings", value.settings);
+	get_member(json, "changes", value.changes);
+	get_member(json, "keep_portal", value.keep_portal);
 }
 
 void to_json(Json &json, const SendTargetsCall &value)
@@ -338,7 +340,7 @@ void to_json(Json &json, const SendTargetsCall &value)
 
 void from_json(const Json &json, SendTargetsCall &value)
 {
-	json.at("sid").get_to(value.sid);
+	get_member(json, "sid", value.sid);
 	get_optional(json, "cid", value.cid);
 }
 
@@ -349,8 +351,8 @@ void to_json(Json &json, const DiscoverReply &value)
 
 void from_json(const Json &json, DiscoverReply &value)
 {
-	json.at("targets").get_to(value.targets);
-	json.at("skipped").get_to(value.skipped);
+	get_member(json, "targets", value.targets);
+	get_member(json, "skipped", value.skipped);
 }
 
 void wipe(std::map<std::string, std::string> &settings)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The types of io.hawser (io.hawser.varlink says what each field means) for
- * both ends, and their way to and from JSON. Reading throws nlohmann's
- * exceptions: a server reads only what the description was held against, and
- * the client turns them into errors.
+ * both ends, and their way to and from JSON. Reading throws Json::exception:
+ * a server reads only what the description was held against, so that what is
+ * left to find is a number beyond its type, and the client turns them into errors.
  */
 #pragma once
 
 #include "base/error.h"
 #include "varlink/idl.h"
+#include "varlink/read.h"
 
 #include <cstdint>
 #include <map>
@@ -236,9 +237,9 @@ template <class T> void to_json(Json &json, const Progress<T> &value)
 
 template <class T> void from_json(const Json &json, Progress<T> &value)
 {
-	json.at("results").get_to(value.results);
-	json.at("done").get_to(value.done);
-	json.at("total").get_to(value.total);
+	get_member(json, "results", value.results);
+	get_member(json, "done", value.done);
+	get_member(json, "total", value.total);
 }
 
 /* The settings of a call that have been taken over: there may be a secret among them. */

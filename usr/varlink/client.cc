@@ -160,7 +160,7 @@ Result<std::vector<SessionStatus>> Client::list_sessions()
 {
 	std::vector<SessionStatus> sessions;
 	auto status = call("ListSessions", Json::object(), false,
-			   [&](const Json &reply) { reply.at("sessions").get_to(sessions); });
+			   [&](const Json &reply) { get_member(reply, "sessions", sessions); });
 	if (!status)
 		return tl::unexpected(status.error());
 	return sessions;
@@ -194,7 +194,7 @@ Result<std::uint16_t> Client::add_connection(const AddConnectionCall &call)
 {
 	std::uint16_t cid = 0;
 	auto status = this->call("AddConnection", call, false,
-				 [&](const Json &reply) { reply.at("cid").get_to(cid); });
+				 [&](const Json &reply) { get_member(reply, "cid", cid); });
 	if (!status)
 		return tl::unexpected(status.error());
 	return cid;

@@ -2,6 +2,7 @@
 #include "varlink/server.h"
 
 #include "base/str.h"
+#include "varlink/read.h"
 
 #include <array>
 #include <asio/co_spawn.hpp>
@@ -313,7 +314,18 @@ asio::awaitable<void> Server::dispatch(Exchange &exchange, const std::string &in
 		co_await exchange.error("org.varlink.service.InvalidParameter", std::move(which));
 		co_return;
 	}
-	co_await service->handlers.find(method)->second(exchange);
+	std::string bad;
+	try {
+		co_await service->handlers.find(method)->second(exchange);
+	} catch (const OutOfRange &e) {
+		if (exchange.answered())
+			throw;
+		bad = e.what();
+	}
+	if (!bad.empty()) {
+		Json which = {{"parameter", bad}};
+		co_await exchange.error("org.varlink.service.InvalidParameter", std::move(which));
+	}
 }
 
 asio::awaitable<void> Server::get_info(Exchange &exchange)

@@ -28,6 +28,7 @@ method Echo(text: string) -> (text: string)
 method Count(to: int) -> (number: int)
 method Silent() -> ()
 method Refuse() -> ()
+method Narrow(number: int) -> (number: int)
 error Failed (failure: Failure)
 )";
 
@@ -65,6 +66,14 @@ asio::awaitable<void> refuse(Exchange &exchange)
 	co_await exchange.error("io.hawser.Failed", std::move(parameters));
 }
 
+asio::awaitable<void> narrow(Exchange &exchange)
+{
+	std::uint16_t number;
+	get_member(exchange.parameters(), "number", number);
+	Json parameters = {{"number", number}};
+	co_await exchange.reply(std::move(parameters));
+}
+
 struct Fixture {
 	asio::io_context io{1};
 	Log log{std::make_unique<NoLog>()};
@@ -74,8 +83,11 @@ struct Fixture {
 	{
 		auto interface = Interface::parse(description);
 		REQUIRE(interface);
-		Handlers handlers = {
-		    {"Echo", echo}, {"Count", count}, {"Silent", silent}, {"Refuse", refuse}};
+		Handlers handlers = {{"Echo", echo},
+				     {"Count", count},
+				     {"Silent", silent},
+				     {"Refuse", refuse},
+				     {"Narrow", narrow}};
 		REQUIRE(server.serve(std::move(*interface), std::move(handlers)));
 	}
 
@@ -179,6 +191,18 @@ TEST_CASE_METHOD(Fixture, "What does not exist or does not fit is refused by nam
 	CHECK(got[2]["error"] == "org.varlink.service.InvalidParameter");
 	CHECK(got[2]["parameters"]["parameter"] == "text");
 	CHECK(got[3]["parameters"]["parameter"] == "loud");
+}
+
+TEST_CASE_METHOD(Fixture, "A number beyond what a method reads it as is refused by name")
+{
+	const auto got = answers(call_text("io.hawser.Narrow", {{"number", 65535}}) +
+				 call_text("io.hawser.Narrow", {{"number", 65536}}) +
+				 call_text("io.hawser.Narrow", {{"number", 1}}));
+	REQUIRE(got.size() == 3);
+	CHECK(got[0]["parameters"]["number"] == 65535);
+	CHECK(got[1]["error"] == "org.varlink.service.InvalidParameter");
+	CHECK(got[1]["parameters"]["parameter"] == "number 65536 is not between 0 and 65535");
+	CHECK(got[2]["parameters"]["number"] == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "A client that talks nonsense is hung up on")
