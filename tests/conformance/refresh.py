@@ -157,6 +157,7 @@ class Refresh(Service):
         await self.record("-o", "new", "-n", "discovery.sendtargets.use_discoveryd", "-v", "Yes")
 
         async def hang_up(connection) -> None:  # type: ignore[no-untyped-def]
+            await connection.receive()  # what is not read would make a reset of the end
             connection.close()
         self.target.script = hang_up
         await self.start()

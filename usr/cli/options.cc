@@ -529,11 +529,10 @@ std::string help_text(const std::string &program)
 	    " -m node -o new -T targetname -p ip:port[,tpgt] [-I iface] [--hidden[=no]]"
 	    " [--persistent[=no]] [-n name -v value ...]",
 	    " -m node [-L all,manual,automatic,onboot [-W]] [-U all,manual,automatic,onboot]",
-	    " -m session [-P printlevel] [--json] [-r sessionid | sysfsdir] [-R | -u | -s | [-o "
-	    "operation]"
-	    " [-n name -v value ...]]",
-	    " -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] "
-	    "[--json]",
+	    (" -m session [-P printlevel] [--json] [-r sessionid | sysfsdir] [-R | -u | -s | "
+	     "[-o operation] [-n name -v value ...]]"),
+	    (" -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] "
+	     "[--json]"),
 	    " -m connection [-r sessionid] [--cid cid] [--json]",
 	    " -m connection -r sessionid -o new -p ip:port [-I iface]",
 	    " -m connection -r sessionid -o delete --cid cid",

@@ -35,6 +35,7 @@ class Family:
         self.socket.bind((0, 0))
         self.socket.settimeout(90)
         self.sequence = 0
+        self.events = []  # that came before what was waited for, oldest first
         family = self.request(CONTROLLER, GETFAMILY, attribute(FAMILY_NAME, b"hawser\0"))
         self.id = struct.unpack("=H", family[FAMILY_ID])[0]
         group = attributes(next(iter(attributes(family[MCAST_GROUPS]).values())))[GROUP_ID]
@@ -67,6 +68,8 @@ class Family:
                     return answer
                 if kind == family and sequence == self.sequence:
                     answer = attributes(data[4:])
+                elif kind == family and data[0] == CMD_EVENT:
+                    self.events.append(attributes(data[4:]))
 
     def text(self, sid, data):
         """A Text exchange: the errno and the answer."""
@@ -74,10 +77,10 @@ class Family:
         self.request(self.id, CMD_TEXT, attribute(A_SID, struct.pack("=I", sid)) + attribute(
             A_TEXT | NESTED, attribute(TEXT_ID, struct.pack("=I", number)) + attribute(TEXT_TEXT, data)))
         while True:
-            for kind, _, message in self.receive():
-                if kind != self.id or message[0] != CMD_EVENT:
-                    continue
-                ended = attributes(attributes(message[4:]).get(A_TEXT, b""))
+            for event in self.events:
+                ended = attributes(event.get(A_TEXT, b""))
                 if ended and struct.unpack("=I", ended[TEXT_ID])[0] == number:
                     expect((TEXT_TEXT in ended) == (ended[TEXT_STATUS] == bytes(4)), f"an event with {list(ended)}")
                     return struct.unpack("=I", ended[TEXT_STATUS])[0], ended.get(TEXT_TEXT, b"")
+            self.events = [attributes(message[4:]) for kind, _, message in self.receive()
+                           if kind == self.id and message[0] == CMD_EVENT]
