@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "event.h"
 #include "log.h"
+#include "recovery.h"
 #include "session.h"
 #include "stats.h"
 #include "trace.h"
@@ -110,8 +111,9 @@ static int refuse(struct netlink_ext_ack *extack, int error, const char *why)
 }
 
 /* Under control: may a new session at the target take this one's place? */
-static int may_reinstate(struct hws_session *session, struct hws_conn *conn,
-			 struct netlink_ext_ack *extack)
+static int may_reinstate_session(struct hws_session *session,
+				 struct hws_conn *conn,
+				 struct netlink_ext_ack *extack)
 {
 	/* What was lost a moment ago is worked on first. */
 	hws_recovery_take_down(session);
@@ -120,6 +122,24 @@ static int may_reinstate(struct hws_session *session, struct hws_conn *conn,
 	if (!conn)
 		return refuse(extack, -ENOENT,
 			      "the session has no connection with this CID");
+	return 0;
+}
+
+/* Under control: may the connection itself come back, with its tasks? */
+static int may_reinstate(struct hws_session *session, struct hws_conn *conn,
+			 struct netlink_ext_ack *extack)
+{
+	int ret = may_reinstate_session(session, conn, extack);
+
+	if (ret)
+		return ret;
+	if (conn->strand == HWS_STRAND_NONE)
+		return refuse(extack, -ENOENT,
+			      "no tasks of the connection are kept");
+	/* A step over another connection, lost as well, is about to end. */
+	if (conn->strand != HWS_STRAND_HELD)
+		return refuse(extack, -EBUSY,
+			      "the connection is being taken down");
 	return 0;
 }
 
@@ -169,9 +189,6 @@ int hws_session_reserve(struct hws_session *session, u8 kind, u16 cid,
 	struct hws_conn *fresh = NULL, *conn;
 	int ret;
 
-	if (kind == HWS_ADOPT_REINSTATE)
-		return refuse(extack, -EOPNOTSUPP,
-			      "connection reinstatement is not supported");
 	/* Before the lock: under it nothing may wait for a disk. */
 	if (kind == HWS_ADOPT_JOIN)
 		fresh = hws_conn_alloc(session, 0);
@@ -181,6 +198,8 @@ int hws_session_reserve(struct hws_session *session, u8 kind, u16 cid,
 	if (hws_session_state(session) == HWS_SESSION_CLOSING)
 		ret = refuse(extack, -ESHUTDOWN, "the session is being ended");
 	else if (kind == HWS_ADOPT_SESSION)
+		ret = may_reinstate_session(session, conn, extack);
+	else if (kind == HWS_ADOPT_REINSTATE)
 		ret = may_reinstate(session, conn, extack);
 	else
 		ret = may_join(session, conn, extack);
@@ -265,6 +284,20 @@ int hws_session_activate(struct hws_session *session, struct hws_conn *conn,
 	return 0;
 }
 
+/* Under control: a new session at the target, which has ended what the last had. */
+static int succeed(struct hws_session *session, struct hws_conn *conn,
+		   const struct hws_session_params *params,
+		   const struct hws_conn_params *conn_params,
+		   struct netlink_ext_ack *extack)
+{
+	int ret = may_reinstate_session(session, conn, extack);
+
+	if (ret)
+		return ret;
+	hws_session_drain(session);
+	return hws_session_activate(session, conn, params, conn_params, extack);
+}
+
 /* Under control. */
 static int join(struct hws_session *session, struct hws_conn *conn,
 		const struct hws_conn_params *conn_params,
@@ -290,11 +323,46 @@ static int join(struct hws_session *session, struct hws_conn *conn,
 	return 0;
 }
 
+/* Under control. The others that wait are logged out over it. */
+static int reinstate(struct hws_session *session, struct hws_conn *conn,
+		     const struct hws_conn_params *conn_params,
+		     struct netlink_ext_ack *extack)
+{
+	int ret = may_reinstate(session, conn, extack);
+	unsigned int i;
+
+	if (!ret)
+		ret = hws_conn_adopt(conn, conn_params, extack);
+	if (ret)
+		return ret;
+	trace_hws_conn_state(conn, HWS_CONN_CLEANUP, HWS_CONN_LOGGED_IN);
+	HWS_COUNT_SESSION(session, REINSTATED, 1);
+	hws_policy_update(session);
+	hws_session_set_state(session, HWS_SESSION_ACTIVE);
+	hws_event_up(conn);
+	hws_notice(session, "connection %u is reinstated", conn_params->cid);
+	iscsi_unblock_session(session->cls);
+
+	hws_reassign_begin(conn);
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *other = rcu_dereference_raw(session->conns[i]);
+
+		if (!other || other->strand != HWS_STRAND_HELD)
+			continue;
+		if (other->closed)
+			hws_reassign_begin(other);
+		else if (!hws_clear_begin(other))
+			hws_conn_hold(other);
+	}
+	return 0;
+}
+
 /**
  * hws_session_adopt - take over the connection of a reserved login
  * @session: the session
  * @cookie: from hws_session_reserve()
- * @params: what the login negotiated for the session; NULL when it joined one
+ * @params: what the login negotiated for the session; NULL when it joined one, or
+ *	a connection was reinstated
  * @conn_params: and for the connection
  * @extack: says what is refused
  *
@@ -321,12 +389,12 @@ int hws_session_adopt(struct hws_session *session, u64 cookie,
 		ret = refuse(extack, -EINVAL, "another CID was reserved");
 	else if (conn->reserved == HWS_ADOPT_JOIN)
 		ret = join(session, conn, conn_params, extack);
+	else if (conn->reserved == HWS_ADOPT_REINSTATE)
+		ret = reinstate(session, conn, conn_params, extack);
 	else if (!params)
 		ret = refuse(extack, -EINVAL, "HWS_A_SESSION is missing");
 	else
-		ret = may_reinstate(session, conn, extack) ?:
-		      hws_session_activate(session, conn, params, conn_params,
-					   extack);
+		ret = succeed(session, conn, params, conn_params, extack);
 	if (!ret) {
 		conn->cookie = 0;
 		if (conn->reserved == HWS_ADOPT_SESSION) {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection is lost below error recovery level 2 while others of its session
- * are up. Its commands wait, stranded, and the target is asked over one of the
- * others to close it for good (Logout, reason "close the connection"). With the
- * answer it is known what became of each of them (RFC 7143 section 11.14):
+ * A connection is lost while others of its session are up. Its commands wait,
+ * stranded, and the target is asked over one of the others to log it out (Logout,
+ * RFC 7143 section 11.14). With the answer it is known what became of each:
  *
  *	never sent			given to another connection
  *	sent, CmdSN not acknowledged	the target has discarded it, and waits for
  *					its number: retried on another connection
  *					with the same CmdSN and tag (7.2.1)
- *	acknowledged			the target has ended it: queued again when
- *					that is safe, else failed
+ *	acknowledged			below error recovery level 2 the target has
+ *					ended it: queued again when that is safe,
+ *					else failed. At level 2 it goes on over
+ *					another connection: reassign.c
  *
  * Without an answer nothing is known, and the session is recovered as a whole.
  */
@@ -31,7 +32,40 @@ enum {
 	/* Logout Response, RFC 7143 section 11.15.1 */
 	CLOSED = 0,
 	CID_NOT_FOUND = 1,
+	NO_RECOVERY = 2,
 };
+
+/* Under control: strand_timer, from now. */
+void hws_strand_wait(struct hws_conn *conn, unsigned long delay)
+{
+	conn->strand_until = jiffies + delay;
+	mod_delayed_work(hws_recovery_wq, &conn->strand_timer, delay);
+}
+
+static u8 reason_for(const struct hws_conn *conn)
+{
+	return conn->session->params.erl == 2 && !conn->no_recovery ?
+	       HWS_LOGOUT_RECOVERY : HWS_LOGOUT_CLOSE_CONNECTION;
+}
+
+/* Any context. */
+static void answered(struct hws_conn *conn)
+{
+	WRITE_ONCE(conn->answered, true);
+	hws_session_get(conn->session);
+	if (!queue_work(hws_recovery_wq, &conn->clear_work))
+		hws_session_put(conn->session);
+}
+
+/*
+ * Under control: no task of our own is free. All are under way, each to its end or
+ * its connection's; so the request is made a little later.
+ */
+void hws_clear_busy(struct hws_conn *conn)
+{
+	WRITE_ONCE(conn->clear_error, -EBUSY);
+	answered(conn);
+}
 
 /* False when no connection is up that could be asked over. */
 static bool ask(struct hws_conn *conn)
@@ -40,15 +74,17 @@ static bool ask(struct hws_conn *conn)
 	struct hws_task *task = hws_request_get(session, HWS_TASK_LOGOUT);
 	struct hws_conn *over;
 
+	conn->answered = false;
 	if (!task) {
-		/* All are under way, each to its end or its connection's. */
-		hws_clear_logged_out(conn, -EBUSY, 0);
+		hws_clear_busy(conn);
 		return true;
 	}
-	task->request->function = HWS_LOGOUT_CLOSE_CONNECTION;
+	task->request->function = reason_for(conn);
 	task->request->cid = conn->params.cid;
 	task->request->abandoned = true;
 	task->request->clears = conn;
+
+	conn->clear_reason = task->request->function;
 	do {
 		rcu_read_lock();
 		over = hws_conn_any(session);
@@ -56,132 +92,210 @@ static bool ask(struct hws_conn *conn)
 		if (over && !hws_request_submit(task, over, false))
 			return true;
 	} while (over);
-	/* It stays stranded until the session is given up. */
 	hws_request_put(task);
 	return false;
 }
 
 /**
  * hws_clear_begin - have a lost connection logged out over another
- * @conn: in state CLEANUP and killed, under session->control
+ * @conn: in state CLEANUP and killed, its commands STRANDED, under
+ *	session->control
  *
  * Return: false when there is no other that could.
  */
 bool hws_clear_begin(struct hws_conn *conn)
 {
-	WRITE_ONCE(conn->stranded, true);
-	conn->clear_deadline = jiffies + CLEAR_TIMEOUT * HZ;
-	mod_delayed_work(hws_recovery_wq, &conn->clear_timeout,
-			 CLEAR_TIMEOUT * HZ);
+	WRITE_ONCE(conn->strand, HWS_STRAND_LOGOUT);
+	hws_strand_wait(conn, CLEAR_TIMEOUT * HZ);
 	return ask(conn);
 }
 
-/* Any context: the logout has its answer, or @error says that it never will. */
-void hws_clear_logged_out(struct hws_conn *conn, int error, u8 response)
+/* Any context: a request about the connection has its answer, or never will. */
+void hws_clear_ended(const struct hws_request *r)
 {
-	conn->clear_response = response;
-	WRITE_ONCE(conn->clear_error, error);
-	hws_session_get(conn->session);
-	if (!queue_work(hws_recovery_wq, &conn->clear_work))
-		hws_session_put(conn->session);
+	struct hws_conn *conn = r->clears;
+
+	conn->clear_response = r->response;
+	conn->clear_time2wait = r->time2wait;
+	WRITE_ONCE(conn->clear_error, r->error);
+	answered(conn);
+}
+
+/*
+ * Gives what the target does not have to other connections. @lost_too: and ends
+ * what it had. Returns whether any command is left.
+ */
+static bool go_on(struct hws_conn *conn, bool lost_too)
+{
+	struct hws_session *session = conn->session;
+	bool left = false;
+	unsigned int i;
+
+	for (i = 0; i < session->nr_commands; i++) {
+		struct hws_task *task = &session->tasks[i];
+		struct hws_conn *over = NULL;
+
+		if (READ_ONCE(task->conn) != conn)
+			continue;
+		rcu_read_lock();
+		if (hws_clear_goes_on(session, task))
+			over = hws_policy_select(session);
+		if (over)
+			hws_command_move(task, over);
+		rcu_read_unlock();
+		if (over)
+			continue;
+		if (lost_too)
+			hws_command_lost(task);
+		else
+			left = true;
+	}
+	rcu_read_lock();
+	hws_command_kick(session);
+	rcu_read_unlock();
+	return left;
 }
 
 /* The target does not have it, or not any more, and waits for its number. */
-static bool goes_on(const struct hws_session *session,
-		    const struct hws_task *task)
+bool hws_clear_goes_on(const struct hws_session *session,
+		       const struct hws_task *task)
 {
 	return !task->numbered ||
 	       !hws_sn_before(task->cmd_sn, atomic_read(&session->exp_cmd_sn));
 }
 
-static void clear_task(struct hws_session *session, struct hws_task *task)
+/* A number that the target waits for, and that nobody has any more. */
+static bool hole(const struct hws_conn *conn)
 {
-	struct hws_conn *over = NULL;
-
-	rcu_read_lock();
-	if (goes_on(session, task))
-		over = hws_policy_select(session);
-	if (over)
-		hws_command_move(task, over);
-	rcu_read_unlock();
-	if (!over)
-		hws_command_lost(task);
+	return conn->gave_up &&
+	       !hws_sn_before(conn->gave_up_cmd_sn,
+			      atomic_read(&conn->session->exp_cmd_sn));
 }
 
 /**
- * hws_clear_tasks - go on with the commands of a connection that was logged out
+ * hws_clear_tasks - go on with the commands of a connection that was closed
  * @conn: in state CLEANUP and killed, under session->control
  */
 void hws_clear_tasks(struct hws_conn *conn)
 {
-	struct hws_session *session = conn->session;
-	unsigned int i;
-
-	/* A number that the target waits for, and that nobody has any more. */
-	if (conn->gave_up && !hws_sn_before(conn->gave_up_cmd_sn,
-					    atomic_read(&session->exp_cmd_sn))) {
-		hws_session_fail(session);
+	if (hole(conn)) {
+		hws_session_fail(conn->session);
 		return;
 	}
-	for (i = 0; i < session->nr_commands; i++) {
-		struct hws_task *task = &session->tasks[i];
-
-		if (READ_ONCE(task->conn) == conn)
-			clear_task(session, task);
-	}
-	rcu_read_lock();
-	hws_command_kick(session);
-	rcu_read_unlock();
+	go_on(conn, true);
 	hws_conn_gone(conn);
+}
+
+/* It was logged out for recovery: its tasks may be reassigned. */
+static void logged_out_for_recovery(struct hws_conn *conn, u16 time2wait)
+{
+	conn->closed = true;
+	conn->window_fresh = true;
+	if (hole(conn)) {
+		hws_session_fail(conn->session);
+		return;
+	}
+	/* These need not wait. */
+	if (go_on(conn, false) && time2wait) {
+		WRITE_ONCE(conn->strand, HWS_STRAND_WAIT);
+		hws_strand_wait(conn, time2wait * HZ);
+	} else {
+		hws_reassign_begin(conn);
+	}
+}
+
+static void failed(struct hws_conn *conn, int error, u8 response)
+{
+	hws_warn(conn->session, "connection %u could not be logged out (%s %d)",
+		 conn->params.cid, error ? "error" : "response",
+		 error ?: response);
+	hws_session_fail(conn->session);
+}
+
+static void logout_answered(struct hws_conn *conn)
+{
+	const bool recovers = conn->clear_reason == HWS_LOGOUT_RECOVERY;
+	struct hws_session *session = conn->session;
+	const int error = conn->clear_error;
+
+	if (error == -ECONNRESET || error == -EBUSY) {
+		/* Now over a third one; or again, until strand_timer. */
+		if (!(error == -EBUSY ? ask(conn) : hws_clear_begin(conn)))
+			hws_conn_hold(conn);
+		return;
+	}
+	if (error) {
+		failed(conn, error, 0);
+		return;
+	}
+	switch (conn->clear_response) {
+	case CLOSED:
+	case CID_NOT_FOUND:
+		HWS_COUNT_SESSION(session, CONNECTIONS_CLEARED, 1);
+		/*
+		 * Not found, it may have been closed by a request of ours whose
+		 * answer was lost: of its tasks each will tell.
+		 */
+		if (recovers)
+			logged_out_for_recovery(conn,
+						conn->clear_response == CLOSED ?
+						conn->clear_time2wait : 0);
+		else
+			hws_clear_tasks(conn);
+		return;
+	case NO_RECOVERY:
+		if (recovers) {
+			hws_warn(session,
+				 "the target does not recover connection %u; its tasks end",
+				 conn->params.cid);
+			conn->no_recovery = true;
+			if (!hws_clear_begin(conn))
+				hws_conn_hold(conn);
+			return;
+		}
+		fallthrough;
+	default:
+		failed(conn, 0, conn->clear_response);
+	}
 }
 
 void hws_clear_work(struct work_struct *work)
 {
 	struct hws_conn *conn = container_of(work, struct hws_conn, clear_work);
 	struct hws_session *session = conn->session;
-	int error;
-	u8 response;
 
 	/* No room for one more immediate request, there or here: a little later. */
 	if (READ_ONCE(conn->clear_error) == -EBUSY)
 		msleep(HWS_BUSY_WAIT_MS);
 	mutex_lock(&session->control);
-	error = conn->clear_error;
-	response = conn->clear_response;
-	if (!conn->stranded)
-		goto out;
-	/* For as long as the target has no room, it runs on. */
-	if (error != -EBUSY)
-		cancel_delayed_work(&conn->clear_timeout);
-	if (!error && (response == CLOSED || response == CID_NOT_FOUND)) {
-		HWS_COUNT_SESSION(session, CONNECTIONS_CLEARED, 1);
-		hws_clear_tasks(conn);
-	} else if (error == -ECONNRESET && hws_clear_begin(conn)) {
-		/* The other was lost as well; now over a third one. */
-	} else if (error == -EBUSY && ask(conn)) {
-		/* Until clear_timeout. */
-	} else {
-		hws_warn(session, "connection %u could not be logged out (%s %d)",
-			 conn->params.cid, error ? "error" : "response",
-			 error ?: response);
-		hws_session_fail(session);
+	/* Of a step that was left in the meantime, it says nothing any more. */
+	if (READ_ONCE(conn->answered)) {
+		conn->answered = false;
+		if (conn->strand == HWS_STRAND_LOGOUT)
+			logout_answered(conn);
+		else if (conn->strand == HWS_STRAND_REASSIGN)
+			hws_reassign_answered(conn);
 	}
-out:
 	mutex_unlock(&session->control);
 	hws_session_put(session);
 }
 
-void hws_clear_timeout(struct work_struct *work)
+void hws_strand_timer(struct work_struct *work)
 {
 	struct hws_conn *conn = container_of(to_delayed_work(work),
-					     struct hws_conn, clear_timeout);
+					     struct hws_conn, strand_timer);
 	struct hws_session *session = conn->session;
 
 	mutex_lock(&session->control);
-	/* It may have waited for control while another attempt was begun. */
-	if (conn->stranded && time_after_eq(jiffies, conn->clear_deadline)) {
-		hws_warn(session, "the logout of connection %u is not answered",
-			 conn->params.cid);
+	if (time_before(jiffies, conn->strand_until)) {
+		/* It was set anew, and comes again. */
+	} else if (conn->strand == HWS_STRAND_WAIT) {
+		hws_reassign_begin(conn);
+	} else if (conn->strand == HWS_STRAND_LOGOUT ||
+		   conn->strand == HWS_STRAND_REASSIGN) {
+		hws_warn(session, "the %s of connection %u is not answered",
+			 conn->strand == HWS_STRAND_LOGOUT ?
+			 "logout" : "reassignment", conn->params.cid);
 		hws_session_fail(session);
 	}
 	mutex_unlock(&session->control);

@@ -38,12 +38,12 @@ static hws_queue_status_t refuse(struct hws_session *session,
 }
 
 /*
- * Takes a task out of everything that its connection knows, so that the tag is
- * free. Under the socket lock, or when the connection is killed. Its data may
- * be in the middle of a PDU: what is left of one being sent is zeroes, what is
- * left of one being received is dropped.
+ * Takes a task out of everything that its connection has under way. Under the
+ * socket lock, or when the connection is killed. Its data may be in the middle of
+ * a PDU: what is left of one being sent is zeroes, what is left of one being
+ * received is dropped.
  */
-static void forget_in_conn(struct hws_task *task)
+static void detach(struct hws_task *task)
 {
 	struct hws_conn *conn = task->conn;
 
@@ -65,6 +65,14 @@ static void forget_in_conn(struct hws_task *task)
 		conn->ping_active = NULL;
 	if (conn->text_active == task)
 		conn->text_active = NULL;
+}
+
+/* Likewise, so that its tag is free, or it may go over another connection. */
+static void forget_in_conn(struct hws_task *task)
+{
+	struct hws_conn *conn = task->conn;
+
+	detach(task);
 	/* Somebody may wait until the connection that he takes out is idle. */
 	if (task->kind == HWS_TASK_COMMAND &&
 	    atomic_dec_and_test(&conn->outstanding) &&
@@ -78,6 +86,12 @@ void hws_task_forget(struct hws_task *task)
 	task->state = HWS_TASK_IDLE;
 	task->sc = NULL;
 	WRITE_ONCE(task->conn, NULL);
+}
+
+bool hws_command_writes(const struct hws_task *task)
+{
+	return task->sc->sc_data_direction == DMA_TO_DEVICE &&
+	       scsi_bufflen(task->sc);
 }
 
 /* Under RCU. From its beginning, whatever was sent or came of it before. */
@@ -151,6 +165,41 @@ void hws_command_move(struct hws_task *task, struct hws_conn *conn)
 {
 	forget_in_conn(task);
 	give(task, conn, false);
+}
+
+/**
+ * hws_command_strand - the connection of a command is gone and killed
+ * @task: the command's, under session->control
+ *
+ * It keeps its allegiance until it is known what becomes of it.
+ */
+void hws_command_strand(struct hws_task *task)
+{
+	struct hws_conn *conn = task->conn;
+
+	if (conn->in.task == task)
+		hws_read_cut(&task->read, &conn->in.frame.header);
+	detach(task);
+	task->sequences.head = 0;
+	task->sequences.count = 0;
+	task->state = HWS_TASK_STRANDED;
+}
+
+/**
+ * hws_command_reassign - a command goes on over another connection
+ * @task: STRANDED
+ * @conn: its new allegiance, under its socket lock
+ */
+void hws_command_reassign(struct hws_task *task, struct hws_conn *conn)
+{
+	struct hws_conn *old = task->conn;
+
+	/* The other way round there would be none for a moment. */
+	atomic_inc(&conn->outstanding);
+	atomic_dec(&old->outstanding);
+	WRITE_ONCE(task->conn, conn);
+	task->state = HWS_TASK_ACTIVE;
+	HWS_COUNT_ON(conn, REASSIGNED, 1);
 }
 
 /* The midlayer ended a batch without a last request: wake who has some. */

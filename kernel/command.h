@@ -17,6 +17,9 @@ hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
 void hws_commit_rqs(struct Scsi_Host *shost, u16 hwq);
 void hws_command_move(struct hws_task *task, struct hws_conn *conn);
 void hws_command_kick(struct hws_session *session);
+void hws_command_strand(struct hws_task *task);
+void hws_command_reassign(struct hws_task *task, struct hws_conn *conn);
+bool hws_command_writes(const struct hws_task *task);
 void hws_command_end(struct hws_task *task, int result);
 void hws_command_lost(struct hws_task *task);
 void hws_task_forget(struct hws_task *task);

@@ -40,7 +40,7 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 	INIT_DELAYED_WORK(&conn->leave_work, hws_conn_leave_work);
 	INIT_WORK(&conn->remove_work, hws_conn_remove_work);
 	INIT_WORK(&conn->clear_work, hws_clear_work);
-	INIT_DELAYED_WORK(&conn->clear_timeout, hws_clear_timeout);
+	INIT_DELAYED_WORK(&conn->strand_timer, hws_strand_timer);
 	spin_lock_init(&conn->lock);
 	INIT_LIST_HEAD(&conn->requests);
 	INIT_LIST_HEAD(&conn->retries);
@@ -57,7 +57,7 @@ void hws_conn_free(struct hws_conn *conn)
 	cancel_work_sync(&conn->send_work);
 	cancel_delayed_work_sync(&conn->ping_work);
 	cancel_delayed_work_sync(&conn->leave_work);
-	cancel_delayed_work_sync(&conn->clear_timeout);
+	cancel_delayed_work_sync(&conn->strand_timer);
 	kfree(conn->in.keep);
 	kfree(conn);
 }
@@ -317,6 +317,10 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->leaving = false;
 	conn->logged_out = false;
 	conn->gave_up = false;
+	conn->closed = false;
+	conn->no_recovery = false;
+	conn->window_fresh = false;
+	conn->told = false;
 	conn->unanswered = 0;
 	conn->keepalive.pinged = false;
 	conn->loss_time2wait = s->time2wait;
@@ -410,6 +414,23 @@ static void end_requests(struct hws_conn *conn)
 }
 
 /**
+ * hws_conn_strand - keep the commands of a connection that was killed
+ * @conn: the connection, under session->control
+ */
+void hws_conn_strand(struct hws_conn *conn)
+{
+	struct hws_session *session = conn->session;
+	unsigned int i;
+
+	for (i = 0; i < session->nr_commands; i++) {
+		struct hws_task *task = &session->tasks[i];
+
+		if (READ_ONCE(task->conn) == conn)
+			hws_command_strand(task);
+	}
+}
+
+/**
  * hws_conn_drain - hand back the commands of a connection that was killed
  * @conn: the connection, under session->control
  */
@@ -436,7 +457,7 @@ void hws_conn_drain(struct hws_conn *conn)
  * would otherwise go out later, with new contents, for the daemon's copy of the
  * descriptor keeps the socket alive), submitters gone. Only then may its tasks be
  * touched: our own requests end, the commands are the caller's
- * (hws_conn_drain() or clear.c), who then calls hws_conn_gone().
+ * (hws_conn_drain() or hws_conn_strand()).
  */
 void hws_conn_kill(struct hws_conn *conn, bool clean)
 {

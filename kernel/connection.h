@@ -45,6 +45,18 @@ enum {
 	HWS_OUT_VECTORS = 16,
 };
 
+/*
+ * What becomes of the tasks of a connection that was lost. At error recovery
+ * level 2 it may be up again, reinstated, while they are being reassigned.
+ */
+enum hws_strand {
+	HWS_STRAND_NONE,
+	HWS_STRAND_HELD,	/* no connection is up to go on over */
+	HWS_STRAND_LOGOUT,	/* it is being logged out over another */
+	HWS_STRAND_WAIT,	/* it was; Time2Wait is not over */
+	HWS_STRAND_REASSIGN,	/* its tasks change their allegiance */
+};
+
 /* What a login gave for a connection. */
 struct hws_conn_params {
 	u16 cid;
@@ -111,7 +123,7 @@ struct hws_conn {
 	struct delayed_work leave_work;	/* ends a logout without an answer */
 	struct work_struct remove_work;
 	struct work_struct clear_work;	/* its logout over another has ended */
-	struct delayed_work clear_timeout;
+	struct delayed_work strand_timer;
 
 	/* under session->control */
 	u64 cookie;			/* of the newest reservation, 0 none */
@@ -119,10 +131,18 @@ struct hws_conn {
 	bool member;			/* of the session: it is listed */
 	bool removing;			/* it will not be one any more */
 	bool remove_pending;		/* remove_work has not ended */
-	bool stranded;			/* without a socket, its tasks wait */
-	unsigned long clear_deadline;	/* jiffies: the logout's, while stranded */
-	int clear_error;		/* of the logout, 0 when it was answered */
+	u8 strand;			/* enum hws_strand */
+	u8 clear_reason;		/* of its logout over another */
+	bool closed;			/* the target agreed to that */
+	bool no_recovery;		/* but not for recovery */
+	bool told;			/* userspace knows of the loss */
+	bool window_fresh;		/* ExpCmdSN came after the loss */
+	unsigned long strand_until;	/* jiffies, of strand_timer */
+	struct hws_task *reassigning;	/* one at a time */
+	bool answered;			/* our request has ended: */
+	int clear_error;		/* 0 when the next two hold */
 	u8 clear_response;
+	u16 clear_time2wait;
 
 	atomic_t outstanding;		/* commands with allegiance to it */
 
@@ -175,6 +195,7 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 		   struct netlink_ext_ack *extack);
 void hws_conn_kill(struct hws_conn *conn, bool clean);
 void hws_conn_drain(struct hws_conn *conn);
+void hws_conn_strand(struct hws_conn *conn);
 void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss);
 struct sock *hws_conn_lock_sock(struct hws_conn *conn);
 void hws_conn_unlock_sock(struct sock *sk);

@@ -30,7 +30,8 @@ hws_eh_timed_out_t hws_eh_timed_out(struct scsi_cmnd *sc)
 	bool up;
 
 	/* Its connection is lost, or about to leave: its time does not run. */
-	if (conn && READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN &&
+	if (conn && (READ_ONCE(conn->state) != HWS_CONN_LOGGED_IN ||
+		     READ_ONCE(conn->strand)) &&
 	    hws_session_state(session) != HWS_SESSION_CLOSING)
 		return HWS_EH_RESET_TIMER;
 	rcu_read_lock();
@@ -60,7 +61,9 @@ static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 		return ABORT_LOST;
 	hws_conn_take_submitted(conn);
 	if (task->sc == sc && READ_ONCE(task->conn) == conn) {
-		if (task->numbered) {
+		if (task->state == HWS_TASK_STRANDED) {
+			step = ABORT_LOST;
+		} else if (task->numbered) {
 			args->ref_tag = task->tag;
 			args->ref_cmd_sn = task->cmd_sn;
 			step = ABORT_SENT;
@@ -88,7 +91,8 @@ static bool abort_finish(struct hws_session *session, struct hws_task *task,
 	if (!sk)
 		return false;
 	if (task->sc == sc && READ_ONCE(task->conn) == conn &&
-	    task->tag == tag && task->numbered) {
+	    task->tag == tag && task->numbered &&
+	    task->state != HWS_TASK_STRANDED) {
 		hole = !hws_command_give_up(task);
 		hws_task_forget(task);
 	} else {

@@ -204,8 +204,8 @@ static bool fill_conn_stats(struct sk_buff *skb, struct hws_conn *conn)
 	return false;
 }
 
-/* What moves seldom is the session's, the rest is added up. */
-static u64 session_stat(struct hws_session *session, unsigned int id)
+/* A counter: what moves seldom is the session's, the rest is added up. */
+u64 hws_session_stat(struct hws_session *session, enum hws_session_stat id)
 {
 	u64 sum = atomic64_read(&session->stats[id]);
 	unsigned int i;
@@ -232,7 +232,7 @@ int hws_fill_stats(struct sk_buff *skb, struct hws_session *session)
 	if (!nest)
 		return -EMSGSIZE;
 	for (i = 1; i <= HWS_SESSION_STAT_MAX; i++)
-		if (nla_put_u64_64bit(skb, i, session_stat(session, i),
+		if (nla_put_u64_64bit(skb, i, hws_session_stat(session, i),
 				      HWS_SESSION_STAT_PAD))
 			return -EMSGSIZE;
 	nla_nest_end(skb, nest);

@@ -100,7 +100,8 @@ static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 {
 	struct hws_tmf_request *h = &next_header(conn)->tmf;
 	const struct hws_request *r = task->request;
-	bool refers = r->function == HWS_TMF_ABORT_TASK;
+	bool aborts = r->function == HWS_TMF_ABORT_TASK;
+	bool refers = aborts || r->function == HWS_TMF_TASK_REASSIGN;
 
 	h->opcode = HWS_OP_TMF_REQUEST | HWS_OP_IMMEDIATE;
 	h->function = HWS_FLAG_FINAL | r->function;
@@ -109,7 +110,8 @@ static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 	h->ref_itt = cpu_to_be32(refers ? r->ref_tag : HWS_RESERVED_TAG);
 	h->cmd_sn = cpu_to_be32(task->cmd_sn);
 	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
-	h->ref_cmd_sn = cpu_to_be32(refers ? r->ref_cmd_sn : 0);
+	h->ref_cmd_sn = cpu_to_be32(aborts ? r->ref_cmd_sn : 0);
+	h->exp_data_sn = cpu_to_be32(r->exp_data_sn);
 	conn->tmf_active = task;
 	HWS_COUNT_CONN(conn, TX_TMF, 1);
 }

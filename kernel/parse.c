@@ -202,9 +202,9 @@ static int check_needed(const struct nlattr *nest, struct nlattr **tb,
 static int check_params(struct nlattr **tb, const struct hws_session_params *p,
 			struct netlink_ext_ack *extack)
 {
-	if (p->erl > 0) {
+	if (p->erl == 1) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[HWS_SESSION_A_ERL],
-				    "HWS_SESSION_A_ERL: only error recovery level 0 is supported");
+				    "HWS_SESSION_A_ERL: error recovery level 1 is not supported");
 		return -EOPNOTSUPP;
 	}
 	if (p->task_reporting == HWS_TASK_REPORTING_FAST_ABORT) {

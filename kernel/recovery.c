@@ -2,7 +2,9 @@
 /*
  * A connection is lost. While another one of the session is up, clear.c has it
  * logged out there and goes on with its commands; the daemon hears of it and has
- * it join again. That is the first step of the ladder.
+ * it join again. That is the first step of the ladder. At error recovery level 2
+ * a session without a connection waits, with its tasks, for one to be reinstated
+ * (adopt.c), where they go on (reassign.c).
  *
  * Session recovery is the next, when the last connection is lost or a step below
  * did not come to its end: the session fails, its devices are blocked by the
@@ -25,6 +27,11 @@
 #include "session.h"
 #include "stats.h"
 #include "trace.h"
+
+enum {
+	/* times that a session is continued without a command's end in between */
+	FRUITLESS_MAX = 3,
+};
 
 static const char *const loss_texts[] = {
 	[HWS_LOSS_CLOSED] = "the target closed it",
@@ -94,13 +101,20 @@ void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss)
 		hws_session_put(conn->session);
 }
 
+static void tell_loss(struct hws_conn *conn)
+{
+	if (!conn->told && !conn->session->leaving)
+		hws_event_lost(conn, conn->loss, conn->loss_time2wait);
+	conn->told = true;
+}
+
 /* Under control: it is FREE. */
 void hws_conn_gone(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
 
 	WRITE_ONCE(conn->state, HWS_CONN_FREE);
-	WRITE_ONCE(conn->stranded, false);
+	WRITE_ONCE(conn->strand, HWS_STRAND_NONE);
 	session->upsets++;
 	if (conn->removing) {
 		conn->removing = false;
@@ -108,8 +122,8 @@ void hws_conn_gone(struct hws_conn *conn)
 		hws_info(session, "connection %u was taken out",
 			 conn->params.cid);
 		hws_event_removed(conn);
-	} else if (!session->leaving) {
-		hws_event_lost(conn, conn->loss, conn->loss_time2wait);
+	} else {
+		tell_loss(conn);
 	}
 	wake_up_all(&session->state_wait);
 }
@@ -129,6 +143,35 @@ static void kill_lost(struct hws_conn *conn)
 }
 
 /**
+ * hws_session_drain - end every connection of a session, and hand back what it had
+ * @session: the session, under control
+ */
+void hws_session_drain(struct hws_session *session)
+{
+	struct hws_conn *conn;
+	unsigned int i;
+
+	/* First all sockets: a task may be changing its allegiance. */
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		conn = rcu_dereference_raw(session->conns[i]);
+		if (!conn)
+			continue;
+		hws_conn_lost(conn, HWS_LOSS_SESSION);
+		cancel_delayed_work(&conn->strand_timer);
+		if (READ_ONCE(conn->state) == HWS_CONN_CLEANUP && conn->sock)
+			kill_lost(conn);
+	}
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		conn = rcu_dereference_raw(session->conns[i]);
+		if (!conn || READ_ONCE(conn->state) != HWS_CONN_CLEANUP)
+			continue;
+		hws_conn_drain(conn);
+		hws_conn_gone(conn);
+	}
+	hws_policy_update(session);
+}
+
+/**
  * hws_session_fail - give up every connection of a session
  * @session: the session, under control
  *
@@ -137,26 +180,58 @@ static void kill_lost(struct hws_conn *conn)
  */
 void hws_session_fail(struct hws_session *session)
 {
-	unsigned int i;
-
 	if (hws_session_set_state(session, HWS_SESSION_FAILED))
 		iscsi_block_session(session->cls);
-	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
-		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+	hws_session_drain(session);
+}
 
-		if (!conn)
-			continue;
-		hws_conn_lost(conn, HWS_LOSS_SESSION);
-		if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP)
-			continue;
-		if (conn->stranded)
-			cancel_delayed_work(&conn->clear_timeout);
-		else if (conn->sock)
-			kill_lost(conn);
-		hws_conn_drain(conn);
-		hws_conn_gone(conn);
+/*
+ * Whether the target keeps the tasks of a session without a connection. When
+ * nothing has come of that a few times, a new session is the next step.
+ */
+static bool is_retained(struct hws_session *session)
+{
+	u64 completions;
+
+	if (session->params.erl < 2 || !session->params.time2retain ||
+	    hws_session_state(session) == HWS_SESSION_CLOSING)
+		return false;
+	if (hws_session_state(session) != HWS_SESSION_ACTIVE)
+		return true;
+	completions = hws_session_stat(session, HWS_SESSION_STAT_COMPLETIONS);
+	if (completions != session->completions)
+		session->fruitless = 0;
+	session->completions = completions;
+	return session->fruitless++ < FRUITLESS_MAX;
+}
+
+/**
+ * hws_conn_hold - there is no connection over which to go on with one that is lost
+ * @conn: in state CLEANUP and killed, its commands STRANDED, under control
+ *
+ * At error recovery level 2 the target keeps its tasks for Time2Retain, and the
+ * session waits for a connection to be reinstated. Otherwise it is given up.
+ */
+void hws_conn_hold(struct hws_conn *conn)
+{
+	struct hws_session *session = conn->session;
+	bool others;
+
+	rcu_read_lock();
+	others = hws_conn_any(session);
+	rcu_read_unlock();
+	/* With others up it was our own request that could not be made. */
+	if (others || !is_retained(session)) {
+		hws_session_fail(session);
+		return;
 	}
+	cancel_delayed_work(&conn->strand_timer);
+	conn->answered = false;
+	WRITE_ONCE(conn->strand, HWS_STRAND_HELD);
+	if (hws_session_set_state(session, HWS_SESSION_FAILED))
+		iscsi_block_session(session->cls);
 	hws_policy_update(session);
+	tell_loss(conn);
 }
 
 /* Under control: a connection that was lost goes, if it has not gone yet. */
@@ -165,9 +240,9 @@ static void take_down(struct hws_conn *conn)
 	struct hws_session *session = conn->session;
 	bool others;
 
-	if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP || conn->stranded)
+	if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP || !conn->sock)
 		return;
-	if (session->leaving) {
+	if (session->leaving && conn->strand == HWS_STRAND_NONE) {
 		/* The target closes them all while it answers over one. */
 		kill_lost(conn);
 		hws_conn_drain(conn);
@@ -177,16 +252,19 @@ static void take_down(struct hws_conn *conn)
 	rcu_read_lock();
 	others = hws_conn_any(session);
 	rcu_read_unlock();
-	if (!others) {
+	if (session->leaving || (!others && session->params.erl < 2)) {
 		hws_session_fail(session);
 		return;
 	}
 	hws_policy_update(session);
 	kill_lost(conn);
-	if (conn->logged_out)
+	hws_conn_strand(conn);
+	if (conn->logged_out && others)
 		hws_clear_tasks(conn);
-	else if (!hws_clear_begin(conn))
+	else if (conn->logged_out)
 		hws_session_fail(session);
+	else if (!hws_clear_begin(conn))
+		hws_conn_hold(conn);
 }
 
 /*
@@ -219,7 +297,9 @@ bool hws_recovery_fail_if_upset(struct hws_session *session, unsigned int seen)
 		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
 		int state = conn ? READ_ONCE(conn->state) : HWS_CONN_FREE;
 
-		upset = state == HWS_CONN_CLEANUP || state == HWS_CONN_IN_LOGOUT;
+		upset = state == HWS_CONN_CLEANUP ||
+			state == HWS_CONN_IN_LOGOUT ||
+			(conn && conn->strand);
 	}
 	if (upset)
 		hws_session_fail(session);
@@ -268,14 +348,13 @@ static bool settle_once(struct hws_session *session)
 			hws_conn_unlock_sock(sk);
 		if (READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT)
 			hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
-		any |= READ_ONCE(conn->state) == HWS_CONN_CLEANUP;
+		any |= READ_ONCE(conn->state) == HWS_CONN_CLEANUP ||
+		       READ_ONCE(conn->strand);
 		mutex_lock(&session->control);
 		take_down(conn);
 		mutex_unlock(&session->control);
-		/* Its logout has an end: clear_timeout. */
-		wait_event_idle(session->state_wait,
-				READ_ONCE(conn->state) != HWS_CONN_CLEANUP ||
-				!READ_ONCE(conn->stranded));
+		/* Each step has an end: strand_timer, or a new connection. */
+		wait_event_idle(session->state_wait, !READ_ONCE(conn->strand));
 	}
 	return any;
 }
@@ -320,11 +399,31 @@ int hws_session_wait_usable(struct hws_session *session)
 									 -EIO;
 }
 
-/* The class's recovery time-out passed; its devices fail I/O from now on. */
+/*
+ * The class's recovery time-out passed; its devices fail I/O from now on. The
+ * class waits for this under control.
+ */
 void hws_session_recovery_timed_out(struct hws_session *session)
 {
-	if (hws_session_set_state(session, HWS_SESSION_EXPIRED))
-		HWS_COUNT_SESSION(session, EXPIRIES, 1);
+	if (!hws_session_set_state(session, HWS_SESSION_EXPIRED))
+		return;
+	HWS_COUNT_SESSION(session, EXPIRIES, 1);
+	hws_session_get(session);
+	if (!queue_work(hws_recovery_wq, &session->expire_work))
+		hws_session_put(session);
+}
+
+/* What was kept for a connection that did not come fails as well. */
+void hws_session_expire_work(struct work_struct *work)
+{
+	struct hws_session *session = container_of(work, struct hws_session,
+						   expire_work);
+
+	mutex_lock(&session->control);
+	if (hws_session_state(session) == HWS_SESSION_EXPIRED)
+		hws_session_drain(session);
+	mutex_unlock(&session->control);
+	hws_session_put(session);
 }
 
 /* The recovery time-out, also of a recovery that is under way. */

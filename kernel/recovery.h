@@ -5,7 +5,9 @@
 #include <linux/types.h>
 
 struct hws_conn;
+struct hws_request;
 struct hws_session;
+struct hws_task;
 struct netlink_ext_ack;
 struct work_struct;
 
@@ -23,12 +25,25 @@ bool hws_conn_log_out(struct hws_conn *conn, u8 reason);
 
 /* A connection that is lost while others are up: clear.c */
 bool hws_clear_begin(struct hws_conn *conn);
-void hws_clear_logged_out(struct hws_conn *conn, int error, u8 response);
+void hws_clear_ended(const struct hws_request *r);
+void hws_clear_busy(struct hws_conn *conn);
 void hws_clear_tasks(struct hws_conn *conn);
+bool hws_clear_goes_on(const struct hws_session *session,
+		       const struct hws_task *task);
 void hws_clear_work(struct work_struct *work);
-void hws_clear_timeout(struct work_struct *work);
+void hws_strand_timer(struct work_struct *work);
+void hws_strand_wait(struct hws_conn *conn, unsigned long delay);
+
+/* Error recovery level 2: reassign.c */
+void hws_reassign_begin(struct hws_conn *conn);
+void hws_reassign_next(struct hws_conn *conn);
+void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over);
+void hws_reassign_answered(struct hws_conn *conn);
 
 /* Under control: it has gone, for good if it was taken out. */
 void hws_conn_gone(struct hws_conn *conn);
+
+/* Under control: it has tasks, and there is nothing to go on over. */
+void hws_conn_hold(struct hws_conn *conn);
 
 #endif /* _HWS_RECOVERY_H */

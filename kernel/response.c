@@ -53,12 +53,6 @@ static struct hws_task *find_kind(struct hws_conn *conn, __be32 itt,
 	return *v ? NULL : task;
 }
 
-static bool task_writes(const struct hws_task *task)
-{
-	return task->sc->sc_data_direction == DMA_TO_DEVICE &&
-	       scsi_bufflen(task->sc);
-}
-
 static enum hws_violation data_in_header(struct hws_conn *conn,
 					 const union hws_header *h)
 {
@@ -68,7 +62,7 @@ static enum hws_violation data_in_header(struct hws_conn *conn,
 	task = find_kind(conn, h->data_in.itt, HWS_TASK_COMMAND, &v);
 	if (!task)
 		return v;
-	if (task_writes(task))
+	if (hws_command_writes(task))
 		return HWS_V_DATA_IN_WRITE;
 	v = hws_read_data_in(&task->read, &conn->read_rules, h);
 	if (v)
@@ -177,7 +171,7 @@ static void command_status(struct hws_conn *conn, struct hws_task *task,
 			   u32 sense_length)
 {
 	struct scsi_cmnd *sc = task->sc;
-	struct hws_transfer t = { .reads = !task_writes(task) };
+	struct hws_transfer t = { .reads = !hws_command_writes(task) };
 	struct hws_outcome o;
 	enum hws_violation v;
 	int result;
@@ -264,7 +258,7 @@ static enum hws_violation r2t_pdu(struct hws_conn *conn,
 	task = find_kind(conn, h->r2t.itt, HWS_TASK_COMMAND, &v);
 	if (!task)
 		return v;
-	if (!task_writes(task))
+	if (!hws_command_writes(task))
 		return HWS_V_R2T_READ;
 
 	ring = &task->sequences;

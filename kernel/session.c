@@ -182,6 +182,7 @@ static struct hws_session *alloc(const struct hws_session_config *config,
 	spin_lock_init(&session->lock);
 	init_waitqueue_head(&session->state_wait);
 	INIT_WORK(&session->teardown_work, teardown_work);
+	INIT_WORK(&session->expire_work, hws_session_expire_work);
 	hws_scan_init(session);
 	RCU_INIT_POINTER(session->plan, &session->plans[0]);
 	session->plan_readers = get_state_synchronize_rcu();
@@ -376,6 +377,7 @@ static void close_connections(struct hws_session *session)
 			continue;
 		flush_work(&conn->lost_work);
 		flush_work(&conn->clear_work);
+		cancel_delayed_work_sync(&conn->strand_timer);
 	}
 }
 
@@ -424,8 +426,16 @@ static void teardown_work(struct work_struct *work)
  */
 int hws_session_delete(struct hws_session *session)
 {
+	bool up;
+
 	mutex_lock(&session->control);
 	if (hws_session_set_state(session, HWS_SESSION_CLOSING)) {
+		/* What waits for a connection would wait for ever. */
+		rcu_read_lock();
+		up = hws_conn_any(session);
+		rcu_read_unlock();
+		if (!up)
+			hws_session_drain(session);
 		hws_session_get(session);
 		queue_work(hws_teardown_wq, &session->teardown_work);
 	}

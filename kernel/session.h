@@ -142,6 +142,8 @@ struct hws_session {
 	bool leaving;			/* under control: being logged out */
 	bool logged_out;		/* the target agreed to that */
 	unsigned int upsets;		/* times that a connection went, for tmf.c */
+	u64 completions;		/* when its last connection went */
+	unsigned int fruitless;		/* times that it went with none since */
 	bool scanned;			/* at least once */
 	u8 last_loss;
 
@@ -151,6 +153,7 @@ struct hws_session {
 	bool several;			/* it had more than one connection */
 
 	struct work_struct teardown_work;
+	struct work_struct expire_work;
 	struct work_struct scan_work;
 	struct mutex scan_lock;
 
@@ -203,6 +206,8 @@ unsigned int hws_session_devices(struct hws_session *session);
 bool hws_session_set_state(struct hws_session *session, u8 state);
 void hws_session_recovery_timed_out(struct hws_session *session);
 void hws_session_fail(struct hws_session *session);
+void hws_session_drain(struct hws_session *session);
+void hws_session_expire_work(struct work_struct *work);
 void hws_recovery_take_down(struct hws_session *session);
 unsigned int hws_recovery_upsets(struct hws_session *session);
 bool hws_recovery_fail_if_upset(struct hws_session *session,

@@ -22,4 +22,6 @@
 #define HWS_COUNT_SESSION(session, id, n) \
 	atomic64_add((n), &(session)->stats[HWS_SESSION_STAT_##id])
 
+u64 hws_session_stat(struct hws_session *session, enum hws_session_stat id);
+
 #endif /* _HWS_STATS_H */

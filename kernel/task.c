@@ -201,8 +201,10 @@ void hws_request_end(struct hws_task *task, int error)
 	hws_task_forget(task);
 	hws_send_kick(conn);	/* the next one of its kind may wait */
 	r->error = error;
-	if (r->clears)
-		hws_clear_logged_out(r->clears, error, r->response);
+	if (r->clears && r->reassigns)
+		hws_reassign_ended(r, conn);
+	else if (r->clears)
+		hws_clear_ended(r);
 	if (r->abandoned)
 		hws_request_put(task);
 	else

@@ -8,6 +8,8 @@
  *  - IDLE: whoever has its tag from the midlayer, or took it from the pool.
  *  - SUBMITTED: nobody but its connection, which takes it from the list.
  *  - QUEUED and ACTIVE: the holder of its connection's socket lock.
+ *  - STRANDED: the holder of session->control; while it is being reassigned, the
+ *    request that does it, under the socket lock of the request's connection.
  * @conn is set before SUBMITTED, and cleared under that connection's socket
  * lock; so under a socket lock "task->conn == conn" cannot change.
  */
@@ -41,6 +43,7 @@ enum hws_task_state {
 	HWS_TASK_SUBMITTED,
 	HWS_TASK_QUEUED,
 	HWS_TASK_ACTIVE,	/* given to TCP, at least in part */
+	HWS_TASK_STRANDED,	/* its connection was lost */
 };
 
 /* Sequences that a write still has to send: a ring in the session's storage. */
@@ -64,8 +67,9 @@ struct hws_request {
 	u8 function;		/* of task management; the logout's reason */
 	u8 response;
 	u8 lun[HWS_LUN_BYTES];
-	u32 ref_tag;		/* ABORT TASK: of the task to abort */
-	u32 ref_cmd_sn;
+	u32 ref_tag;		/* ABORT TASK, TASK REASSIGN: of the task */
+	u32 ref_cmd_sn;		/* ABORT TASK */
+	u32 exp_data_sn;	/* TASK REASSIGN */
 	u16 cid;		/* logout */
 	u16 time2wait;		/* logout response */
 	u8 *data;		/* ping, text: kvmalloc'd */
@@ -79,6 +83,7 @@ struct hws_request {
 	bool any_answer;	/* to a ping: a Reject will do */
 	bool leave;		/* a logout whose end is the connection's */
 	struct hws_conn *clears;	/* the lost one that it logs out */
+	struct hws_task *reassigns;	/* the stranded one that it takes over */
 };
 
 struct hws_task {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "serial.h"
 #include "write.h"
 
 static u32 min_u32(u32 a, u32 b)
@@ -24,6 +25,7 @@ struct hws_write_plan hws_write_init(struct hws_write *w, u32 expected,
 	w->expected = expected;
 	w->r2t_sn = 0;
 	w->data_sn = 0;
+	w->resumed = false;
 	w->extents = extents;
 	if (extents)
 		hws_extents_init(extents);
@@ -58,6 +60,8 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 
 	if (!w->expected)
 		return HWS_V_R2T_READ;
+	if (w->resumed && hws_sn_before(be32_to_cpu(h->r2t.r2t_sn), w->r2t_sn))
+		w->r2t_sn = be32_to_cpu(h->r2t.r2t_sn);
 	if (be32_to_cpu(h->r2t.r2t_sn) != w->r2t_sn)
 		return HWS_V_R2T_SN;
 	if (outstanding >= rules->max_outstanding_r2t)
@@ -68,7 +72,7 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 		return HWS_V_R2T_RANGE;
 
 	if (!w->extents) {
-		if (offset != w->solicited_to)
+		if (offset != w->solicited_to && !w->resumed)
 			return HWS_V_R2T_ORDER;
 		w->solicited_to = offset + length;
 	} else {
@@ -82,6 +86,7 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 		}
 	}
 
+	w->resumed = false;
 	w->r2t_sn++;
 	seq->offset = offset;
 	seq->left = length;
@@ -112,4 +117,15 @@ u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 		w->data_sn = 0;
 	}
 	return length;
+}
+
+u32 hws_write_resume(struct hws_write *w)
+{
+	w->resumed = true;
+	w->data_sn = 0;
+	/* How much of it arrived is the target's to know. */
+	w->sent = w->expected;
+	if (w->extents)
+		hws_extents_init(w->extents);
+	return w->r2t_sn;
 }

@@ -34,6 +34,7 @@ struct hws_write {
 	u32 solicited_to;	/* end of what is sent or asked for, in order */
 	u32 data_sn;		/* of the next Data-Out in the sequence */
 	u32 sent;		/* bytes in PDUs that were built */
+	bool resumed;		/* and no R2T came since */
 	struct hws_extents *extents; /* only when R2Ts may be out of order */
 };
 
@@ -67,5 +68,12 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
  */
 u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 		       struct hws_sequence *seq, union hws_header *h);
+
+/*
+ * The command goes on over another connection (RFC 7143 section 7.2.2): nothing
+ * is sent unasked any more, and the target asks for what it lacks, wherever that
+ * begins. Returns the ExpDataSN for the TASK REASSIGN request.
+ */
+u32 hws_write_resume(struct hws_write *w);
 
 #endif /* _HWS_PROTO_WRITE_H */

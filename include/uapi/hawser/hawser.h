@@ -420,8 +420,10 @@ enum hws_conn_attr {
  * @HWS_ADOPT_JOIN: a connection for a session of which another is up, with the
  *	session's TSIH: a new one, or one that was lost and has been logged out
  *	over another since
- * @HWS_ADOPT_REINSTATE: connection reinstatement (section 6.3.4): same CID, to
- *	which its tasks are reassigned
+ * @HWS_ADOPT_REINSTATE: connection reinstatement (section 6.3.4): for a session of
+ *	ErrorRecoveryLevel 2 that has lost its last connection; same CID and the
+ *	session's TSIH. Its tasks are reassigned, and the connections that are
+ *	still lost are logged out over it
  */
 enum hws_adopt_kind {
 	HWS_ADOPT_SESSION = 1,
@@ -750,7 +752,11 @@ enum hws_event {
 	X(17, CONNECTIONS_CLEARED, "connections_cleared",                      \
 	  "lost connections logged out over another")                          \
 	X(18, RETRIED, "retried", "commands sent again with their CmdSN")      \
-	X(19, JOINED, "joined", "connections that joined the session")
+	X(19, JOINED, "joined", "connections that joined the session")         \
+	X(20, REINSTATED, "reinstated", "connections reinstated")              \
+	X(21, CONNECTIONS_RECOVERED, "connections_recovered",                  \
+	  "lost connections whose tasks went on")                              \
+	X(22, REASSIGNED, "reassigned", "commands reassigned to a connection")
 
 #define HWS_STAT_ENUM_ROW_CONN(nr, id, name, text)	HWS_CONN_STAT_##id = (nr),
 #define HWS_STAT_ENUM_ROW_SESSION(nr, id, name, text)	HWS_SESSION_STAT_##id = (nr),
