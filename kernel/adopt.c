@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "event.h"
 #include "log.h"
+#include "proto/reassign.h"
 #include "recovery.h"
 #include "session.h"
 #include "stats.h"
@@ -295,6 +296,7 @@ static int succeed(struct hws_session *session, struct hws_conn *conn,
 	if (ret)
 		return ret;
 	hws_session_drain(session);
+	session->reassign_codes = HWS_REASSIGN_CODES_UNKNOWN;
 	return hws_session_activate(session, conn, params, conn_params, extack);
 }
 

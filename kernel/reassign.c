@@ -16,6 +16,7 @@
 #include "connection.h"
 #include "log.h"
 #include "policy.h"
+#include "proto/reassign.h"
 #include "recovery.h"
 #include "stats.h"
 
@@ -34,7 +35,9 @@ void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over)
 	struct hws_task *task = r->reassigns;
 	struct hws_conn *conn = r->clears;
 
-	if (!r->error && r->response == HWS_TMF_RSP_COMPLETE) {
+	if (!r->error &&
+	    hws_reassign_response(READ_ONCE(conn->session->reassign_codes),
+				  r->response) == HWS_TMF_RSP_COMPLETE) {
 		hws_command_reassign(task, over);
 	} else if (r->error == -ECONNRESET && over != conn) {
 		/* The target may have done it: then it is stranded there. */
@@ -45,36 +48,36 @@ void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over)
 	hws_clear_ended(r);
 }
 
-static struct hws_task *ask_for(struct hws_conn *conn, struct hws_task *task)
+static void ask_for(struct hws_request *r, struct hws_task *task)
 {
-	struct hws_task *request = hws_request_get(conn->session, HWS_TASK_TMF);
-	struct hws_request *r;
-
-	if (!request)
-		return NULL;
-	r = request->request;
-	r->function = HWS_TMF_TASK_REASSIGN;
 	r->ref_tag = task->tag;
 	r->exp_data_sn = hws_command_writes(task) ?
 			 hws_write_resume(&task->write) :
 			 hws_read_resume(&task->read);
 	/* Reserved here (11.5.3), but LIO compares it with the task's. */
 	int_to_scsilun(task->sc->device->lun, (struct scsi_lun *)r->lun);
-	r->abandoned = true;
-	r->clears = conn;
 	r->reassigns = task;
-	return request;
 }
 
-/* False when no connection is up that could take it. */
+/*
+ * @task: NULL to learn what the target's answers mean. False when no connection is
+ * up that could take the request.
+ */
 static bool ask(struct hws_conn *conn, struct hws_task *task)
 {
 	struct hws_session *session = conn->session;
-	struct hws_task *request = ask_for(conn, task);
+	struct hws_task *request = hws_request_get(session, HWS_TASK_TMF);
 	struct hws_conn *over;
 
 	if (!request)
 		return false;
+	request->request->function = HWS_TMF_TASK_REASSIGN;
+	request->request->abandoned = true;
+	request->request->clears = conn;
+	if (task)
+		ask_for(request->request, task);
+	else
+		request->request->ref_tag = hws_tag(session->nr_tasks, 0);
 	conn->reassigning = task;
 	conn->answered = false;
 	hws_strand_wait(conn, REASSIGN_TIMEOUT * HZ);
@@ -143,6 +146,8 @@ void hws_reassign_next(struct hws_conn *conn)
 		    READ_ONCE(task->state) != HWS_TASK_STRANDED)
 			continue;
 		if (!goes_on(conn, task)) {
+			if (session->reassign_codes == HWS_REASSIGN_CODES_UNKNOWN)
+				task = NULL;
 			if (!ask(conn, task))
 				hws_conn_hold(conn);
 			return;
@@ -179,7 +184,14 @@ void hws_reassign_answered(struct hws_conn *conn)
 		return;
 	}
 	conn->window_fresh = true;
-	switch (conn->clear_response) {
+	if (!task) {
+		WRITE_ONCE(session->reassign_codes,
+			   hws_reassign_codes(conn->clear_response));
+		hws_reassign_next(conn);
+		return;
+	}
+	switch (hws_reassign_response(session->reassign_codes,
+				      conn->clear_response)) {
 	case HWS_TMF_RSP_COMPLETE:
 		break;
 	case HWS_TMF_RSP_NO_TASK:

@@ -144,6 +144,7 @@ struct hws_session {
 	unsigned int upsets;		/* times that a connection went, for tmf.c */
 	u64 completions;		/* when its last connection went */
 	unsigned int fruitless;		/* times that it went with none since */
+	u8 reassign_codes;		/* enum hws_reassign_codes, of its target */
 	bool scanned;			/* at least once */
 	u8 last_loss;
 
