@@ -134,7 +134,7 @@ static int may_reinstate(struct hws_session *session, struct hws_conn *conn,
 
 	if (ret)
 		return ret;
-	if (conn->strand == HWS_STRAND_NONE)
+	if (conn->strand == HWS_STRAND_NONE || conn->removing)
 		return refuse(extack, -ENOENT,
 			      "no tasks of the connection are kept");
 	/* A step over another connection, lost as well, is about to end. */

@@ -165,7 +165,7 @@ bool hws_clear_goes_on(const struct hws_session *session,
 }
 
 /* A number that the target waits for, and that nobody has any more. */
-static bool hole(const struct hws_conn *conn)
+bool hws_clear_hole(const struct hws_conn *conn)
 {
 	return conn->gave_up &&
 	       !hws_sn_before(conn->gave_up_cmd_sn,
@@ -178,7 +178,7 @@ static bool hole(const struct hws_conn *conn)
  */
 void hws_clear_tasks(struct hws_conn *conn)
 {
-	if (hole(conn)) {
+	if (hws_clear_hole(conn)) {
 		hws_session_fail(conn->session);
 		return;
 	}
@@ -191,7 +191,7 @@ static void logged_out_for_recovery(struct hws_conn *conn, u16 time2wait)
 {
 	conn->closed = true;
 	conn->window_fresh = true;
-	if (hole(conn)) {
+	if (hws_clear_hole(conn)) {
 		hws_session_fail(conn->session);
 		return;
 	}

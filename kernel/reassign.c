@@ -69,8 +69,12 @@ static bool ask(struct hws_conn *conn, struct hws_task *task)
 	struct hws_task *request = hws_request_get(session, HWS_TASK_TMF);
 	struct hws_conn *over;
 
-	if (!request)
-		return false;
+	conn->reassigning = task;
+	conn->answered = false;
+	if (!request) {
+		hws_clear_busy(conn);
+		return true;
+	}
 	request->request->function = HWS_TMF_TASK_REASSIGN;
 	request->request->abandoned = true;
 	request->request->clears = conn;
@@ -78,9 +82,6 @@ static bool ask(struct hws_conn *conn, struct hws_task *task)
 		ask_for(request->request, task);
 	else
 		request->request->ref_tag = hws_tag(session->nr_tasks, 0);
-	conn->reassigning = task;
-	conn->answered = false;
-	hws_strand_wait(conn, REASSIGN_TIMEOUT * HZ);
 	do {
 		rcu_read_lock();
 		over = hws_policy_select(session);
@@ -137,6 +138,7 @@ static void finish(struct hws_conn *conn)
 void hws_reassign_next(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
+	struct hws_task *next = NULL;
 	unsigned int i;
 
 	for (i = 0; i < session->nr_commands; i++) {
@@ -146,18 +148,23 @@ void hws_reassign_next(struct hws_conn *conn)
 		    READ_ONCE(task->state) != HWS_TASK_STRANDED)
 			continue;
 		if (!goes_on(conn, task)) {
-			if (session->reassign_codes == HWS_REASSIGN_CODES_UNKNOWN)
-				task = NULL;
-			if (!ask(conn, task))
-				hws_conn_hold(conn);
-			return;
+			if (session->reassign_codes != HWS_REASSIGN_CODES_UNKNOWN)
+				next = task;
+			hws_strand_wait(conn, REASSIGN_TIMEOUT * HZ);
+			break;
 		}
 		if (!move(session, task)) {
 			hws_conn_hold(conn);
 			return;
 		}
 	}
-	finish(conn);
+	rcu_read_lock();
+	hws_command_kick(session);
+	rcu_read_unlock();
+	if (i == session->nr_commands)
+		finish(conn);
+	else if (!ask(conn, next))
+		hws_conn_hold(conn);
 }
 
 /**
@@ -177,11 +184,19 @@ void hws_reassign_answered(struct hws_conn *conn)
 	struct hws_task *task = conn->reassigning;
 	const int error = conn->clear_error;
 
-	if (error && error != -ECONNRESET)
-		goto refused;
-	if (error) {
+	switch (error) {
+	case 0:
+		break;
+	case -ECONNRESET:
 		hws_reassign_next(conn);
 		return;
+	case -EBUSY:
+		/* Again, until strand_timer. */
+		if (!ask(conn, task))
+			hws_conn_hold(conn);
+		return;
+	default:
+		goto refused;
 	}
 	conn->window_fresh = true;
 	if (!task) {

@@ -221,7 +221,7 @@ void hws_conn_hold(struct hws_conn *conn)
 	others = hws_conn_any(session);
 	rcu_read_unlock();
 	/* With others up it was our own request that could not be made. */
-	if (others || !is_retained(session)) {
+	if (others || hws_clear_hole(conn) || !is_retained(session)) {
 		hws_session_fail(session);
 		return;
 	}

@@ -28,6 +28,7 @@ bool hws_clear_begin(struct hws_conn *conn);
 void hws_clear_ended(const struct hws_request *r);
 void hws_clear_busy(struct hws_conn *conn);
 void hws_clear_tasks(struct hws_conn *conn);
+bool hws_clear_hole(const struct hws_conn *conn);
 bool hws_clear_goes_on(const struct hws_session *session,
 		       const struct hws_task *task);
 void hws_clear_work(struct work_struct *work);
