@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "serial.h"
 #include "write.h"
 
 static u32 min_u32(u32 a, u32 b)
@@ -60,7 +59,7 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 
 	if (!w->expected)
 		return HWS_V_R2T_READ;
-	if (w->resumed && hws_sn_before(be32_to_cpu(h->r2t.r2t_sn), w->r2t_sn))
+	if (w->resumed)
 		w->r2t_sn = be32_to_cpu(h->r2t.r2t_sn);
 	if (be32_to_cpu(h->r2t.r2t_sn) != w->r2t_sn)
 		return HWS_V_R2T_SN;

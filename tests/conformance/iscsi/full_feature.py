@@ -391,6 +391,7 @@ class FullFeature:
             return
         missing = [(burst.offset, burst.length) for burst in task.bursts.values()]
         task.bursts.clear()
+        del task.r2ts[pdu.exp_data_sn:]
         for offset, length in missing:
             await self.ask(task, offset, length)
         await self.go_on(task)

@@ -1,36 +1,417 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Error recovery level 2: a connection is lost, and its tasks go on over another, or over itself reinstated."""
-from rig.checks import Fio, expect, read, wait_for
-from scenarios.connections import FIRST, PORTALS, SECOND, attach, carry, cut, even, up
-from scenarios.daemon import cut_connections
+"""Error recovery level 2 at a target that speaks from a script: a connection is lost, and each of its tasks goes on
+over another, or over itself reinstated; what goes over the wire, PDU by PDU."""
+import contextlib
+import time
+
+from rig import io
+from rig.checks import expect, wait_for
+from rig.io import Io
+from scenarios.conformance import BLOCK, NAME, at_block
 from scenarios.errors import counter
-from scenarios.recovery import FAST, logged_in
+from scenarios.strands import LATE, LOSSES, PATTERN, SECTORS, Held, laid, mark, reset, silence, since, under_way, up, \
+    whole, written
 
-LEVEL = {**FAST, "node.session.iscsi.ERL": 2, "node.session.iscsi.DefaultTime2Wait": 0,
-         "node.session.iscsi.DefaultTime2Retain": 20}
+from harness import shows
+from iscsi.disk import READ_10, WRITE_10
+from iscsi.pdu import (RESERVED_TAG, DataIn, DataOut, LoginRequest, LogoutRequest, LogoutResponse, R2t, ScsiCommand,
+                       ScsiResponse, TaskManagementRequest, TaskManagementResponse)
 
-
-def unharmed(rig, losses, recovered):
-    """Nothing was issued anew or failed; so many losses, of which so many were recovered."""
-    found = {name: counter(rig, name) for name in ("connection_losses", "connections_recovered", "reassigned", "retried",
-                                                   "requeued", "failed_by_loss", "recoveries", "reinstated")}
-    rig.say(f"{found}")
-    expect(found["requeued"] == found["failed_by_loss"] == found["recoveries"] == 0, f"commands were issued anew: {found}")
-    expect(found["connection_losses"] == losses, f"{losses} losses were to be: {found}")
-    expect(found["connections_recovered"] == recovered, f"{recovered} were to be recovered: {found}")
-    return found
+LONG = 4  # blocks of what is moved in several PDUs
+DATA = bytes((n * 7) % 253 for n in range(LONG * BLOCK))
+REASSIGN = TaskManagementRequest.REASSIGN
 
 
+@contextlib.contextmanager
+def recovering(rig, count=2, records=(), time2wait=0, time2retain=20, **keys):
+    """A session of error recovery level 2, whose reads come in several PDUs and whose writes need several R2Ts."""
+    keys = {"ErrorRecoveryLevel": "2", "MaxBurstLength": str(BLOCK), "FirstBurstLength": "512",
+            "DefaultTime2Wait": str(time2wait), "DefaultTime2Retain": str(time2retain), **keys}
+    records = {"node.session.iscsi.ERL": 2, "node.session.iscsi.DefaultTime2Wait": 0,
+               "node.session.iscsi.DefaultTime2Retain": 60, "node.session.iscsi.InitialR2T": "Yes",
+               "node.conn[0].iscsi.MaxRecvDataSegmentLength": BLOCK, **dict(records)}
+    with laid(rig, count, records=records, **keys) as (scripted, disk):
+        yield scripted, disk
+
+
+def counters(rig, *names):
+    return {name: counter(rig, name) for name in names}
+
+
+def unharmed(rig, **more):
+    """Nothing was issued anew, failed, or cost the session."""
+    found = counters(rig, "requeued", "failed_by_loss", "recoveries", "reassigned", "connections_recovered",
+                     "reinstated")
+    for name, value in {"requeued": 0, "failed_by_loss": 0, "recoveries": 0, **more}.items():
+        expect(found[name] == value, f"{name} is to be {value}: {found}")
+
+
+class Cut:
+    """Has a command served as ever, but what is sent for it goes only as far as keep says."""
+
+    def __init__(self, target, cdb, keep):
+        self.commands = []
+
+        async def serve(connection, command):
+            self.commands.append(command)
+            send = connection.send
+
+            async def some(*pdus):
+                for pdu in pdus:
+                    if getattr(pdu, "itt", RESERVED_TAG) != command.itt or keep(pdu):
+                        await send(pdu)
+            connection.send = some
+            await connection.default(command)
+        target.on(ScsiCommand, serve, cdb=cdb, times=1)
+
+    def wait(self):
+        wait_for("the command at the target", lambda: self.commands)
+        return self.commands[0]
+
+
+def tasks(target, disk, block):
+    """One command in each state that a command of a connection may be in: [(name, Io, its SCSI Command, the
+    ExpDataSN that its reassignment is to have)], and what they come to is what holds() asks."""
+    def start(work, number, cdb, keep, data=()):
+        cut = Cut(target, at_block(cdb, block + number), keep)
+        one = Io(work, disk, (block + number) * BLOCK, *data)
+        return one, cut.wait()
+
+    target.disks[0].write(block * SECTORS, DATA * 8)
+    blocks = LONG * BLOCK
+    return [
+        ("a read without an answer", *start(io.read, 0, READ_10, lambda pdu: False, [blocks]), 0),
+        ("a read of which two PDUs came",
+         *start(io.read, LONG, READ_10, lambda pdu: isinstance(pdu, DataIn) and pdu.data_sn < 2, [blocks]), 2),
+        ("a read of which all but the last PDU came",
+         *start(io.read, 2 * LONG, READ_10, lambda pdu: isinstance(pdu, DataIn) and pdu.data_sn < LONG - 1, [blocks]),
+         LONG - 1),
+        ("a write without an R2T", *start(io.write, 3 * LONG, WRITE_10, lambda pdu: False, [DATA]), 0),
+        ("a write whose second R2T is missing",
+         *start(io.write, 4 * LONG, WRITE_10, lambda pdu: isinstance(pdu, R2t) and pdu.r2t_sn < 1, [DATA]), 1),
+        ("a write without a status",
+         *start(io.write, 5 * LONG, WRITE_10, lambda pdu: isinstance(pdu, R2t), [DATA]), None),
+    ]
+
+
+def holds(target, disk, under, block):
+    """They all ended well, with the right data, and each was run once."""
+    for name, one, command, _ in under:
+        value = one.result()
+        if command.read:
+            expect(value == DATA, f"{name}: wrong data")
+        else:
+            at = int.from_bytes(command.cdb[2:6], "big")
+            expect(target.disks[0].read(at, LONG * SECTORS) == DATA, f"{name}: it was not written")
+        run = target.disks[0].executed.count(command.cdb)
+        expect(run == 1, f"{name}: it was run {run} times")
+
+
+def reassigned(target, at, under, over):
+    """Each was reassigned over that connection, with its tag and the right ExpDataSN, and none was sent again."""
+    requests = since(target, at, TaskManagementRequest, function=REASSIGN)
+    expect(requests == since(target, at, TaskManagementRequest, over=over, function=REASSIGN), f"elsewhere: {requests}")
+    for name, _, command, exp_data_sn in under:
+        mine = [request for request in requests if request.referenced_task_tag == command.itt]
+        expect(len(mine) == 1 and mine[0].immediate, f"{name}: {mine}")
+        # What of a write's R2Ts was answered when the connection went depends on the moment.
+        if exp_data_sn is not None:
+            expect(mine[0].exp_data_sn == exp_data_sn, f"{name}: {mine[0]!r}, where ExpDataSN is to be {exp_data_sn}")
+        sent = since(target, at, ScsiCommand, cdb=command.cdb)
+        expect(not sent, f"{name}: sent again: {sent}")
+
+
+@shows("RFC 7143, 7.2.2; RFC 7143, 11.5.6; RFC 7143, 11.14.1")
 def holds_over_another(rig):
-    """One of two connections is reset under fio verify, ten times: its tasks go on over the other, none is issued anew."""
-    disk = attach(rig, 2, records=LEVEL, ErrorRecoveryLevel=2)
-    level = read("/sys/class/iscsi_session", f"session{rig.initiator.sid('t')}", "erl")
-    expect(level == "2", f"the level is {level}")
-    load = Fio.endless(disk)
-    for address in (SECOND, FIRST) * 5:
-        carry(rig, 0, 1)
-        cut(rig, address)
-        expect(load.running(), f"fio ended when the connection to {address} was lost")
-    even(carry(rig, 0, 1))
-    load.stop()
-    expect(unharmed(rig, 10, 10)["reassigned"] > 0, "no task was reassigned")
+    """However a connection is lost, it is logged out for recovery over the other at once, and each command that it
+    had goes on there from where it stood: reassigned with its tag and the next DataSN or R2TSN, run once, none issued
+    anew; and the connection joins again."""
+    records = {"node.conn[0].timeo.noop_out_interval": 2, "node.conn[0].timeo.noop_out_timeout": 3}
+    with recovering(rig, records=records) as (scripted, disk):
+        target = scripted.target
+        for number, (name, lose) in enumerate(LOSSES.items()):
+            block = 64 + number * 64
+            under = tasks(target, disk, block)
+            at = mark(target)
+            lose(scripted)
+            wait_for("the logout", lambda: since(target, at, LogoutRequest), 5 + 2 * LATE if lose is silence else LATE)
+            holds(target, disk, under, block)
+            logout, = since(target, at, LogoutRequest)
+            expect((logout.reason, logout.cid) == (LogoutRequest.RECOVERY, 0), f"{logout!r}")
+            expect(since(target, at, LogoutRequest, over=1), f"{logout!r} went over the lost connection")
+            reassigned(target, at, under, over=1)
+            up(rig, 0, 1)
+            whole(target.normal_session())
+            rig.say(name)
+        unharmed(rig, connections_recovered=len(LOSSES))
+
+
+@shows("RFC 7143, 7.2.1")
+def holds_not_delivered(rig):
+    """A command that the target has not acknowledged is retried with its CmdSN and its tag, and not reassigned."""
+    with recovering(rig) as (scripted, disk):
+        target = scripted.target
+        session = target.normal_session()
+        lost = Held(target, at_block(WRITE_10, 64), counted=False, times=1)
+        writer = Io(io.write, disk, 64 * BLOCK, PATTERN)
+        _, writing = lost.wait()
+        at = mark(target)
+        reset(scripted)
+        writer.result()
+        written(target, 64)
+        retry, = since(target, at, ScsiCommand, cdb=writing.cdb)
+        expect((retry.itt, retry.cmd_sn) == (writing.itt, writing.cmd_sn), f"{retry!r} of {writing!r}")
+        expect(not since(target, at, TaskManagementRequest), "there was something to be reassigned")
+        whole(session)
+        unharmed(rig, connections_recovered=1, reassigned=0)
+
+
+@shows("RFC 7143, 6.3.4; RFC 7143, 7.2.2; RFC 7143, 11.12.9")
+def holds_reinstated(rig):
+    """The only connection is lost: it is reinstated, with the session's TSIH, its CID and its ExpStatSN, and its
+    commands go on there; one that was not acknowledged is retried."""
+    with recovering(rig, count=1) as (scripted, disk):
+        target = scripted.target
+        session = target.normal_session()
+        for number, lose in enumerate((LOSSES["a reset"], LOSSES["FIN"])):
+            block = 64 + number * 64
+            under = tasks(target, disk, block)
+            lost = Held(target, at_block(WRITE_10, block + 60), counted=False, times=1)
+            writer = Io(io.write, disk, (block + 60) * BLOCK, PATTERN)
+            _, writing = lost.wait()
+            exp_stat_sn = target.member(0).acknowledged
+            at = mark(target)
+            lose(scripted)
+            holds(target, disk, under, block)
+            writer.result()
+            written(target, block + 60)
+            logins = since(target, at, LoginRequest)
+            expect({(login.tsih, login.cid, login.isid) for login in logins} == {(session.tsih, 0, session.isid)},
+                   f"{logins}")
+            behind = logins[0].exp_stat_sn - exp_stat_sn & 0xFFFFFFFF
+            expect(behind < 64, f"ExpStatSN {logins[0].exp_stat_sn:#x} after {exp_stat_sn:#x}")
+            expect(not since(target, at, LogoutRequest), "a logout of what the login has logged out")
+            reassigned(target, at, under, over=0)
+            retry, = since(target, at, ScsiCommand, cdb=writing.cdb)
+            expect((retry.itt, retry.cmd_sn) == (writing.itt, writing.cmd_sn), f"{retry!r} of {writing!r}")
+            whole(session)
+        unharmed(rig, reinstated=2)
+
+
+@shows("RFC 7143, 7.5; RFC 7143, 7.2.2")
+def holds_all_lost(rig):
+    """Both connections are lost at once: one is reinstated, the other is logged out for recovery over it, and the
+    commands of both go on."""
+    with recovering(rig, records={"node.session.policy": "round-robin"}) as (scripted, disk):
+        target = scripted.target
+        under = tasks(target, disk, 64)
+        over = {target.connections[entry.connection].cid for entry in target.log
+                if any(entry.pdu is command for _, _, command, _ in under)}
+        expect(over == {0, 1}, f"the commands went over {over}")
+        at = mark(target)
+        members = list(target.normal_session().connections.values())
+
+        async def cut():
+            for member in members:
+                member.abort()
+        scripted.call(cut())
+        holds(target, disk, under, 64)
+        logout, = since(target, at, LogoutRequest)
+        expect(logout.reason == LogoutRequest.RECOVERY, f"{logout!r}")
+        first = since(target, at, LoginRequest)[0]
+        expect((first.tsih != 0) and first.cid != logout.cid, f"{first!r}, {logout!r}")
+        up(rig, 0, 1)
+        unharmed(rig, reinstated=1)
+
+
+@shows("RFC 7143, 7.2.2; RFC 7143, 11.15.3")
+def holds_time_to_wait(rig):
+    """The Logout Response says how long to wait: no task is reassigned before, and what needs no reassignment
+    does not wait."""
+    with recovering(rig) as (scripted, disk):
+        target = scripted.target
+        answered = []
+
+        async def log_out(connection, request):
+            cid = request.cid
+            target.normal_session().drop(cid, keep=True)
+            answered.append(time.monotonic())
+            await connection.send(LogoutResponse(itt=request.itt, time2wait=3, time2retain=20))
+        target.on(LogoutRequest, log_out, times=1)
+        cut = Cut(target, at_block(READ_10, 65), lambda pdu: False)
+        reader = Io(io.read, disk, 65 * BLOCK, BLOCK)
+        cut.wait()
+        held = Held(target, at_block(WRITE_10, 64), counted=False, times=1)
+        writer = Io(io.write, disk, 64 * BLOCK, PATTERN)
+        held.wait()
+        at = mark(target)
+        reset(scripted)
+        writer.result(2)
+        expect(not since(target, at, TaskManagementRequest), "a task was reassigned at once")
+        reader.result()
+        waited = time.monotonic() - answered[0]
+        expect(waited > 2.9, f"it waited {waited:.1f} s, not 3")
+        unharmed(rig, connections_recovered=1)
+
+
+@shows("RFC 7143, 7.2.2; RFC 7143, 11.6.1")
+def holds_refused(rig):
+    """A target that refuses to reassign a task, in whatever words, or does not answer, costs the session and not the
+    I/O; one that does not know the task costs that task alone."""
+    for verdict in (TaskManagementResponse.NO_TASK, TaskManagementResponse.NO_REASSIGNMENT,
+                    TaskManagementResponse.STILL_ALLEGIANT, TaskManagementResponse.NOT_SUPPORTED, 255, None):
+        with recovering(rig) as (scripted, disk):
+            target = scripted.target
+            cut = Cut(target, at_block(WRITE_10, 64), lambda pdu: isinstance(pdu, R2t))
+            writer = Io(io.write, disk, 64 * BLOCK, PATTERN)
+            command = cut.wait()
+
+            async def refuse(connection, request):
+                if verdict is not None:
+                    await connection.send(TaskManagementResponse(itt=request.itt, response=verdict))
+            target.on(TaskManagementRequest, refuse, function=REASSIGN, referenced_task_tag=command.itt)
+            reset(scripted)
+            writer.result()
+            written(target, 64)
+            alone = verdict == TaskManagementResponse.NO_TASK
+            found = counters(rig, "requeued", "failed_by_loss", "recoveries")
+            expect(found == {"requeued": 1, "failed_by_loss": 0, "recoveries": 0 if alone else 1}, f"{verdict}: {found}")
+            rig.say(f"{verdict}")
+
+
+@shows("RFC 7143, 7.2.2")
+def holds_lost_again(rig):
+    """The connection over which tasks are being reassigned is lost as well: what was reassigned there and what was
+    not goes on over the third."""
+    with recovering(rig, count=3) as (scripted, disk):
+        target = scripted.target
+        under = tasks(target, disk, 64)
+        asked = []
+
+        async def then_cut(connection, request):
+            asked.append(request)
+            if len(asked) < 4:
+                await connection.default(request)
+            else:
+                connection.abort()
+        target.on(TaskManagementRequest, then_cut, function=REASSIGN, over=1)
+        at = mark(target)
+        reset(scripted)
+        holds(target, disk, under, 64)
+        logouts = since(target, at, LogoutRequest)
+        expect({logout.cid for logout in logouts} >= {0}, f"{logouts}")
+        up(rig, 0, 1, 2)
+        unharmed(rig)
+
+
+@shows("RFC 7143, 11.14.1; RFC 7143, 11.15.1")
+def holds_no_recovery(rig):
+    """A target that does not recover a connection after all (Logout Response 2) is asked to close it, and the commands
+    are issued anew as below level 2."""
+    with recovering(rig) as (scripted, disk):
+        target = scripted.target
+
+        async def refuse(connection, request):
+            await connection.send(LogoutResponse(itt=request.itt, response=2))
+        target.on(LogoutRequest, refuse, reason=LogoutRequest.RECOVERY)
+        cut = Cut(target, at_block(READ_10, 64), lambda pdu: False)
+        reader = Io(io.read, disk, 64 * BLOCK, BLOCK)
+        cut.wait()
+        at = mark(target)
+        reset(scripted)
+        reader.result()
+        reasons = [logout.reason for logout in since(target, at, LogoutRequest)]
+        expect(reasons == [LogoutRequest.RECOVERY, LogoutRequest.CONNECTION], f"{reasons}")
+        expect(counters(rig, "requeued", "recoveries") == {"requeued": 1, "recoveries": 0}, "it cost the session")
+
+
+@shows("RFC 7143, 7.5; RFC 7143, 13.16")
+def holds_not_retained(rig):
+    """A target that keeps nothing (it refuses the reinstating login, or Time2Retain is 0) gets a new session, and the
+    commands are issued anew."""
+    for time2retain in (20, 0):
+        with recovering(rig, count=1, time2retain=time2retain) as (scripted, disk):
+            target = scripted.target
+            target.policy.join_status = (2, 0x0A)
+            cut = Cut(target, at_block(WRITE_10, 64), lambda pdu: False)
+            writer = Io(io.write, disk, 64 * BLOCK, PATTERN)
+            cut.wait()
+            at = mark(target)
+            reset(scripted)
+            writer.result()
+            written(target, 64)
+            tsihs = {login.tsih for login in since(target, at, LoginRequest)}
+            expect((0 in tsihs) and (len(tsihs) == (2 if time2retain else 1)), f"{tsihs}")
+            found = counters(rig, "requeued", "recoveries", "reinstated")
+            expect(found == {"requeued": 1, "recoveries": 1, "reinstated": 0}, f"{found}")
+
+
+@shows("RFC 7143, 7.2.2")
+def holds_expiry(rig):
+    """A target that does not come back: when the recovery time-out has passed, what was kept for it fails."""
+    records = {"node.session.timeo.replacement_timeout": 5}
+    with recovering(rig, count=1, records=records) as (scripted, disk):
+        target = scripted.target
+        cut = Cut(target, at_block(READ_10, 64), lambda pdu: False)
+        reader = Io(io.read, disk, 64 * BLOCK, BLOCK)
+        cut.wait()
+        target.policy.join_status = (3, 1)  # out of service, for now
+        target.policy.status = (3, 1)
+        began = time.monotonic()
+        reset(scripted)
+        reader.fails()
+        waited = time.monotonic() - began
+        expect(4 < waited < 5 + 2 * LATE, f"it failed after {waited:.1f} s")
+        target.policy.join_status = target.policy.status = None
+        up(rig, 0)
+        expect(under_way(disk) == 0, "commands are left")
+
+
+@shows("RFC 7143, 7.2.2")
+def holds_from_the_start(rig):
+    """A target may send all data again after a reassignment, from DataSN 0 on, and may ask for all of a write."""
+    with recovering(rig) as (scripted, disk):
+        target = scripted.target
+        target.disks[0].write(64 * SECTORS, DATA)
+        keep = Cut(target, at_block(READ_10, 64), lambda pdu: isinstance(pdu, DataIn) and pdu.data_sn < 2)
+        reader = Io(io.read, disk, 64 * BLOCK, LONG * BLOCK)
+        reading = keep.wait()
+
+        async def forgetful(connection, request):
+            request.exp_data_sn = 0
+            await connection.default(request)
+        target.on(TaskManagementRequest, forgetful, function=REASSIGN, referenced_task_tag=reading.itt)
+        reset(scripted)
+        expect(reader.result() == DATA, "wrong data")
+        unharmed(rig, connections_recovered=1)
+
+
+@shows("RFC 7143, 11.6.1")
+def holds_codes_of_lio(rig):
+    """LIO answers "rejected" when it has reassigned a task, and "complete" when it does not know it: a question about
+    a task that does not exist shows that, and tasks go on."""
+    codes = {TaskManagementResponse.COMPLETE: 255, TaskManagementResponse.NO_TASK: TaskManagementResponse.COMPLETE,
+             TaskManagementResponse.STILL_ALLEGIANT: TaskManagementResponse.NO_LUN}
+    with recovering(rig) as (scripted, disk):
+        target = scripted.target
+
+        async def as_lio(connection, request):
+            send = connection.send
+
+            async def told(*pdus):
+                for pdu in pdus:
+                    if isinstance(pdu, TaskManagementResponse):
+                        pdu.response = codes[pdu.response]
+                await send(*pdus)
+            connection.send = told
+            await connection.default(request)
+            connection.send = send
+        target.on(TaskManagementRequest, as_lio, function=REASSIGN)
+        under = tasks(target, disk, 64)
+        at = mark(target)
+        reset(scripted)
+        holds(target, disk, under, 64)
+        reassigned(target, at, under, over=1)
+        expect(not since(target, at, DataOut, over=0), "data over the lost connection")
+        expect(since(target, at, ScsiResponse) or since(target, at, DataIn), "nothing came")
+        unharmed(rig, connections_recovered=1)
