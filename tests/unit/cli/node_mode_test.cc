@@ -197,7 +197,7 @@ TEST_CASE_METHOD(Nodes, "a bad key or value is refused with key and rule and not
 	refused(Code::invalid_argument, "node.name", "iqn.2003-01.org.example:x");
 	refused(Code::invalid_argument, "iface.mtu", "9000");
 	refused(Code::invalid_argument, "node.session.iscsi.MaxBurstLength", "10");
-	refused(Code::not_supported, "node.session.iscsi.ERL", "1");
+	refused(Code::not_supported, "node.session.iscsi.iSCSIProtocolLevel", "3");
 	bad(Code::invalid_argument, "-m node -T " + t1 + " -o update");
 	bad(Code::nothing_found,
 	    "-m node -T iqn.2003-01.org.example:none -o update -n node.startup -v manual");
