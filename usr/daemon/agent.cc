@@ -27,7 +27,9 @@ bool may_pass(Code code)
 	       code == Code::busy || code == Code::try_again;
 }
 
-LoginFailure local_failure(Error error, bool retryable)
+} // namespace
+
+LoginFailure SessionAgent::local_failure(Error error, bool retryable)
 {
 	LoginFailure failure;
 	failure.error = std::move(error);
@@ -35,7 +37,16 @@ LoginFailure local_failure(Error error, bool retryable)
 	return failure;
 }
 
-} // namespace
+Error SessionAgent::why_refused(const kernel::Refusal &refusal,
+				const std::optional<kernel::SessionParameters> &parameters)
+{
+	Error error = refusal.error;
+	if (refusal.number == EOPNOTSUPP && parameters && parameters->error_recovery_level > 0)
+		error.text = str("the target agreed to ErrorRecoveryLevel=",
+				 unsigned{parameters->error_recovery_level},
+				 " (node.session.iscsi.ERL), and the module refuses: ", error.text);
+	return error;
+}
 
 SessionAgent::SessionAgent(const Surroundings &surroundings, Plan plan)
     : env_(surroundings),
@@ -228,70 +239,6 @@ asio::awaitable<void> SessionAgent::first_login()
 	report(tl::unexpected(std::move(failure)));
 }
 
-/* Logs in again until the module has a connection, or no session any more. */
-asio::awaitable<void> SessionAgent::reconnect()
-{
-	state_ = State::reconnecting;
-	lost_at_ = Clock::now();
-	backoff_.reset();
-	// Each connection's loss may put it off.
-	while (!stopped() && Clock::now() < not_before_)
-		co_await pause_until(not_before_);
-
-	while (!stopped() && lost_) {
-		const Link link = leader();
-		auto reservation =
-		    env_.control.reserve(*sid_, kernel::AdoptKind::session, link.cid);
-		if (!reservation) {
-			const int number = reservation.error().number;
-			if (number == EISCONN) {
-				note_connected();
-				if (auto session = env_.control.session(*sid_))
-					strands_.on_dump(*session);
-				co_return;
-			}
-			// The session, or its connection alone: the next leader is another one.
-			if (number == ENOENT && !env_.control.session(*sid_))
-				gone_ = true;
-			if (number == ESHUTDOWN)
-				logging_out_ = true; // by whomever: its end is on the way
-			if (stopped())
-				co_return;
-			note_failure(local_failure(reservation.error().error, true));
-			co_await pause(backoff_.next());
-			continue;
-		}
-
-		strands_.session_lost();
-		LoginConfig login = plan_.login;
-		login.cid = link.cid;
-		login.cmd_sn = reservation->cmd_sn;
-		auto outcome = co_await attempt(link, login);
-		if (stopped())
-			co_return;
-		if (outcome) {
-			hand_over(link, *outcome, *reservation);
-			if (!lost_)
-				co_return;
-		} else {
-			env_.control.release(*sid_, reservation->cookie);
-			note_failure(std::move(outcome.error()));
-		}
-		if (plan_.reopen_max != 0 && attempts_ >= plan_.reopen_max) {
-			env_.log(Level::error, title(), ": given up after ", attempts_,
-				 " logins (node.session.reopen_max)");
-			env_.control.delete_session(*sid_);
-			logging_out_ = true;
-			co_return;
-		}
-		// Worked out before the co_await: g++ 12 runs both sides of a ?: within one.
-		const auto wait = last_failure_ && !last_failure_->retryable
-				      ? backoff_.next_after_final()
-				      : backoff_.next();
-		co_await pause(wait);
-	}
-}
-
 /* One login, cut short when there is no more use for it. */
 asio::awaitable<Connector::Outcome> SessionAgent::attempt(const Link &link,
 							  const LoginConfig &login)
@@ -345,20 +292,6 @@ asio::awaitable<void> SessionAgent::until_moved()
 	const auto deadline = Clock::now() + move_limit;
 	while (moving_ && !stopped() && Clock::now() < deadline)
 		co_await signal_.wait_until(deadline);
-}
-
-/*
- * The connection that reinstates the session: one that it had (RFC 7143, 6.3.5), for
- * the first one may have been taken out, or one may never have joined.
- */
-Link SessionAgent::leader()
-{
-	if (plan_.links.size() > 1)
-		if (auto session = env_.control.session(*sid_))
-			for (const auto &connection : session->connections)
-				if (const Link *link = plan_.find(connection.cid))
-					return *link;
-	return plan_.links.front();
 }
 
 /*
@@ -460,44 +393,26 @@ Result<Sid> SessionAgent::make_session(LoggedIn &login)
 	    connection_of(plan_, plan_.links.front(), login.result, login.socket.native_handle()));
 	if (!handle) {
 		env_.saved.remove(key_);
-		return tl::unexpected(handle.error().error);
+		return tl::unexpected(why_refused(handle.error(), session.parameters));
 	}
 	sid_ = handle->sid;
 	// A reinstatement in another portal group would be another session.
 	plan_.login.expected_tpgt = session.identity.tpgt;
 	env_.log(Level::notice, title(), ": logged in");
+	warn_of_retention(login.result);
 	env_.on_session(*this);
 	return handle->sid;
 }
 
-void SessionAgent::hand_over(const Link &link, LoggedIn &login,
-			     const kernel::Reservation &reservation)
+/* The RFC's 20 seconds are its default; the record's, which is open-iscsi's, is 0. */
+void SessionAgent::warn_of_retention(const LoginResult &result)
 {
-	// A redirection may have led there; it is the session's other half (RFC 7143, 4.4.3).
-	if (login.result.target.tpgt != plan_.login.expected_tpgt) {
-		env_.control.release(*sid_, reservation.cookie);
-		note_failure(local_failure(
-		    {Code::login_final,
-		     str("the target is in another portal group at ", to_string(login.address),
-			 " than the session's (RFC 7143, 4.4.3)")},
-		    false));
-		return;
-	}
-	note_missing(login.result);
-	const auto connection =
-	    connection_of(plan_, link, login.result, login.socket.native_handle());
-	// Before the call: the event of a connection that is lost at once comes later.
-	lost_ = false;
-	auto adopted =
-	    env_.control.adopt(*sid_, reservation.cookie, connection, parameters_of(login.result));
-	if (adopted) {
-		note_connected();
-		follow(link.cid, login);
-		strands_.session_back(link.cid, login.result.parameters.max_connections);
-		return;
-	}
-	lost_ = true;
-	note_failure(local_failure(adopted.error().error, true));
+	const NegotiatedParameters &p = result.parameters;
+	if (p.error_recovery_level == 2 && p.default_time2retain == 0)
+		env_.log(Level::warning, title(),
+			 ": ErrorRecoveryLevel=2 with DefaultTime2Retain=0: the target keeps no "
+			 "tasks when the last connection is lost "
+			 "(node.session.iscsi.DefaultTime2Retain)");
 }
 
 void SessionAgent::note_missing(const LoginResult &result)
@@ -521,13 +436,13 @@ void SessionAgent::note_failure(LoginFailure failure)
 	last_failure_ = std::move(failure);
 }
 
-void SessionAgent::note_connected()
+void SessionAgent::note_connected(std::string_view how)
 {
 	if (state_ == State::reconnecting) {
 		const auto outage =
 		    std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - lost_at_);
-		env_.log(Level::notice, title(), ": connected again after ", outage.count(),
-			 " s, failed logins: ", attempts_);
+		env_.log(Level::notice, title(), ": connected again after ", outage.count(), " s",
+			 how, ", failed logins: ", attempts_);
 	}
 	state_ = State::logged_in;
 	lost_ = false;

@@ -8,6 +8,8 @@
  * - When the module says that the connection is lost, wait what it says (Time2Wait),
  *   then log in again with the same ISID until it succeeds, with a growing pause.
  *   Nothing but the end of the session, or node.session.reopen_max, ends this.
+ * - As long as the target may still have the session's tasks (retention.h), that login
+ *   reinstates a connection of the session; after that, the session itself.
  * - A final refusal does not end it either: a target that is being set up again
  *   refuses with the same words. It only makes the pause the longest.
  * - Further connections join when the session is there, each in its own time (strands.h).
@@ -25,6 +27,7 @@
 #include "daemon/backoff.h"
 #include "daemon/connector.h"
 #include "daemon/plan.h"
+#include "daemon/retention.h"
 #include "daemon/saved.h"
 #include "daemon/signal.h"
 #include "daemon/strands.h"
@@ -36,6 +39,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace hawser::daemon
 {
@@ -119,6 +123,13 @@ public:
 	const std::optional<LoginFailure> &last_failure() const { return last_failure_; }
 
 private:
+	/* The right to one login that brings the session back. */
+	struct Claim {
+		Link link;
+		Recovery recovery;
+		kernel::Reservation reservation;
+	};
+
 	asio::awaitable<void> run(std::shared_ptr<SessionAgent> self);
 	asio::awaitable<void> first_login();
 	asio::awaitable<void> reconnect();
@@ -130,7 +141,11 @@ private:
 	asio::awaitable<void> until_moved();
 	Result<Sid> make_session(LoggedIn &login);
 	Link leader();
-	void hand_over(const Link &link, LoggedIn &login, const kernel::Reservation &reservation);
+	Retention what_is_retained();
+	kernel::Answer<Claim> claim();
+	LoginConfig login_of(const Claim &claim) const;
+	std::optional<LoginFailure> hand_over(const Claim &claim, LoggedIn &login);
+	void warn_of_retention(const LoginResult &result);
 	void follow(Cid cid, const LoggedIn &login);
 	void learn_tpgt(const LoggedIn &login);
 	Strand::Surroundings of_strands();
@@ -139,7 +154,12 @@ private:
 	void leave_denied();
 	void note_missing(const LoginResult &result);
 	void note_failure(LoginFailure failure);
-	void note_connected();
+	static LoginFailure local_failure(Error error, bool retryable);
+	/* Names what the target agreed to and the module cannot act on. */
+	static Error why_refused(const kernel::Refusal &refusal,
+				 const std::optional<kernel::SessionParameters> &parameters);
+	/* @how the session was brought back, for the log. */
+	void note_connected(std::string_view how = {});
 	void wait_at_least(std::uint16_t time2wait);
 	void report(FirstLogin outcome);
 	void end();
@@ -173,6 +193,9 @@ private:
 	std::string logged_failure_;
 	Clock::time_point logged_at_{};
 	Clock::time_point lost_at_{};
+	Retention retention_;
+	std::optional<Clock::time_point> reinstated_at_; // a connection, until the next loss
+	unsigned short_lived_ = 0;			 // see Retention
 	Strands strands_;
 };
 

@@ -37,9 +37,9 @@ void Strands::stop()
 		strand->stop();
 }
 
-void Strands::session_back(Cid leader, std::uint16_t max_connections)
+void Strands::session_back(Cid leader, std::optional<std::uint16_t> max_connections)
 {
-	max_connections_ = max_connections;
+	max_connections_ = max_connections.value_or(max_connections_);
 	if (Strand *strand = find(leader))
 		strand->note_up();
 	share_room();

@@ -29,8 +29,11 @@ public:
 	void begin(Sid sid, std::shared_ptr<void> session);
 	void stop();
 
-	/* A leading login over @leader has ended well; the others join. */
-	void session_back(Cid leader, std::uint16_t max_connections);
+	/*
+	 * A login over @leader has brought the session back; the others join. @max_connections:
+	 * none when the login did not negotiate it.
+	 */
+	void session_back(Cid leader, std::optional<std::uint16_t> max_connections);
 	void session_lost();
 
 	void on_event(const kernel::Event &event);

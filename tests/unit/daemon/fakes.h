@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <sys/socket.h>
 
@@ -48,6 +49,8 @@ public:
 	int reservations = 0;
 	int joins = 0;			       // reservations of that kind
 	int adoptions = 0;		       // session reinstatements
+	int reinstatements = 0;		       // of connections
+	std::set<Cid> retained;		       // connections whose tasks are kept
 	std::map<std::uint64_t, Cid> reserved; // by cookie
 	int refuse_new = 0;		       // errno of the next new_session()
 	std::deque<int> refuse_join;	       // errnos of the next reservations of a join
@@ -178,6 +181,9 @@ public:
 				return refuse(number);
 		} else if (it->second.state == hawser::kernel::SessionState::active) {
 			return refuse(EISCONN);
+		} else if (kind == hawser::kernel::AdoptKind::reinstate &&
+			   !retained.contains(cid)) {
+			return refuse(ENOENT);
 		} else if (std::none_of(it->second.connections.begin(),
 					it->second.connections.end(),
 					[cid](const auto &one) { return one.cid == cid; })) {
@@ -186,7 +192,7 @@ public:
 		std::erase_if(reserved, [cid](const auto &one) { return one.second == cid; });
 		reserved[++cookie] = cid;
 		return hawser::kernel::Reservation{cookie, hawser::CmdSn(70),
-						   it->second.parameters.tsih, hawser::StatSn(0)};
+						   it->second.parameters.tsih, hawser::StatSn(33)};
 	}
 	Answer<void> release(Sid, std::uint64_t quoted) override
 	{
@@ -208,6 +214,8 @@ public:
 			live.at(sid).parameters = *parameters;
 			for (auto &info : live.at(sid).connections)
 				info.state = hawser::kernel::ConnectionState::free;
+		} else if (live.at(sid).state != hawser::kernel::SessionState::active) {
+			reinstatements++;
 		}
 		live.at(sid).state = hawser::kernel::SessionState::active;
 		bring_up(sid, connection);
@@ -292,6 +300,7 @@ public:
 	/* The TSIHs of the logins of each CID. */
 	std::map<hawser::Cid, std::vector<hawser::Tsih>> asked;
 	std::uint16_t max_connections = 64;
+	std::uint8_t error_recovery_level = 2;
 	/* What the next logins find. */
 	std::optional<hawser::Address> moved_to;
 	hawser::Tpgt tpgt{1};
@@ -330,8 +339,12 @@ public:
 		result.target.tsih = login.tsih;
 		if (login.tsih == hawser::Tsih{}) {
 			result.target.tsih = hawser::Tsih(static_cast<std::uint16_t>(logins));
-			result.parameters.max_connections =
+			auto &agreed = result.parameters;
+			agreed.max_connections =
 			    std::min(max_connections, login.offer.max_connections);
+			agreed.error_recovery_level =
+			    std::min(error_recovery_level, login.offer.error_recovery_level);
+			agreed.default_time2retain = login.offer.default_time2retain;
 		}
 		result.target.tpgt = elsewhere.contains(login.cid) ? elsewhere[login.cid] : tpgt;
 		result.unavailable_algorithms = unavailable;

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How a session that has lost its last connection comes back. */
+#include "daemon/agent.h"
+
+#include "base/str.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace hawser::daemon
+{
+
+/* Logs in again until the module has a connection, or no session any more. */
+asio::awaitable<void> SessionAgent::reconnect()
+{
+	state_ = State::reconnecting;
+	lost_at_ = Clock::now();
+	backoff_.reset();
+	// Each connection's loss may put it off.
+	while (!stopped() && Clock::now() < not_before_)
+		co_await pause_until(not_before_);
+	retention_ = what_is_retained();
+
+	while (!stopped() && lost_) {
+		auto claimed = claim();
+		if (!claimed) {
+			const int number = claimed.error().number;
+			if (number == EISCONN) {
+				note_connected();
+				if (auto session = env_.control.session(*sid_))
+					strands_.on_dump(*session);
+				co_return;
+			}
+			// The session, or its connection alone: the next leader is another one.
+			if (number == ENOENT && !env_.control.session(*sid_))
+				gone_ = true;
+			if (number == ESHUTDOWN)
+				logging_out_ = true; // by whomever: its end is on the way
+			if (stopped())
+				co_return;
+			note_failure(local_failure(claimed.error().error, true));
+			co_await pause(backoff_.next());
+			continue;
+		}
+
+		strands_.session_lost();
+		const LoginConfig login = login_of(*claimed);
+		auto outcome = co_await attempt(claimed->link, login);
+		if (stopped())
+			co_return;
+		std::optional<LoginFailure> failure;
+		if (outcome) {
+			failure = hand_over(*claimed, *outcome);
+		} else {
+			env_.control.release(*sid_, claimed->reservation.cookie);
+			failure = std::move(outcome.error());
+		}
+		if (!failure)
+			co_return;
+		if (claimed->recovery == Recovery::connection && ends_retention(*failure)) {
+			retention_.over = true;
+			env_.log(Level::warning, title(), ": connection ", login.cid.value,
+				 " is not reinstated, logging in anew: ", failure->error.text);
+			continue;
+		}
+		note_failure(std::move(*failure));
+		if (plan_.reopen_max != 0 && attempts_ >= plan_.reopen_max) {
+			env_.log(Level::error, title(), ": given up after ", attempts_,
+				 " logins (node.session.reopen_max)");
+			env_.control.delete_session(*sid_);
+			logging_out_ = true;
+			co_return;
+		}
+		// Worked out before the co_await: g++ 12 runs both sides of a ?: within one.
+		const auto wait = last_failure_ && !last_failure_->retryable
+				      ? backoff_.next_after_final()
+				      : backoff_.next();
+		co_await pause(wait);
+	}
+}
+
+/*
+ * As the session was negotiated. When an earlier daemon saw the loss, time is counted from
+ * now: a target that has let go of the tasks says so.
+ */
+Retention SessionAgent::what_is_retained()
+{
+	Retention retention;
+	retention.time2wait = std::max(Clock::duration::zero(), not_before_ - lost_at_);
+	if (auto session = env_.control.session(*sid_)) {
+		retention.error_recovery_level = session->parameters.error_recovery_level;
+		retention.time2retain = std::chrono::seconds(session->parameters.time2retain);
+	}
+	if (auto since = std::exchange(reinstated_at_, std::nullopt))
+		short_lived_ = Clock::now() - *since < lasting ? short_lived_ + 1 : 0;
+	retention.short_lived = short_lived_;
+	if (short_lived_ == max_short_lived)
+		env_.log(Level::warning, title(), ": reinstated ", short_lived_,
+			 " times and lost again each time, logging in anew");
+	return retention;
+}
+
+/* For a connection whose tasks module and target have kept, or else for the session. */
+kernel::Answer<SessionAgent::Claim> SessionAgent::claim()
+{
+	if (next_recovery(retention_, Clock::now() - lost_at_) == Recovery::connection) {
+		for (const Link &link : plan_.links) {
+			auto reservation =
+			    env_.control.reserve(*sid_, kernel::AdoptKind::reinstate, link.cid);
+			if (reservation)
+				return Claim{link, Recovery::connection, *reservation};
+			if (reservation.error().number != ENOENT)
+				return tl::unexpected(reservation.error());
+		}
+		retention_.over = true; // the module has kept nothing
+	}
+	const Link link = leader();
+	auto reservation = env_.control.reserve(*sid_, kernel::AdoptKind::session, link.cid);
+	if (!reservation)
+		return tl::unexpected(reservation.error());
+	return Claim{link, Recovery::session, *reservation};
+}
+
+LoginConfig SessionAgent::login_of(const Claim &claim) const
+{
+	LoginConfig login = plan_.login;
+	login.cid = claim.link.cid;
+	login.cmd_sn = claim.reservation.cmd_sn;
+	if (claim.recovery == Recovery::connection) {
+		login.tsih = claim.reservation.tsih;
+		login.exp_stat_sn = claim.reservation.exp_stat_sn; // RFC 7143, 11.12.9
+	}
+	return login;
+}
+
+/*
+ * The connection that reinstates the session: one that it had (RFC 7143, 6.3.5), for
+ * the first one may have been taken out, or one may never have joined.
+ */
+Link SessionAgent::leader()
+{
+	if (plan_.links.size() > 1)
+		if (auto session = env_.control.session(*sid_))
+			for (const auto &connection : session->connections)
+				if (const Link *link = plan_.find(connection.cid))
+					return *link;
+	return plan_.links.front();
+}
+
+/* Nothing when the module has the connection. */
+std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn &login)
+{
+	const auto &[link, recovery, reservation] = claim;
+	const bool anew = recovery == Recovery::session;
+	// A redirection may have led there; it is the session's other half (RFC 7143, 4.4.3).
+	const auto &tpgt = login.result.target.tpgt;
+	if (tpgt != plan_.login.expected_tpgt && (anew || tpgt)) {
+		env_.control.release(*sid_, reservation.cookie);
+		return local_failure(
+		    {Code::login_final,
+		     str("the target is in another portal group at ", to_string(login.address),
+			 " than the session's (RFC 7143, 4.4.3)")},
+		    false);
+	}
+	note_missing(login.result);
+	const auto connection =
+	    connection_of(plan_, link, login.result, login.socket.native_handle());
+	std::optional<kernel::SessionParameters> parameters;
+	std::optional<std::uint16_t> max_connections;
+	if (anew) {
+		parameters = parameters_of(login.result);
+		max_connections = parameters->max_connections;
+	}
+	// Before the call: the event of a connection that is lost at once comes later.
+	lost_ = false;
+	auto adopted = env_.control.adopt(*sid_, reservation.cookie, connection, parameters);
+	if (!adopted) {
+		lost_ = true;
+		return local_failure(why_refused(adopted.error(), parameters), true);
+	}
+	if (anew)
+		short_lived_ = 0;
+	else
+		reinstated_at_ = Clock::now();
+	note_connected(anew ? std::string(", logged in anew")
+			    : str(", connection ", link.cid.value, " reinstated"));
+	if (anew)
+		warn_of_retention(login.result);
+	follow(link.cid, login);
+	strands_.session_back(link.cid, max_connections);
+	return std::nullopt;
+}
+
+} // namespace hawser::daemon
