@@ -87,7 +87,8 @@ asio::awaitable<void> SessionAgent::reconnect()
 Retention SessionAgent::what_is_retained()
 {
 	Retention retention;
-	retention.time2wait = std::max(Clock::duration::zero(), not_before_ - lost_at_);
+	retention.time2wait = std::chrono::ceil<std::chrono::seconds>(
+	    std::max(Clock::duration::zero(), not_before_ - lost_at_));
 	if (auto session = env_.control.session(*sid_)) {
 		retention.error_recovery_level = session->parameters.error_recovery_level;
 		retention.time2retain = std::chrono::seconds(session->parameters.time2retain);
