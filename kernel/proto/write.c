@@ -56,12 +56,11 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 {
 	const u32 offset = be32_to_cpu(h->r2t.offset);
 	const u32 length = be32_to_cpu(h->r2t.desired_length);
+	const u32 sn = be32_to_cpu(h->r2t.r2t_sn);
 
 	if (!w->expected)
 		return HWS_V_R2T_READ;
-	if (w->resumed)
-		w->r2t_sn = be32_to_cpu(h->r2t.r2t_sn);
-	if (be32_to_cpu(h->r2t.r2t_sn) != w->r2t_sn)
+	if (sn != w->r2t_sn && !w->resumed)
 		return HWS_V_R2T_SN;
 	if (outstanding >= rules->max_outstanding_r2t)
 		return HWS_V_R2T_COUNT;
@@ -86,7 +85,7 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 	}
 
 	w->resumed = false;
-	w->r2t_sn++;
+	w->r2t_sn = sn + 1;
 	seq->offset = offset;
 	seq->left = length;
 	seq->ttt = be32_to_cpu(h->r2t.ttt);

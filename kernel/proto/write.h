@@ -72,7 +72,7 @@ u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 /*
  * The command goes on over another connection (RFC 7143 section 7.2.2): nothing
  * is sent unasked any more, and the target asks for what it lacks, wherever that
- * begins. Returns the ExpDataSN for the TASK REASSIGN request.
+ * begins, with whatever R2TSN it goes on. Returns the ExpDataSN for the TASK REASSIGN request.
  */
 u32 hws_write_resume(struct hws_write *w);
 

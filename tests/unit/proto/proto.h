@@ -15,6 +15,7 @@ extern "C" {
 #include "proto/pdu.h"
 #include "proto/policy.h"
 #include "proto/read.h"
+#include "proto/reassign.h"
 #include "proto/replay.h"
 #include "proto/serial.h"
 #include "proto/status.h"
