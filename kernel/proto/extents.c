@@ -39,3 +39,50 @@ enum hws_extents_result hws_extents_add(struct hws_extents *e, u32 start,
 	}
 	return HWS_EXTENTS_ADDED;
 }
+
+bool hws_extents_overlap(const struct hws_extents *e, u32 start, u32 length)
+{
+	u32 end = start + length;
+	u32 i = e->count;
+
+	/* The last range that begins before the end; mostly the last of all. */
+	while (i && e->at[i - 1].start >= end)
+		i--;
+	return i && e->at[i - 1].end > start;
+}
+
+enum hws_extents_result hws_extents_cover(struct hws_extents *e, u32 start,
+					  u32 length, u32 *fresh)
+{
+	u32 end = start + length;
+	u32 first = 0, last, gone, j;
+
+	/* Those from @first to before @last touch the new one and join it. */
+	while (first < e->count && e->at[first].end < start)
+		first++;
+	*fresh = length;
+	for (last = first; last < e->count && e->at[last].start <= end; last++) {
+		u32 from = e->at[last].start > start ? e->at[last].start : start;
+		u32 to = e->at[last].end < end ? e->at[last].end : end;
+
+		*fresh -= to - from;
+	}
+	if (first == last) {
+		if (e->count == HWS_EXTENTS_MAX)
+			return HWS_EXTENTS_FULL;
+		for (j = e->count; j > first; j--)
+			e->at[j] = e->at[j - 1];
+		e->at[first].start = start;
+		e->at[first].end = end;
+		e->count++;
+		return HWS_EXTENTS_ADDED;
+	}
+	if (e->at[first].start > start)
+		e->at[first].start = start;
+	e->at[first].end = e->at[last - 1].end > end ? e->at[last - 1].end : end;
+	gone = last - first - 1;
+	e->count -= gone;
+	for (j = first + 1; gone && j < e->count; j++)
+		e->at[j] = e->at[j + gone];
+	return HWS_EXTENTS_ADDED;
+}

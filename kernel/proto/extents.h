@@ -38,4 +38,14 @@ static inline void hws_extents_init(struct hws_extents *e)
 enum hws_extents_result hws_extents_add(struct hws_extents *e, u32 start,
 					u32 length);
 
+/* Is any byte of [@start, @start + @length) there? The same rules. */
+bool hws_extents_overlap(const struct hws_extents *e, u32 start, u32 length);
+
+/*
+ * Adds what is missing of [@start, @start + @length), the same rules but that it
+ * may overlap. @fresh: how many bytes were missing.
+ */
+enum hws_extents_result hws_extents_cover(struct hws_extents *e, u32 start,
+					  u32 length, u32 *fresh);
+
 #endif /* _HWS_PROTO_EXTENTS_H */

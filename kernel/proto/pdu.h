@@ -124,6 +124,16 @@ enum hws_reject_reason {
 	HWS_REJECT_WAITING_FOR_LOGOUT = 0x0c,
 };
 
+/* SNACK, section 11.16.1 */
+enum hws_snack_type {
+	HWS_SNACK_DATA = 0,	/* Data-In or R2T */
+	HWS_SNACK_STATUS = 1,
+	HWS_SNACK_DATA_ACK = 2,
+	HWS_SNACK_R_DATA = 3,
+};
+
+#define HWS_SNACK_TYPE_MASK	0x0f
+
 /* What every PDU of either direction has in the same place. */
 struct hws_bhs {
 	u8 opcode;
@@ -381,6 +391,22 @@ struct hws_reject {
 	u8 rsvd3[8];
 };
 
+struct hws_snack {
+	u8 opcode;
+	u8 type;
+	u8 rsvd[2];
+	u8 ahs_words;
+	u8 data_length[3];
+	u8 lun[HWS_LUN_BYTES];
+	__be32 itt;
+	__be32 ttt;
+	__be32 rsvd1;
+	__be32 exp_stat_sn;
+	u8 rsvd2[8];
+	__be32 beg_run;
+	__be32 run_length;
+};
+
 union hws_header {
 	struct hws_bhs bhs;
 	struct hws_scsi_command command;
@@ -398,6 +424,7 @@ union hws_header {
 	struct hws_logout_response logout_response;
 	struct hws_async_message async;
 	struct hws_reject reject;
+	struct hws_snack snack;
 	u8 bytes[HWS_BHS_LEN];
 };
 
@@ -419,6 +446,7 @@ HWS_ASSERT_BHS(struct hws_logout_request);
 HWS_ASSERT_BHS(struct hws_logout_response);
 HWS_ASSERT_BHS(struct hws_async_message);
 HWS_ASSERT_BHS(struct hws_reject);
+HWS_ASSERT_BHS(struct hws_snack);
 HWS_ASSERT_BHS(union hws_header);
 
 static inline u8 hws_opcode(const union hws_header *h)

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "status.h"
 
-/*
- * The statuses of a command that did what it was asked to, which alone may come
- * with Data-In (11.7.3).
- */
-static bool is_good(u8 status)
+bool hws_status_is_good(u8 status)
 {
 	switch (status) {
 	case 0x00:	/* GOOD */
@@ -36,7 +32,7 @@ enum hws_violation hws_status_outcome(const union hws_header *h,
 	/* Without "completed" only the response code means anything (11.4.3). */
 	if (o->target_failure)
 		return HWS_V_NONE;
-	if (in_data_in && !is_good(o->status))
+	if (in_data_in && !hws_status_is_good(o->status))
 		return HWS_V_DATA_IN_STATUS;
 
 	if (flags & HWS_RESPONSE_UNDERFLOW) {
@@ -51,7 +47,7 @@ enum hws_violation hws_status_outcome(const union hws_header *h,
 	 * A command that failed may have stopped anywhere. Of a read, no more
 	 * than what came counts, whatever the target says.
 	 */
-	if (!is_good(o->status)) {
+	if (!hws_status_is_good(o->status)) {
 		if (t->reads && o->residual < t->expected - t->moved)
 			o->residual = t->expected - t->moved;
 		return HWS_V_NONE;

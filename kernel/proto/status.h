@@ -24,6 +24,12 @@ struct hws_outcome {
 	bool overflow;		/* the device had more than was asked for */
 };
 
+/*
+ * GOOD and its like: the statuses of a command that did what it was asked to,
+ * which alone may come with Data-In (11.7.3).
+ */
+bool hws_status_is_good(u8 status);
+
 /* Either PDU with status. On HWS_V_NONE @o says how the command ended. */
 enum hws_violation hws_status_outcome(const union hws_header *h,
 				      const struct hws_transfer *t,

@@ -24,7 +24,6 @@ struct hws_write_plan hws_write_init(struct hws_write *w, u32 expected,
 	w->expected = expected;
 	w->r2t_sn = 0;
 	w->data_sn = 0;
-	w->resumed = false;
 	w->extents = extents;
 	if (extents)
 		hws_extents_init(extents);
@@ -49,6 +48,20 @@ struct hws_write_plan hws_write_init(struct hws_write *w, u32 expected,
 	return plan;
 }
 
+enum hws_violation hws_write_r2t_range(const struct hws_write *w,
+				       const struct hws_write_rules *rules,
+				       const union hws_header *h)
+{
+	const u32 offset = be32_to_cpu(h->r2t.offset);
+	const u32 length = be32_to_cpu(h->r2t.desired_length);
+
+	if (!length || length > rules->max_burst_length)
+		return HWS_V_R2T_LENGTH;
+	if (offset > w->expected || length > w->expected - offset)
+		return HWS_V_R2T_RANGE;
+	return HWS_V_NONE;
+}
+
 enum hws_violation hws_write_r2t(struct hws_write *w,
 				 const struct hws_write_rules *rules,
 				 const union hws_header *h, u32 outstanding,
@@ -56,21 +69,20 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 {
 	const u32 offset = be32_to_cpu(h->r2t.offset);
 	const u32 length = be32_to_cpu(h->r2t.desired_length);
-	const u32 sn = be32_to_cpu(h->r2t.r2t_sn);
+	enum hws_violation v;
 
 	if (!w->expected)
 		return HWS_V_R2T_READ;
-	if (sn != w->r2t_sn && !w->resumed)
+	if (be32_to_cpu(h->r2t.r2t_sn) != w->r2t_sn)
 		return HWS_V_R2T_SN;
 	if (outstanding >= rules->max_outstanding_r2t)
 		return HWS_V_R2T_COUNT;
-	if (!length || length > rules->max_burst_length)
-		return HWS_V_R2T_LENGTH;
-	if (offset > w->expected || length > w->expected - offset)
-		return HWS_V_R2T_RANGE;
+	v = hws_write_r2t_range(w, rules, h);
+	if (v)
+		return v;
 
 	if (!w->extents) {
-		if (offset != w->solicited_to && !w->resumed)
+		if (offset != w->solicited_to)
 			return HWS_V_R2T_ORDER;
 		w->solicited_to = offset + length;
 	} else {
@@ -84,11 +96,11 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
 		}
 	}
 
-	w->resumed = false;
-	w->r2t_sn = sn + 1;
+	w->r2t_sn++;
 	seq->offset = offset;
 	seq->left = length;
 	seq->ttt = be32_to_cpu(h->r2t.ttt);
+	seq->again = 0;
 	return HWS_V_NONE;
 }
 
@@ -96,6 +108,7 @@ u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 		       struct hws_sequence *seq, union hws_header *h)
 {
 	const u32 length = segment(seq->left, rules->max_data_segment_length);
+	const u32 again = min_u32(length, seq->again);
 
 	memset(h, 0, sizeof(*h));
 	h->data_out.opcode = HWS_OP_DATA_OUT;
@@ -106,7 +119,8 @@ u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 
 	seq->offset += length;
 	seq->left -= length;
-	w->sent += length;
+	seq->again -= again;
+	w->sent += length - again;
 	if (seq->left) {
 		w->data_sn++;
 	} else {
@@ -115,15 +129,4 @@ u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 		w->data_sn = 0;
 	}
 	return length;
-}
-
-u32 hws_write_resume(struct hws_write *w)
-{
-	w->resumed = true;
-	w->data_sn = 0;
-	/* How much of it arrived is the target's to know. */
-	w->sent = w->expected;
-	if (w->extents)
-		hws_extents_init(w->extents);
-	return w->r2t_sn;
 }

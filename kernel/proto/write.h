@@ -26,6 +26,7 @@ struct hws_sequence {
 	u32 offset;	/* of the next byte to send */
 	u32 left;
 	u32 ttt;	/* Target Transfer Tag, HWS_RESERVED_TAG if unsolicited */
+	u32 again;	/* bytes of it that were sent or asked for before */
 };
 
 struct hws_write {
@@ -33,8 +34,7 @@ struct hws_write {
 	u32 r2t_sn;		/* of the next R2T */
 	u32 solicited_to;	/* end of what is sent or asked for, in order */
 	u32 data_sn;		/* of the next Data-Out in the sequence */
-	u32 sent;		/* bytes in PDUs that were built */
-	bool resumed;		/* and no R2T came since */
+	u32 sent;		/* bytes in PDUs that were built, each once */
 	struct hws_extents *extents; /* only when R2Ts may be out of order */
 };
 
@@ -52,6 +52,11 @@ struct hws_write_plan hws_write_init(struct hws_write *w, u32 expected,
 				     const struct hws_write_rules *rules,
 				     struct hws_extents *extents);
 
+/* What may an R2T ask for, whatever was asked for before? */
+enum hws_violation hws_write_r2t_range(const struct hws_write *w,
+				       const struct hws_write_rules *rules,
+				       const union hws_header *h);
+
 /*
  * Judges an R2T. @outstanding: R2Ts of this task that are not yet answered
  * whole. On HWS_V_NONE @seq is what it asks for.
@@ -68,12 +73,5 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
  */
 u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 		       struct hws_sequence *seq, union hws_header *h);
-
-/*
- * The command goes on over another connection (RFC 7143 section 7.2.2): nothing
- * is sent unasked any more, and the target asks for what it lacks, wherever that
- * begins, with whatever R2TSN it goes on. Returns the ExpDataSN for the TASK REASSIGN request.
- */
-u32 hws_write_resume(struct hws_write *w);
 
 #endif /* _HWS_PROTO_WRITE_H */

@@ -206,7 +206,7 @@ void write_command(fuzz::Input &input, uint32_t expected)
 	moved = plan.immediate;
 	next = plan.immediate + plan.unsolicited;
 	if (plan.unsolicited)
-		ring.push_back({plan.immediate, plan.unsolicited, HWS_RESERVED_TAG});
+		ring.push_back({plan.immediate, plan.unsolicited, HWS_RESERVED_TAG, 0});
 
 	while (!input.empty()) {
 		const uint8_t what = input.byte();

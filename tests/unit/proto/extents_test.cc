@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "proto.h"
 
+#include <algorithm>
 #include <bitset>
 #include <cstring>
 #include <vector>
@@ -154,4 +155,48 @@ TEST_CASE("full extents still take what joins them, and a joint makes room")
 	CHECK(hws_extents_add(&e, 6, 3) == HWS_EXTENTS_ADDED);
 	CHECK(e.count == HWS_EXTENTS_MAX - 1);
 	CHECK(hws_extents_add(&e, 10 * HWS_EXTENTS_MAX, 1) == HWS_EXTENTS_ADDED);
+}
+
+TEST_CASE("covering counts what was missing, whatever overlaps")
+{
+	Random random;
+	uint64_t full = 0, joined = 0;
+
+	for (uint64_t done = 0; done < steps(100'000);) {
+		const uint32_t size = random.between(1, 600);
+		std::vector<bool> model(size);
+		struct hws_extents e;
+
+		hws_extents_init(&e);
+		for (uint32_t n = random.between(1, 500); n; n--, done++) {
+			const uint32_t start = random.between(0, size - 1);
+			const uint32_t length = random.once_in(80) ? random.between(1, size - start) : 1;
+			const auto at = model.begin() + start;
+			const uint32_t there = std::count(at, at + length, true);
+			const struct hws_extents before = e;
+			uint32_t fresh = 0, ranges = 0;
+
+			MUST(hws_extents_overlap(&e, start, length) == (there > 0));
+			if (hws_extents_cover(&e, start, length, &fresh) == HWS_EXTENTS_FULL) {
+				MUST(before.count == HWS_EXTENTS_MAX && e.count == before.count);
+				full++;
+				continue;
+			}
+			MUST(fresh == length - there);
+			std::fill(at, at + length, true);
+			for (uint32_t i = 0; i < size; i++)
+				if (model[i] && (!i || !model[i - 1])) {
+					uint32_t end = i;
+
+					while (end < size && model[end])
+						end++;
+					MUST(e.at[ranges].start == i && e.at[ranges].end == end);
+					ranges++;
+				}
+			MUST(e.count == ranges);
+			joined += e.count < before.count;
+		}
+	}
+	CHECK(full > 0);
+	CHECK(joined > 0);
 }

@@ -152,7 +152,7 @@ void write_in_order(const struct hws_write_rules &rules, uint32_t expected, uint
 	target.command(plan);
 	MUST(write.sent == plan.immediate);
 	if (plan.unsolicited)
-		send_sequence(write, rules, {plan.immediate, plan.unsolicited, HWS_RESERVED_TAG},
+		send_sequence(write, rules, {plan.immediate, plan.unsolicited, HWS_RESERVED_TAG, 0},
 			      target);
 	for (uint32_t at = plan.immediate + plan.unsolicited; at < expected; sn++) {
 		const uint32_t length = std::min(burst, expected - at);
@@ -297,7 +297,7 @@ TEST_CASE("R2Ts outstanding at once are answered in their order, whatever their 
 
 		target.command(plan);
 		if (plan.unsolicited)
-			ring.push_back({plan.immediate, plan.unsolicited, HWS_RESERVED_TAG});
+			ring.push_back({plan.immediate, plan.unsolicited, HWS_RESERVED_TAG, 0});
 		for (uint32_t at = plan.immediate + plan.unsolicited; at < expected;) {
 			const uint32_t n =
 			    std::min(expected - at, random.between(500, rules.max_burst_length));

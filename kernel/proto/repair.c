@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "repair.h"
+#include "serial.h"
+#include "status.h"
+
+/*
+ * As long as nothing was missed a target keeps to the order that was negotiated.
+ * Afterwards only what the numbers and the extents say counts: a PDU that comes
+ * again stands outside of every order.
+ */
+static bool in_order(const struct hws_repair *p, const struct hws_read *r,
+		     const struct hws_read_rules *rules, u32 offset)
+{
+	if (p->missed)
+		return true;
+	if (rules->pdu_in_order && rules->sequence_in_order)
+		return offset == r->received;
+	if (rules->pdu_in_order && r->in_sequence && offset != r->next)
+		return false;
+	return !rules->sequence_in_order || offset >= r->floor;
+}
+
+enum hws_violation hws_repair_judge(const struct hws_repair *p,
+				    const struct hws_read *r,
+				    const struct hws_read_rules *rules,
+				    const union hws_header *h, bool *wanted)
+{
+	const u32 length = hws_data_length(h);
+	const u32 offset = be32_to_cpu(h->data_in.offset);
+	const enum hws_gaps_place place =
+		hws_gaps_find(&p->gaps, be32_to_cpu(h->data_in.data_sn));
+
+	*wanted = false;
+	if (!r->expected && length)
+		return HWS_V_DATA_IN_WRITE;
+	if (place == HWS_GAPS_FAR)
+		return HWS_V_DATA_SN;
+	if (place == HWS_GAPS_SEEN)
+		return HWS_V_NONE;
+	*wanted = true;
+	if (!length)
+		return HWS_V_NONE;
+	if (offset > r->expected || length > r->expected - offset)
+		return HWS_V_DATA_IN_BEYOND;
+	if (place == HWS_GAPS_NEXT && !in_order(p, r, rules, offset))
+		return HWS_V_DATA_IN_ORDER;
+	if (hws_extents_overlap(r->extents, offset, length))
+		return HWS_V_DATA_IN_ORDER;
+	return HWS_V_NONE;
+}
+
+enum hws_violation hws_repair_data_in(struct hws_repair *p, struct hws_read *r,
+				      const union hws_header *h)
+{
+	const u32 length = hws_data_length(h);
+	const u32 offset = be32_to_cpu(h->data_in.offset);
+	const u32 sn = be32_to_cpu(h->data_in.data_sn);
+
+	if (length) {
+		if (hws_extents_add(r->extents, offset, length) !=
+		    HWS_EXTENTS_ADDED)
+			return HWS_V_DATA_IN_PIECES;
+		r->received += length;
+		r->next = offset + length;
+		if (r->next > r->top)
+			r->top = r->next;
+		r->in_sequence = true;
+	}
+	if (h->data_in.flags & HWS_FLAG_FINAL) {
+		r->in_sequence = false;
+		r->floor = r->top;
+	}
+	if (!hws_gaps_take(&p->gaps, sn))
+		return HWS_V_DATA_SN;
+	if (p->gaps.count)
+		p->missed = true;
+	if (h->data_in.flags & HWS_DATA_IN_ACK) {
+		p->ack = true;
+		p->ack_ttt = h->data_in.ttt;
+		memcpy(p->ack_lun, h->data_in.lun, sizeof(p->ack_lun));
+	}
+	return HWS_V_NONE;
+}
+
+enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
+				  const struct hws_write_rules *rules,
+				  const union hws_header *h, u32 queued,
+				  u32 room, struct hws_sequence *seq,
+				  bool *wanted)
+{
+	const u32 sn = be32_to_cpu(h->r2t.r2t_sn);
+	const enum hws_gaps_place place = hws_gaps_find(&p->gaps, sn);
+	enum hws_violation v;
+	u32 fresh;
+
+	*wanted = false;
+	if (!w->expected)
+		return HWS_V_R2T_READ;
+	if (place == HWS_GAPS_FAR)
+		return HWS_V_R2T_SN;
+	if (place == HWS_GAPS_SEEN)
+		return HWS_V_NONE;
+
+	seq->offset = be32_to_cpu(h->r2t.offset);
+	seq->left = be32_to_cpu(h->r2t.desired_length);
+	seq->ttt = be32_to_cpu(h->r2t.ttt);
+	v = hws_write_r2t_range(w, rules, h);
+	if (v)
+		return v;
+	if (place == HWS_GAPS_AHEAD)
+		p->missed = true;
+	if (!p->missed && rules->sequence_in_order &&
+	    seq->offset > w->solicited_to)
+		return HWS_V_R2T_ORDER;
+	if (queued >= room)
+		return HWS_V_R2T_COUNT;
+	if (hws_extents_cover(w->extents, seq->offset, seq->left, &fresh) !=
+	    HWS_EXTENTS_ADDED)
+		return HWS_V_R2T_PIECES;
+	seq->again = seq->left - fresh;
+	/* A recovery R2T (section 11.8): data that was lost on its way. */
+	if (seq->again && ++p->recovery_r2ts > HWS_RECOVERY_R2TS_MAX)
+		return HWS_V_R2T_ORDER;
+	if (seq->offset + seq->left > w->solicited_to)
+		w->solicited_to = seq->offset + seq->left;
+	if (!hws_gaps_take(&p->gaps, sn))
+		return HWS_V_R2T_SN;
+	*wanted = true;
+	return HWS_V_NONE;
+}
+
+/* Bytes that a good status without a DataSN speaks of, and that have not come. */
+static bool lacks_data(const struct hws_read *r, const union hws_header *h)
+{
+	u32 residual = 0;
+
+	if (!hws_status_is_good(h->response.status))
+		return false;
+	if (h->response.flags & HWS_RESPONSE_UNDERFLOW)
+		residual = be32_to_cpu(h->response.residual);
+	return residual <= r->expected && r->received < r->expected - residual;
+}
+
+/*
+ * The last Data-In has its own DataSN. A SCSI Response has ExpDataSN (11.4.8), which
+ * says how many there were; LIO and tgt leave it 0, and then the bytes must say.
+ */
+enum hws_repair_verdict hws_repair_verdict(struct hws_repair *p,
+					   const struct hws_read *r,
+					   const union hws_header *status)
+{
+	const bool in_data_in = hws_opcode(status) == HWS_OP_DATA_IN;
+	u32 exp_data_sn;
+
+	if (!in_data_in) {
+		if (status->response.response != HWS_RESPONSE_COMPLETED)
+			return HWS_REPAIR_DONE;
+		exp_data_sn = be32_to_cpu(status->response.exp_data_sn);
+		if (hws_sn_after(exp_data_sn, p->gaps.next) &&
+		    exp_data_sn - p->gaps.next <= HWS_GAP_LONGEST &&
+		    r->expected) {
+			if (!hws_gaps_expect(&p->gaps, exp_data_sn))
+				return HWS_REPAIR_ESCALATE;
+			p->missed = true;
+		}
+		if (!p->gaps.count && lacks_data(r, status) &&
+		    (!exp_data_sn || exp_data_sn != p->gaps.next)) {
+			if (p->refused)
+				return HWS_REPAIR_DONE;
+			if (p->tail == HWS_TAIL_KNOWN)
+				p->tail = HWS_TAIL_ASK;
+			p->missed = true;
+			return HWS_REPAIR_WAIT;
+		}
+	}
+	if (!p->gaps.count) {
+		p->tail = HWS_TAIL_KNOWN;
+		return HWS_REPAIR_DONE;
+	}
+	if (!p->refused)
+		return HWS_REPAIR_WAIT;
+	/* It ended the command for the reason that it refused (7.8). */
+	if (!in_data_in && !hws_status_is_good(status->response.status))
+		return HWS_REPAIR_DONE;
+	return HWS_REPAIR_FAILED;
+}
+
+bool hws_repair_snack(struct hws_repair *p, u32 now, u8 *type, u32 *begin,
+		      u32 *length)
+{
+	*type = HWS_SNACK_DATA;
+	if (hws_gaps_run(&p->gaps, now, begin, length))
+		return true;
+	*length = 0;
+	*begin = p->gaps.next;
+	if (p->tail == HWS_TAIL_ASK || p->tail == HWS_TAIL_ASK_AGAIN) {
+		p->tail++;
+		p->tail_asked_at = now;
+		/* Of a task without status it was a question, no more. */
+		if (!p->held)
+			p->tail = HWS_TAIL_KNOWN;
+		return true;
+	}
+	/* Not before the data in front of it is there (11.7.2). */
+	if (p->ack && !p->gaps.count) {
+		p->ack = false;
+		*type = HWS_SNACK_DATA_ACK;
+		return true;
+	}
+	return false;
+}
+
+enum hws_gaps_time hws_repair_check(struct hws_repair *p, u32 now, u32 patience)
+{
+	if (p->refused)
+		return HWS_GAPS_CALM;
+	if (p->tail == HWS_TAIL_ASKED &&
+	    now - p->tail_asked_at >= patience) {
+		p->tail = HWS_TAIL_ASK_AGAIN;
+		return HWS_GAPS_ASK;
+	}
+	if (p->tail == HWS_TAIL_ASKED_AGAIN &&
+	    now - p->tail_asked_at >= patience)
+		return HWS_GAPS_GIVE_UP;
+	return hws_gaps_check(&p->gaps, now, patience);
+}
+
+bool hws_repair_rejected(struct hws_repair *p, u32 begin)
+{
+	const enum hws_gaps_place place = hws_gaps_find(&p->gaps, begin);
+
+	if (place != HWS_GAPS_MISSING &&
+	    !(place == HWS_GAPS_NEXT && p->tail != HWS_TAIL_KNOWN))
+		return false;
+	p->refused = true;
+	return true;
+}

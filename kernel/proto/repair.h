@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One command at error recovery level 1 or above: PDUs of it may be lost, damaged
+ * or come again, and it ends when all is there (RFC 7143 sections 7.8, 7.9, 11.16).
+ *
+ * In place of read.c and write.c, which want every PDU in its turn. Data is counted
+ * when its PDU has come whole, because a damaged one comes again; each byte is
+ * counted once, which extents see to whatever order was negotiated.
+ */
+#ifndef _HWS_PROTO_REPAIR_H
+#define _HWS_PROTO_REPAIR_H
+
+#include "gaps.h"
+#include "read.h"
+#include "write.h"
+
+enum {
+	/* R2Ts for what was asked for before, until that is no repair any more */
+	HWS_RECOVERY_R2TS_MAX = 64,
+	/* of sense data as much is kept as the midlayer takes */
+	HWS_SENSE_KEPT = 96,
+};
+
+/* Data behind the last that came, when nothing says how many PDUs that is. */
+enum hws_tail {
+	HWS_TAIL_KNOWN,
+	HWS_TAIL_ASK,		/* to be asked for */
+	HWS_TAIL_ASKED,
+	HWS_TAIL_ASK_AGAIN,
+	HWS_TAIL_ASKED_AGAIN,
+};
+
+struct hws_repair {
+	struct hws_gaps gaps;	/* DataSN of a read, R2TSN of a write */
+	bool missed;		/* something was; what is in order is not known */
+	bool refused;		/* the target will not send it again */
+	bool held;		/* the status came before the data: @status */
+	u8 tail;		/* enum hws_tail */
+	u8 recovery_r2ts;
+	bool ack;		/* a DataACK is owed: the two below go with it */
+	__be32 ack_ttt;
+	u8 ack_lun[HWS_LUN_BYTES];
+	u32 tail_asked_at;	/* ticks */
+	union hws_header status;
+	u8 sense_length;
+	u8 sense[HWS_SENSE_KEPT];
+};
+
+static inline void hws_repair_init(struct hws_repair *p)
+{
+	hws_gaps_init(&p->gaps, 0);
+	p->missed = false;
+	p->refused = false;
+	p->held = false;
+	p->tail = HWS_TAIL_KNOWN;
+	p->recovery_r2ts = 0;
+	p->ack = false;
+}
+
+/* Is anything open, so that somebody has to look after it? */
+static inline bool hws_repair_open(const struct hws_repair *p)
+{
+	return p->gaps.count || p->held || p->ack || p->tail != HWS_TAIL_KNOWN;
+}
+
+/*
+ * Judges a Data-In header before its data is taken. On HWS_V_NONE, with @wanted
+ * set, the data belongs at its Buffer Offset and hws_repair_data_in() must follow
+ * when it came whole; without, it has come before.
+ */
+enum hws_violation hws_repair_judge(const struct hws_repair *p,
+				    const struct hws_read *r,
+				    const struct hws_read_rules *rules,
+				    const union hws_header *h, bool *wanted);
+
+/*
+ * A Data-In that is wanted is here, whole. HWS_V_DATA_SN when there is no room to
+ * keep what is missing.
+ */
+enum hws_violation hws_repair_data_in(struct hws_repair *p, struct hws_read *r,
+				      const union hws_header *h);
+
+/*
+ * Judges an R2T. @queued, @room: sequences that wait to be sent, and how many may.
+ * On HWS_V_NONE, with @wanted set, @seq is what it asks for; without, it has come
+ * before.
+ */
+enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
+				  const struct hws_write_rules *rules,
+				  const union hws_header *h, u32 queued,
+				  u32 room, struct hws_sequence *seq,
+				  bool *wanted);
+
+enum hws_repair_verdict {
+	HWS_REPAIR_DONE,	/* nothing more can come: judge the status */
+	HWS_REPAIR_WAIT,	/* data is missing, and will be asked for */
+	HWS_REPAIR_FAILED,	/* data is missing, and the target keeps it */
+	HWS_REPAIR_ESCALATE,	/* more is missing than there is room for */
+};
+
+/* The status of a read, in either PDU: is all there that it speaks of? */
+enum hws_repair_verdict hws_repair_verdict(struct hws_repair *p,
+					   const struct hws_read *r,
+					   const union hws_header *status);
+
+/* What a SNACK for a task asks for, with @type; false: nothing now. */
+bool hws_repair_snack(struct hws_repair *p, u32 now, u8 *type, u32 *begin,
+		      u32 *length);
+
+/* Looks at the clock, as hws_gaps_check() does. */
+enum hws_gaps_time hws_repair_check(struct hws_repair *p, u32 now, u32 patience);
+
+/*
+ * The target rejected a SNACK for Data-In from @begin on. True when what it asked
+ * for is still missing, and will not come.
+ */
+bool hws_repair_rejected(struct hws_repair *p, u32 begin);
+
+#endif /* _HWS_PROTO_REPAIR_H */
