@@ -262,9 +262,7 @@ int hws_session_activate(struct hws_session *session, struct hws_conn *conn,
 {
 	int ret;
 
-	ret = hws_tasks_reserve(session, params->max_outstanding_r2t,
-				!params->data_pdu_in_order ||
-				!params->data_sequence_in_order);
+	ret = hws_tasks_reserve(session, params);
 	if (ret)
 		return ret;
 	session->params = *params;

@@ -11,6 +11,7 @@
 #include "policy.h"
 #include "proto/replay.h"
 #include "proto/serial.h"
+#include "repair.h"
 #include "session.h"
 #include "stats.h"
 
@@ -65,6 +66,8 @@ static void detach(struct hws_task *task)
 		conn->ping_active = NULL;
 	if (conn->text_active == task)
 		conn->text_active = NULL;
+	if (unlikely(conn->repairs) && task->kind == HWS_TASK_COMMAND)
+		hws_repair_forget(task);
 }
 
 /* Likewise, so that its tag is free, or it may go over another connection. */

@@ -16,6 +16,7 @@
 #include "connection.h"
 #include "main.h"
 #include "recovery.h"
+#include "repair.h"
 #include "session.h"
 
 struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
@@ -37,6 +38,7 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 	INIT_DELAYED_WORK(&conn->retry_work, hws_send_retry_work);
 	INIT_WORK(&conn->lost_work, hws_conn_lost_work);
 	INIT_DELAYED_WORK(&conn->ping_work, hws_ping_work);
+	INIT_DELAYED_WORK(&conn->watch_work, hws_watch_work);
 	INIT_DELAYED_WORK(&conn->leave_work, hws_conn_leave_work);
 	INIT_WORK(&conn->remove_work, hws_conn_remove_work);
 	INIT_WORK(&conn->clear_work, hws_clear_work);
@@ -47,6 +49,8 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 	INIT_LIST_HEAD(&conn->commands);
 	INIT_LIST_HEAD(&conn->unsolicited);
 	INIT_LIST_HEAD(&conn->solicited);
+	INIT_LIST_HEAD(&conn->open);
+	INIT_LIST_HEAD(&conn->held);
 	return conn;
 }
 
@@ -56,6 +60,7 @@ void hws_conn_free(struct hws_conn *conn)
 	cancel_delayed_work_sync(&conn->retry_work);
 	cancel_work_sync(&conn->send_work);
 	cancel_delayed_work_sync(&conn->ping_work);
+	cancel_delayed_work_sync(&conn->watch_work);
 	cancel_delayed_work_sync(&conn->leave_work);
 	cancel_delayed_work_sync(&conn->strand_timer);
 	kfree(conn->in.keep);
@@ -296,6 +301,9 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->in.room = HWS_IN_KEEP;
 	conn->in.kept = 0;
 	conn->in.dead = false;
+	conn->in.drop = false;
+	conn->in.status_seen = false;
+	conn->in.late = false;
 	conn->read_rules = hws_session_read_rules(conn->session);
 	conn->write_rules = (struct hws_write_rules) {
 		.first_burst_length = s->first_burst_length,
@@ -324,6 +332,7 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->unanswered = 0;
 	conn->keepalive.pinged = false;
 	conn->loss_time2wait = s->time2wait;
+	hws_repair_reset(conn);
 }
 
 /**
@@ -396,6 +405,7 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 	hws_conn_event(conn, sk);
 	release_sock(sk);
 	hws_ping_start(conn);
+	hws_watch_start(conn);
 	return 0;
 }
 
@@ -465,6 +475,7 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 	struct sock *sk = sock->sk;
 
 	hws_ping_stop(conn);
+	hws_watch_stop(conn);
 	restore_callbacks(conn, sk);
 	lock_sock(sk);
 	spin_lock_bh(&conn->lock);

@@ -22,8 +22,10 @@
 
 #include "cursor.h"
 #include "proto/frame.h"
+#include "proto/gaps.h"
 #include "proto/keepalive.h"
 #include "proto/read.h"
+#include "proto/silence.h"
 #include "proto/write.h"
 
 struct hws_session;
@@ -100,6 +102,9 @@ struct hws_in {
 	u32 kept;		/* bytes that came there */
 	u32 crc;
 	bool dead;		/* the stream cannot be read on */
+	bool drop;		/* this PDU came before */
+	bool status_seen;	/* its StatSN did */
+	bool late;		/* its task may have ended before */
 	u8 *keep;		/* HWS_IN_KEEP bytes */
 };
 
@@ -120,6 +125,7 @@ struct hws_conn {
 	struct delayed_work retry_work;	/* kicks send_work */
 	struct work_struct lost_work;
 	struct delayed_work ping_work;
+	struct delayed_work watch_work;	/* error recovery level 1: watch.c */
 	struct delayed_work leave_work;	/* ends a logout without an answer */
 	struct work_struct remove_work;
 	struct work_struct clear_work;	/* its logout over another has ended */
@@ -183,6 +189,18 @@ struct hws_conn {
 	bool gave_up;			/* a command that may not have arrived, */
 	u32 gave_up_cmd_sn;		/* the last of them */
 	unsigned int unanswered;	/* requests that were given up */
+
+	/* data path, at error recovery level 1: repair.c */
+	bool repairs;			/* it is that */
+	bool snack;			/* something may be asked for */
+	bool stat_tail;			/* statuses behind the last that came */
+	bool retried_behind_ping;	/* a command, after ping_active went out */
+	unsigned int snacks_in_vain;	/* since one brought something */
+	struct hws_gaps stat;		/* StatSNs */
+	struct list_head open;		/* commands that wait for something */
+	struct list_head held;		/* statuses that wait for data, by StatSN */
+	struct hws_silence silence;
+	unsigned long moved_at;		/* jiffies: see proto/silence.h */
 	unsigned long last_recv;	/* jiffies */
 	u64 stats[HWS_CONN_STAT_MAX + 1];
 	u64 session_stats[HWS_SESSION_STAT_MAX + 1];
@@ -208,6 +226,7 @@ void hws_send_kick(struct hws_conn *conn);
 void hws_send_retry_work(struct work_struct *work);
 void hws_conn_submit(struct hws_conn *conn, struct hws_task *task, bool last);
 void hws_conn_take_submitted(struct hws_conn *conn);
+void hws_conn_retry(struct hws_conn *conn, struct hws_task *task);
 void hws_out_fill(struct hws_conn *conn);
 bool hws_out_pending(const struct hws_conn *conn);
 
@@ -218,10 +237,10 @@ void hws_violation_report(struct hws_conn *conn, enum hws_violation v);
 enum hws_violation hws_response_header(struct hws_conn *conn);
 enum hws_violation hws_response_pdu(struct hws_conn *conn);
 
-
 /* Keepalive: ping.c */
 void hws_ping_start(struct hws_conn *conn);
 void hws_ping_stop(struct hws_conn *conn);
+bool hws_ping_send(struct hws_conn *conn);
 void hws_ping_work(struct work_struct *work);
 
 #endif /* _HWS_CONNECTION_H */

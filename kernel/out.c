@@ -2,7 +2,7 @@
 /*
  * Which PDU goes next on a connection, and what it looks like.
  *
- * The order: answers to the target's pings; our own requests; then data that
+ * The order: answers to the target's pings; SNACKs; our own requests; then data that
  * was asked for or promised, and commands, in turn, so that neither starves the
  * other. Unsolicited data goes in the order of its commands (RFC 7143 section
  * 4.2.5.2) and before solicited data.
@@ -16,6 +16,7 @@
 #include "compat/compat.h"
 #include "connection.h"
 #include "digest.h"
+#include "repair.h"
 #include "session.h"
 #include "stats.h"
 #include "task.h"
@@ -93,6 +94,7 @@ static void build_ping(struct hws_conn *conn, struct hws_task *task)
 	hws_set_data_length(next_header(conn), task->request->length);
 	task->request->began_ns = ktime_get_ns();
 	conn->ping_active = task;
+	conn->retried_behind_ping = false;
 	HWS_COUNT_CONN(conn, TX_NOP_OUT, 1);
 }
 
@@ -193,7 +195,7 @@ bool hws_out_pending(const struct hws_conn *conn)
 
 	if (conn->leaving)
 		return false;
-	return conn->pong_count || !list_empty(&conn->unsolicited) ||
+	return conn->pong_count || conn->snack || !list_empty(&conn->unsolicited) ||
 	       !list_empty(&conn->solicited) || next_request(conn) ||
 	       !list_empty(&conn->retries) ||
 	       (!list_empty(&conn->commands) &&
@@ -243,6 +245,7 @@ static void push_sequence(struct hws_task *task, u32 offset, u32 length)
 	seq->offset = offset;
 	seq->left = length;
 	seq->ttt = HWS_RESERVED_TAG;
+	seq->again = 0;
 	ring->count++;
 }
 
@@ -265,6 +268,7 @@ static bool send_command(struct hws_conn *conn)
 
 	if (task->numbered) {
 		HWS_COUNT_ON(conn, RETRIED, 1);
+		conn->retried_behind_ping = true;
 	} else {
 		if (!hws_window_take(session, &task->cmd_sn))
 			return false;
@@ -273,6 +277,10 @@ static bool send_command(struct hws_conn *conn)
 	}
 	list_del_init(&task->entry);
 	task->state = HWS_TASK_ACTIVE;
+	if (unlikely(conn->repairs)) {
+		hws_repair_begin(task);
+		WRITE_ONCE(conn->moved_at, jiffies);
+	}
 
 	if (length && sc->sc_data_direction == DMA_TO_DEVICE) {
 		plan = hws_write_init(&task->write, length, &conn->write_rules,
@@ -360,6 +368,11 @@ static bool add_pdu(struct hws_conn *conn)
 		return false;
 	if (conn->pong_count) {
 		send_pong(conn);
+		return true;
+	}
+	if (unlikely(conn->snack) && hws_snack_build(conn, next_header(conn))) {
+		HWS_COUNT_CONN(conn, TX_SNACK, 1);
+		close_header(conn);
 		return true;
 	}
 	request = next_request(conn);

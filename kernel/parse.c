@@ -202,11 +202,6 @@ static int check_needed(const struct nlattr *nest, struct nlattr **tb,
 static int check_params(struct nlattr **tb, const struct hws_session_params *p,
 			struct netlink_ext_ack *extack)
 {
-	if (p->erl == 1) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[HWS_SESSION_A_ERL],
-				    "HWS_SESSION_A_ERL: error recovery level 1 is not supported");
-		return -EOPNOTSUPP;
-	}
 	if (p->task_reporting == HWS_TASK_REPORTING_FAST_ABORT) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[HWS_SESSION_A_TASK_REPORTING],
 				    "HWS_SESSION_A_TASK_REPORTING: FastAbort is not supported");

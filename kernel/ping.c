@@ -22,7 +22,7 @@ static void look_again(struct hws_conn *conn, unsigned long delay)
  * A request without a waiter: its answer, or the loss, puts it. False when all
  * tasks of our own are under way, on other connections maybe.
  */
-static bool send_ping(struct hws_conn *conn)
+bool hws_ping_send(struct hws_conn *conn)
 {
 	struct hws_task *task = hws_request_get(conn->session, HWS_TASK_PING);
 
@@ -53,7 +53,7 @@ void hws_ping_work(struct work_struct *work)
 	case HWS_KEEPALIVE_WAIT:
 		break;
 	case HWS_KEEPALIVE_PING:
-		if (!send_ping(conn)) {
+		if (!hws_ping_send(conn)) {
 			hws_keepalive_not_sent(k);
 			wait = NO_TASK_WAIT;
 		}

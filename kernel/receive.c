@@ -18,6 +18,7 @@
 #include "connection.h"
 #include "digest.h"
 #include "log.h"
+#include "repair.h"
 #include "proto/violation.h"
 #include "session.h"
 #include "stats.h"
@@ -98,6 +99,9 @@ static bool pdu_done(struct hws_conn *conn)
 
 		if (memcmp(&digest, in->frame.digest, sizeof(digest))) {
 			HWS_COUNT_CONN(conn, DIGEST_ERRORS, 1);
+			if (conn->repairs)
+				return hws_repair_damaged(conn,
+							  &in->frame.header);
 			hws_err(conn->session, "a data digest is wrong");
 			hws_conn_lost(conn, HWS_LOSS_DATA_DIGEST);
 			return false;

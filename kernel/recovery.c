@@ -47,6 +47,7 @@ static const char *const loss_texts[] = {
 	[HWS_LOSS_ADMIN] = "the administrator dropped it",
 	[HWS_LOSS_MEMORY] = "no memory to send",
 	[HWS_LOSS_SESSION] = "the session is recovered as a whole",
+	[HWS_LOSS_UNREPAIRED] = "what was lost did not come again",
 };
 
 /* CLOSING is for good; expiry only follows failure. */

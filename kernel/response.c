@@ -16,13 +16,15 @@
 #include "proto/check.h"
 #include "proto/status.h"
 #include "recovery.h"
+#include "repair.h"
+#include "response.h"
 #include "session.h"
 #include "stats.h"
 #include "task.h"
 #include "trace.h"
 
 /* The live task of this connection that has the tag, or NULL. */
-static struct hws_task *find_task(struct hws_conn *conn, __be32 itt)
+struct hws_task *hws_response_task(struct hws_conn *conn, __be32 itt)
 {
 	struct hws_session *session = conn->session;
 	u32 tag = be32_to_cpu(itt);
@@ -43,7 +45,7 @@ static struct hws_task *find_kind(struct hws_conn *conn, __be32 itt,
 				  enum hws_task_kind kind,
 				  enum hws_violation *v)
 {
-	struct hws_task *task = find_task(conn, itt);
+	struct hws_task *task = hws_response_task(conn, itt);
 
 	*v = HWS_V_NONE;
 	if (!task)
@@ -53,12 +55,21 @@ static struct hws_task *find_kind(struct hws_conn *conn, __be32 itt,
 	return *v ? NULL : task;
 }
 
+/* At error recovery level 1 an answer may come after its task has ended. */
+static enum hws_violation unless_late(const struct hws_conn *conn,
+				      enum hws_violation v)
+{
+	return v == HWS_V_TAG && conn->in.late ? HWS_V_NONE : v;
+}
+
 static enum hws_violation data_in_header(struct hws_conn *conn,
 					 const union hws_header *h)
 {
 	struct hws_task *task;
 	enum hws_violation v;
 
+	if (unlikely(conn->repairs))
+		return hws_repair_data_in_header(conn, h);
 	task = find_kind(conn, h->data_in.itt, HWS_TASK_COMMAND, &v);
 	if (!task)
 		return v;
@@ -82,7 +93,7 @@ static enum hws_violation text_response_header(struct hws_conn *conn,
 
 	task = find_kind(conn, h->text_response.itt, HWS_TASK_TEXT, &v);
 	if (!task)
-		return v;
+		return unless_late(conn, v);
 	r = task->request;
 	conn->in.to = r->answer + r->text.received;
 	conn->in.room = hws_text_room(&r->text);
@@ -106,13 +117,18 @@ enum hws_violation hws_response_header(struct hws_conn *conn)
 	if (v)
 		return v;
 	/*
-	 * Below error recovery level 1 nothing may be lost on a connection, so
+	 * At error recovery level 0 nothing may be lost on a connection, so
 	 * another StatSN than the next one means that we and the target no
 	 * longer agree on what was answered.
 	 */
-	if (hws_counts_stat_sn(h) &&
-	    be32_to_cpu(h->response.stat_sn) != conn->exp_stat_sn)
+	if (unlikely(conn->repairs)) {
+		v = hws_repair_header(conn, h);
+		if (v || conn->in.drop)
+			return v;
+	} else if (hws_counts_stat_sn(h) &&
+		   be32_to_cpu(h->response.stat_sn) != conn->exp_stat_sn) {
 		return HWS_V_STAT_SN;
+	}
 	switch (hws_opcode(h)) {
 	case HWS_OP_DATA_IN:
 		return data_in_header(conn, h);
@@ -166,9 +182,9 @@ static void take_sense(struct hws_conn *conn, struct hws_task *task,
 }
 
 /* A command has its status, in a SCSI Response or in its last Data-In. */
-static void command_status(struct hws_conn *conn, struct hws_task *task,
-			   const union hws_header *h, const u8 *sense,
-			   u32 sense_length)
+void hws_response_status(struct hws_conn *conn, struct hws_task *task,
+			 const union hws_header *h, const u8 *sense,
+			 u32 sense_length)
 {
 	struct scsi_cmnd *sc = task->sc;
 	struct hws_transfer t = { .reads = !hws_command_writes(task) };
@@ -176,6 +192,9 @@ static void command_status(struct hws_conn *conn, struct hws_task *task,
 	enum hws_violation v;
 	int result;
 
+	if (unlikely(conn->repairs) &&
+	    hws_repair_holds(conn, task, h, sense, sense_length))
+		return;
 	if (t.reads) {
 		t.expected = task->read.expected;
 		t.moved = task->read.received;
@@ -219,10 +238,12 @@ static enum hws_violation data_in_pdu(struct hws_conn *conn,
 
 	HWS_COUNT_CONN(conn, RX_DATA_IN, 1);
 	HWS_COUNT_CONN(conn, RX_DATA_OCTETS, hws_data_length(h));
+	if (unlikely(conn->repairs))
+		return hws_repair_data_in_pdu(conn, h);
 	conn->in.task = NULL;
 	/* The task may have been aborted while its data came. */
 	if (task && (h->data_in.flags & HWS_DATA_IN_STATUS))
-		command_status(conn, task, h, NULL, 0);
+		hws_response_status(conn, task, h, NULL, 0);
 	return HWS_V_NONE;
 }
 
@@ -237,12 +258,30 @@ static enum hws_violation scsi_response_pdu(struct hws_conn *conn,
 	HWS_COUNT_CONN(conn, RX_SCSI_RESPONSE, 1);
 	task = find_kind(conn, h->response.itt, HWS_TASK_COMMAND, &v);
 	if (!task)
-		return v;
+		return unless_late(conn, v);
 	v = hws_status_sense(h, conn->in.keep, conn->in.kept, &sense, &length);
 	if (v)
 		return v;
-	command_status(conn, task, h, sense, length);
+	hws_response_status(conn, task, h, sense, length);
 	return HWS_V_NONE;
+}
+
+/* What the R2T asks for, in turn; without @wanted it has come before. */
+static enum hws_violation judge_r2t(struct hws_conn *conn,
+				    struct hws_task *task,
+				    const union hws_header *h,
+				    struct hws_sequence *seq, bool *wanted)
+{
+	const struct hws_sequence_ring *ring = &task->sequences;
+	u32 outstanding = ring->count;
+
+	if (unlikely(conn->repairs))
+		return hws_repair_r2t_pdu(conn, task, h, seq, wanted);
+	*wanted = true;
+	if (outstanding && ring->at[ring->head].ttt == HWS_RESERVED_TAG)
+		outstanding--;	/* that one is unsolicited */
+	return hws_write_r2t(&task->write, &conn->write_rules, h, outstanding,
+			     seq);
 }
 
 static enum hws_violation r2t_pdu(struct hws_conn *conn,
@@ -252,23 +291,19 @@ static enum hws_violation r2t_pdu(struct hws_conn *conn,
 	struct hws_sequence seq;
 	struct hws_task *task;
 	enum hws_violation v;
-	u32 outstanding;
+	bool wanted;
 
 	HWS_COUNT_CONN(conn, RX_R2T, 1);
 	task = find_kind(conn, h->r2t.itt, HWS_TASK_COMMAND, &v);
 	if (!task)
-		return v;
+		return unless_late(conn, v);
 	if (!hws_command_writes(task))
 		return HWS_V_R2T_READ;
 
-	ring = &task->sequences;
-	outstanding = ring->count;
-	if (outstanding && ring->at[ring->head].ttt == HWS_RESERVED_TAG)
-		outstanding--;	/* that one is unsolicited */
-	v = hws_write_r2t(&task->write, &conn->write_rules, h, outstanding,
-			  &seq);
-	if (v)
+	v = judge_r2t(conn, task, h, &seq, &wanted);
+	if (v || !wanted)
 		return v;
+	ring = &task->sequences;
 	ring->at[(ring->head + ring->count) % ring->size] = seq;
 	ring->count++;
 	if (list_empty(&task->data_entry))
@@ -312,7 +347,10 @@ static enum hws_violation nop_in_pdu(struct hws_conn *conn,
 	}
 	task = find_kind(conn, h->nop_in.itt, HWS_TASK_PING, &v);
 	if (!task)
-		return v;
+		return unless_late(conn, v);
+	if (unlikely(conn->repairs))
+		hws_watch_answered(conn, task,
+				   be32_to_cpu(h->nop_in.exp_cmd_sn));
 	r = task->request;
 	r->ended_ns = ktime_get_ns();
 	/* The echo may be cut to what we take in one segment (11.19). */
@@ -332,7 +370,7 @@ static enum hws_violation tmf_response_pdu(struct hws_conn *conn,
 	HWS_COUNT_CONN(conn, RX_TMF_RESPONSE, 1);
 	task = find_kind(conn, h->tmf_response.itt, HWS_TASK_TMF, &v);
 	if (!task)
-		return v;
+		return unless_late(conn, v);
 	task->request->response = h->tmf_response.response;
 	hws_request_end(task, 0);
 	return HWS_V_NONE;
@@ -347,7 +385,7 @@ static enum hws_violation logout_response_pdu(struct hws_conn *conn,
 	HWS_COUNT_CONN(conn, RX_LOGOUT_RESPONSE, 1);
 	task = find_kind(conn, h->logout_response.itt, HWS_TASK_LOGOUT, &v);
 	if (!task)
-		return v;
+		return unless_late(conn, v);
 	task->request->response = h->logout_response.response;
 	task->request->time2wait = be16_to_cpu(h->logout_response.time2wait);
 	if (!task->request->clears)
@@ -379,7 +417,7 @@ static enum hws_violation text_response_pdu(struct hws_conn *conn,
 	HWS_COUNT_CONN(conn, RX_TEXT_RESPONSE, 1);
 	task = find_kind(conn, h->text_response.itt, HWS_TASK_TEXT, &v);
 	if (!task)
-		return v;
+		return unless_late(conn, v);
 	step = hws_text_response(&task->request->text, h, &v);
 	if (v)
 		hws_violation_report(conn, v);
@@ -449,6 +487,9 @@ static int reject_error(const struct hws_task *task, u8 reason)
  * command's task gets a SCSI Response of its own if the target had made one
  * (section 11.17.1), and times out if not, so it is left alone. A PDU of any
  * other kind cannot be sent again at error recovery level 0.
+ *
+ * From level 1 on a command whose data came damaged is sent again, and of data the
+ * target asks for what it has not by itself (section 7.8).
  */
 static enum hws_violation reject_pdu(struct hws_conn *conn,
 				     const union hws_header *h)
@@ -459,6 +500,10 @@ static enum hws_violation reject_pdu(struct hws_conn *conn,
 	HWS_COUNT_CONN(conn, RX_REJECT, 1);
 	if (conn->in.kept < HWS_BHS_LEN)
 		return HWS_V_REJECT;
+	if (conn->repairs && hws_opcode(rejected) == HWS_OP_SNACK) {
+		hws_snack_rejected(conn, rejected);
+		return HWS_V_NONE;
+	}
 	hws_warn(conn->session,
 		 "the target rejected a PDU (reason 0x%02x, opcode 0x%02x, ITT 0x%08x)",
 		 h->reject.reason, hws_opcode(rejected),
@@ -472,34 +517,27 @@ static enum hws_violation reject_pdu(struct hws_conn *conn,
 	case HWS_OP_TMF_REQUEST:
 	case HWS_OP_LOGOUT_REQUEST:
 	case HWS_OP_TEXT_REQUEST:
-		task = find_task(conn, rejected->bhs.itt);
+		task = hws_response_task(conn, rejected->bhs.itt);
 		if (task && task->kind != HWS_TASK_COMMAND)
 			hws_request_end(task, reject_error(task,
 							   h->reject.reason));
 		return HWS_V_NONE;
 	case HWS_OP_SCSI_COMMAND:
+		task = hws_response_task(conn, rejected->bhs.itt);
+		if (conn->repairs && task && task->kind == HWS_TASK_COMMAND &&
+		    h->reject.reason == HWS_REJECT_DATA_DIGEST)
+			hws_retry_rejected(conn, task);
 		return HWS_V_NONE;
 	default:
-		hws_conn_lost(conn, HWS_LOSS_REJECT);
+		if (!conn->repairs || hws_opcode(rejected) != HWS_OP_DATA_OUT)
+			hws_conn_lost(conn, HWS_LOSS_REJECT);
 		return HWS_V_NONE;
 	}
 }
 
-/**
- * hws_response_pdu - act on a PDU that is whole
- * @conn: the connection; header in conn->in.frame, kept data in conn->in.keep
- *
- * Return: a violation that only now shows, or HWS_V_NONE.
- */
-enum hws_violation hws_response_pdu(struct hws_conn *conn)
+static enum hws_violation act_on_pdu(struct hws_conn *conn,
+				     const union hws_header *h)
 {
-	const union hws_header *h = &conn->in.frame.header;
-
-	if (hws_counts_stat_sn(h))
-		conn->exp_stat_sn++;
-	hws_window_update(conn->session, be32_to_cpu(h->response.exp_cmd_sn),
-			  be32_to_cpu(h->response.max_cmd_sn));
-
 	switch (hws_opcode(h)) {
 	case HWS_OP_DATA_IN:
 		return data_in_pdu(conn, h);
@@ -522,4 +560,37 @@ enum hws_violation hws_response_pdu(struct hws_conn *conn)
 	default:
 		return HWS_V_OPCODE;
 	}
+}
+
+static void take_window(struct hws_conn *conn, const union hws_header *h)
+{
+	hws_window_update(conn->session, be32_to_cpu(h->response.exp_cmd_sn),
+			  be32_to_cpu(h->response.max_cmd_sn));
+}
+
+/**
+ * hws_response_pdu - act on a PDU that is whole
+ * @conn: the connection; header in conn->in.frame, kept data in conn->in.keep
+ *
+ * Return: a violation that only now shows, or HWS_V_NONE.
+ */
+enum hws_violation hws_response_pdu(struct hws_conn *conn)
+{
+	const union hws_header *h = &conn->in.frame.header;
+	enum hws_violation v;
+
+	if (likely(!conn->repairs)) {
+		if (hws_counts_stat_sn(h))
+			conn->exp_stat_sn++;
+		take_window(conn, h);
+		return act_on_pdu(conn, h);
+	}
+	if (!hws_repair_numbers(conn, h))
+		return HWS_V_NONE;
+	take_window(conn, h);
+	v = HWS_V_NONE;
+	if (!conn->in.drop || hws_opcode(h) == HWS_OP_DATA_IN)
+		v = act_on_pdu(conn, h);
+	hws_repair_acknowledge(conn);
+	return v;
 }

@@ -55,6 +55,24 @@ static void add_retry(struct hws_conn *conn, struct hws_task *task)
 	list_add(&task->entry, &other->entry);
 }
 
+/**
+ * hws_conn_retry - send a command again on the connection that it went out on
+ * @conn: the connection, socket locked
+ * @task: ACTIVE; the target does not have it
+ *
+ * From its beginning, with its CmdSN and tag. A data PDU of it that TCP has in part
+ * goes out whole before.
+ */
+void hws_conn_retry(struct hws_conn *conn, struct hws_task *task)
+{
+	list_del_init(&task->data_entry);
+	task->sequences.head = 0;
+	task->sequences.count = 0;
+	task->state = HWS_TASK_QUEUED;
+	add_retry(conn, task);
+	hws_send_kick(conn);
+}
+
 /* Takes what was submitted into the queues, in order. Socket locked. */
 void hws_conn_take_submitted(struct hws_conn *conn)
 {

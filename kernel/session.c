@@ -191,10 +191,7 @@ static struct hws_session *alloc(const struct hws_session_config *config,
 	if (!conn)
 		goto fail;
 	rcu_assign_pointer(session->conns[0], conn);
-	if (hws_tasks_alloc(session, params->max_outstanding_r2t,
-			    !params->data_pdu_in_order ||
-			    !params->data_sequence_in_order,
-			    params->max_connections > 1))
+	if (hws_tasks_alloc(session, params))
 		goto fail;
 	return session;
 fail:

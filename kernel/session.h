@@ -120,6 +120,7 @@ struct hws_session {
 	unsigned int nr_tasks;
 	struct hws_sequence *sequences;	/* the tasks' rings */
 	struct hws_extents *extents;	/* NULL when data comes in order */
+	struct hws_task_repair *repairs; /* NULL at error recovery level 0 */
 	u16 sequences_each;
 	struct hws_session_params params;
 

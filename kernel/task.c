@@ -9,6 +9,7 @@
 #include "command.h"
 #include "connection.h"
 #include "recovery.h"
+#include "repair.h"
 #include "session.h"
 #include "task.h"
 
@@ -26,22 +27,61 @@ static void point_rings(struct hws_session *session)
 	}
 }
 
+static int reserve_extents(struct hws_session *session, bool wanted)
+{
+	if (wanted && !session->extents) {
+		session->extents = kvcalloc(session->nr_commands,
+					    sizeof(*session->extents),
+					    GFP_NOIO);
+		if (!session->extents)
+			return -ENOMEM;
+	} else if (!wanted && session->extents) {
+		kvfree(session->extents);
+		session->extents = NULL;
+	}
+	return 0;
+}
+
+static int reserve_repairs(struct hws_session *session, bool wanted)
+{
+	unsigned int i;
+
+	if (!wanted) {
+		kvfree(session->repairs);
+		session->repairs = NULL;
+		return 0;
+	}
+	if (session->repairs)
+		return 0;
+	session->repairs = kvcalloc(session->nr_commands,
+				    sizeof(*session->repairs), GFP_NOIO);
+	if (!session->repairs)
+		return -ENOMEM;
+	for (i = 0; i < session->nr_commands; i++)
+		hws_repair_prepare(&session->repairs[i], &session->tasks[i]);
+	return 0;
+}
+
 /**
  * hws_tasks_reserve - storage for what a login negotiated
  * @session: a session none of whose tasks is in use
- * @max_r2t: MaxOutstandingR2T
- * @out_of_order: DataPDUInOrder or DataSequenceInOrder is No
+ * @params: the order of data, MaxOutstandingR2T, ErrorRecoveryLevel
  *
  * Grows what is there; so a reconnect with the parameters of the last login
  * allocates nothing.
  *
- * Return: 0, or -ENOMEM and nothing is changed.
+ * Return: 0, or -ENOMEM and what was there for the last login may be gone.
  */
-int hws_tasks_reserve(struct hws_session *session, unsigned int max_r2t,
-		      bool out_of_order)
+int hws_tasks_reserve(struct hws_session *session,
+		      const struct hws_session_params *params)
 {
 	/* one more for the unsolicited sequence */
-	unsigned int each = max_r2t + 1;
+	unsigned int each = params->max_outstanding_r2t + 1;
+	bool repairs = params->erl > 0;
+
+	/* An R2T may ask for data again before that is sent (recovery R2T). */
+	if (repairs)
+		each += params->max_outstanding_r2t;
 
 	if (each > session->sequences_each) {
 		struct hws_sequence *sequences;
@@ -55,26 +95,19 @@ int hws_tasks_reserve(struct hws_session *session, unsigned int max_r2t,
 		session->sequences_each = each;
 		point_rings(session);
 	}
-	if (out_of_order && !session->extents) {
-		session->extents = kvcalloc(session->nr_commands,
-					    sizeof(*session->extents),
-					    GFP_NOIO);
-		if (!session->extents)
-			return -ENOMEM;
-	} else if (!out_of_order && session->extents) {
-		kvfree(session->extents);
-		session->extents = NULL;
-	}
-	return 0;
+	return reserve_extents(session, repairs || !params->data_pdu_in_order ||
+						!params->data_sequence_in_order) ?:
+	       reserve_repairs(session, repairs);
 }
 
-int hws_tasks_alloc(struct hws_session *session, unsigned int max_r2t,
-		    bool out_of_order, bool several)
+int hws_tasks_alloc(struct hws_session *session,
+		    const struct hws_session_params *params)
 {
 	unsigned int i;
 
 	session->nr_commands = session->config.cmds_max;
-	session->nr_requests = several ? HWS_REQUESTS_SEVERAL : HWS_REQUESTS;
+	session->nr_requests = params->max_connections > 1 ?
+				       HWS_REQUESTS_SEVERAL : HWS_REQUESTS;
 	session->nr_tasks = session->nr_commands + session->nr_requests;
 	session->tasks = kvcalloc(session->nr_tasks, sizeof(*session->tasks),
 				  GFP_KERNEL);
@@ -94,13 +127,14 @@ int hws_tasks_alloc(struct hws_session *session, unsigned int max_r2t,
 			task->request =
 				&session->requests[i - session->nr_commands];
 	}
-	return hws_tasks_reserve(session, max_r2t, out_of_order);
+	return hws_tasks_reserve(session, params);
 }
 
 void hws_tasks_free(struct hws_session *session)
 {
 	kvfree(session->sequences);
 	kvfree(session->extents);
+	kvfree(session->repairs);
 	kfree(session->requests);
 	kvfree(session->tasks);
 }

@@ -28,6 +28,7 @@
 
 struct hws_conn;
 struct hws_session;
+struct hws_session_params;
 struct scsi_cmnd;
 
 enum hws_task_kind {
@@ -125,10 +126,10 @@ void hws_request_end(struct hws_task *task, int error);
 int hws_request_wait(struct hws_task *task, struct hws_conn *conn,
 		     unsigned long timeout, bool *mine);
 
-int hws_tasks_alloc(struct hws_session *session, unsigned int max_r2t,
-		    bool out_of_order, bool several);
-int hws_tasks_reserve(struct hws_session *session, unsigned int max_r2t,
-		      bool out_of_order);
+int hws_tasks_alloc(struct hws_session *session,
+		    const struct hws_session_params *params);
+int hws_tasks_reserve(struct hws_session *session,
+		      const struct hws_session_params *params);
 void hws_tasks_free(struct hws_session *session);
 
 #endif /* _HWS_TASK_H */

@@ -21,6 +21,7 @@
 		{ HWS_OP_TMF_REQUEST, "TMF Request" },                         \
 		{ HWS_OP_DATA_OUT, "Data-Out" },                               \
 		{ HWS_OP_LOGOUT_REQUEST, "Logout Request" },                   \
+		{ HWS_OP_SNACK, "SNACK" },                                     \
 		{ HWS_OP_NOP_IN, "NOP-In" },                                   \
 		{ HWS_OP_SCSI_RESPONSE, "SCSI Response" },                     \
 		{ HWS_OP_TMF_RESPONSE, "TMF Response" },                       \

@@ -93,6 +93,8 @@ std::string to_string(Loss loss)
 		return "the kernel was out of memory";
 	case Loss::session:
 		return "another connection could not be logged out";
+	case Loss::unrepaired:
+		return "the target did not send again what was lost";
 	}
 	return str("reason ", static_cast<int>(loss));
 }

@@ -52,6 +52,7 @@ enum class Loss : std::uint8_t {
 	admin = HWS_LOSS_ADMIN,
 	memory = HWS_LOSS_MEMORY,
 	session = HWS_LOSS_SESSION,
+	unrepaired = HWS_LOSS_UNREPAIRED,
 };
 
 /* "the target closed the connection"; for a number of a newer module, the number. */

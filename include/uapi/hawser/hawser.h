@@ -266,7 +266,7 @@ enum hws_attr {
  *	userspace offers no more than that
  * @HWS_SESSION_A_DATA_PDU_IN_ORDER: u8, 0 or 1, new, adopt
  * @HWS_SESSION_A_DATA_SEQUENCE_IN_ORDER: u8, 0 or 1, new, adopt
- * @HWS_SESSION_A_ERL: u8, ErrorRecoveryLevel, 0 to 2, new, adopt. Above 0 is
+ * @HWS_SESSION_A_ERL: u8, ErrorRecoveryLevel, 0 to 2, new, adopt. Above 1 is
  *	refused with EOPNOTSUPP by a module that cannot act on it
  * @HWS_SESSION_A_MAX_CONNECTIONS: u16, 1 to 65535, new, adopt
  * @HWS_SESSION_A_TIME2WAIT: u16, 0 to 3600, new, adopt
@@ -515,6 +515,8 @@ enum hws_conn_state {
  * @HWS_LOSS_MEMORY: memory for something that had to be sent was not to be had
  * @HWS_LOSS_SESSION: another connection was lost and could not be logged out, so
  *	the session is recovered as a whole
+ * @HWS_LOSS_UNREPAIRED: PDUs were lost or damaged, and the target did not send
+ *	them again (error recovery level 1)
  */
 enum hws_loss {
 	HWS_LOSS_CLOSED = 1,
@@ -530,6 +532,7 @@ enum hws_loss {
 	HWS_LOSS_ADMIN,
 	HWS_LOSS_MEMORY,
 	HWS_LOSS_SESSION,
+	HWS_LOSS_UNREPAIRED,
 };
 
 /**
@@ -756,7 +759,14 @@ enum hws_event {
 	X(20, REINSTATED, "reinstated", "connections reinstated")              \
 	X(21, CONNECTIONS_RECOVERED, "connections_recovered",                  \
 	  "lost connections whose tasks went on")                              \
-	X(22, REASSIGNED, "reassigned", "commands reassigned to a connection")
+	X(22, REASSIGNED, "reassigned", "commands reassigned to a connection") \
+	X(23, DATA_SNACKS, "data_snacks", "SNACKs for Data-In")                \
+	X(24, R2T_SNACKS, "r2t_snacks", "SNACKs for R2Ts")                     \
+	X(25, STATUS_SNACKS, "status_snacks", "SNACKs for statuses")           \
+	X(26, DATA_ACKS, "data_acks", "SNACKs that acknowledge Data-In")       \
+	X(27, REPAIRED, "repaired", "lost or damaged PDUs that came again")    \
+	X(28, RECOVERY_R2TS, "recovery_r2ts",                                  \
+	  "R2Ts for data that was sent before")
 
 #define HWS_STAT_ENUM_ROW_CONN(nr, id, name, text)	HWS_CONN_STAT_##id = (nr),
 #define HWS_STAT_ENUM_ROW_SESSION(nr, id, name, text)	HWS_SESSION_STAT_##id = (nr),

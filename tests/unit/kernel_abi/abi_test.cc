@@ -201,6 +201,7 @@ TEST_CASE("the numbers of the ABI are those that were given out")
 	    IS(HWS_LOSS_ADMIN, 11),
 	    IS(HWS_LOSS_MEMORY, 12),
 	    IS(HWS_LOSS_SESSION, 13),
+	    IS(HWS_LOSS_UNREPAIRED, 14),
 	    /* hws_scan_mode */
 	    IS(HWS_SCAN_AUTO, 1),
 	    IS(HWS_SCAN_MANUAL, 2),
