@@ -56,6 +56,8 @@ class FullFeature:
         self.connection = connection
         assert connection.session
         self.session: "Session" = connection.session
+        self.silent = False  # true: ExpDataSN is left 0, as some targets do
+        self.acks: dict[int, asyncio.Event] = {}  # by the tag of a Data-In with the A bit
         self.text = b""  # of a Text Request under way
         self.text_to_send: list[bytes] = []
         self.text_request_before: TextRequest | None = None  # of the exchange under way
@@ -309,10 +311,26 @@ class FullFeature:
             last.has_status, last.status = 1, answer.status
             for name, value in residual.items():
                 setattr(last, name, value)
-        task.response.exp_data_sn = len(task.data_ins) + len(task.r2ts) if not collapse else 0
+        task.response.exp_data_sn = len(task.data_ins) + len(task.r2ts) if not collapse and not self.silent else 0
         await connection.send(*task.data_ins, *([] if collapse else [task.response]))
         if self.session.number("ErrorRecoveryLevel") == 0:
             self.session.tasks.pop(command.itt, None)
+
+    # For scripts that answer a command themselves.
+
+    def begin(self, command: ScsiCommand) -> Task:
+        """The command is under way, so that SNACKs for it are served from what the script puts there."""
+        task = Task(command, self.connection, self.target.disks[lun_number(command.lun)])
+        self.session.tasks[command.itt] = task
+        return task
+
+    async def fail(self, command: ScsiCommand, sense: bytes) -> None:
+        await self.finish(self.begin(command), Answer(status=ScsiResponse.CHECK_CONDITION, sense=sense))
+
+    async def wait_for_ack(self, tag: int) -> None:
+        """Serves the connection until the DataACK with this tag has come."""
+        while not self.acks.setdefault(tag, asyncio.Event()).is_set():
+            await self.connection.handle(await self.connection.receive())
 
     def cut(self, task: Task, data: bytes) -> list[DataIn]:
         """Data-In PDUs in the order in which they are sent: `order` may turn it about.
@@ -413,14 +431,14 @@ class FullFeature:
         if pdu.type == SnackRequest.STATUS:
             for stat_sn, sent in list(self.connection.statuses.items()):  # in the order of sending
                 if stat_sn - pdu.beg_run & 0xFFFFFFFF < (pdu.run_length or 1 << 31):
-                    await self.connection.send_raw(sent.pack(self.connection.digests))
+                    await self.connection.send_again(sent)
         elif pdu.type == SnackRequest.DATA_ACK:
-            pass  # nothing is kept any shorter for it
+            self.acks.setdefault(pdu.ttt, asyncio.Event()).set()  # nothing is kept any shorter for it
         elif task is None:
             await self.reject(pdu, SNACK_REJECTED)
         elif pdu.type == SnackRequest.DATA:
             for again in (task.data_ins if task.command.read else task.r2ts)[pdu.beg_run:end]:
-                await self.connection.send_raw(again.pack(self.connection.digests))
+                await self.connection.send_again(again)
         else:
             await self.resend_all(task, pdu.ttt)
 

@@ -168,9 +168,24 @@ class Connection:
         out = b""
         for pdu in pdus:
             self.number(pdu)
-            self.target.note(self, pdu)
-            out += pdu.pack(self.digests)
+            out += self.wire(pdu)
         await self.send_raw(out)
+
+    async def send_again(self, pdu: Pdu) -> None:
+        """An exact replica of a PDU that was sent before, with its numbers (11.16)."""
+        await self.send_raw(self.wire(pdu))
+
+    def wire(self, pdu: Pdu) -> bytes:
+        """What of the PDU reaches the initiator: a loss may be due."""
+        self.target.note(self, pdu)
+        loss = self.target.loss_for(self, pdu)
+        if loss is None:
+            return pdu.pack(self.digests)
+        if not loss.damage:
+            return b""
+        assert self.digests.data and pdu.data, f"{pdu!r} has no data digest to be wrong"
+        packed = pdu.pack(self.digests)
+        return packed[:-1] + bytes([packed[-1] ^ 1])
 
     async def send_raw(self, data: bytes) -> None:
         if self.silent:
@@ -299,6 +314,15 @@ class Rule:
 
 
 @dataclass
+class Loss:
+    kind: type[Pdu]
+    fields: dict[str, Any]
+    cdb: Callable[[bytes], bool] | None  # of the command that it belongs to
+    damage: bool
+    times: int | None  # None: for good
+
+
+@dataclass
 class Logged:
     connection: int
     pdu: Pdu
@@ -340,6 +364,7 @@ class Target:
         self.violations: list[str] = []
         self.lenient = False  # true: violations are noted and do not fail the test
         self.rules: list[Rule] = []
+        self.losses: list[Loss] = []
         self.errors: list[BaseException] = []
         self.server: asyncio.Server | None = None
         self.tasks: set[asyncio.Task[None]] = set()
@@ -387,6 +412,12 @@ class Target:
         """From now on action gets such PDUs, times times; the newest rule that fits wins."""
         self.rules.insert(0, Rule(kind, fields, action, times, raw, over))
 
+    def lose(self, kind: type[Pdu], times: int | None = 1, damage: bool = False,
+             cdb: Callable[[bytes], bool] | None = None, **fields: Any) -> None:
+        """The next such PDUs that the target sends do not arrive, or arrive with a wrong data digest. cdb: only those
+        of commands that it is true for."""
+        self.losses.append(Loss(kind, fields, cdb, damage, times))
+
     def received(self, kind: type[PduT], **fields: Any) -> list[PduT]:
         """What initiators have sent of this kind with these values, oldest first."""
         return [entry.pdu for entry in self.log if isinstance(entry.pdu, kind) and fits(entry.pdu, fields)]
@@ -430,6 +461,19 @@ class Target:
                     if rule.times == 0:
                         self.rules.remove(rule)
                 return rule.action
+        return None
+
+    def loss_for(self, connection: Connection, pdu: Pdu) -> Loss | None:
+        for loss in self.losses:
+            task = connection.session.tasks.get(pdu.itt) if connection.session else None
+            if not isinstance(pdu, loss.kind) or not fits(pdu, loss.fields) or \
+                    loss.cdb and not (task and loss.cdb(task.command.cdb)):
+                continue
+            if loss.times is not None:
+                loss.times -= 1
+                if loss.times == 0:
+                    self.losses.remove(loss)
+            return loss
         return None
 
     def note(self, connection: Connection, pdu: Pdu) -> None:
