@@ -163,8 +163,10 @@ bool hws_repair_numbers(struct hws_conn *conn, const union hws_header *h)
 			held = hws_gaps_expect(&conn->stat, stat_sn);
 	} else if (!conn->in.status_seen) {
 		if (hws_gaps_find(&conn->stat, stat_sn) == HWS_GAPS_MISSING) {
-			HWS_COUNT_ON(conn, REPAIRED, 1);
+			/* Of a Data-In the data is counted. */
+			HWS_COUNT_ON(conn, REPAIRED, opcode != HWS_OP_DATA_IN);
 			conn->snacks_in_vain = 0;
+			hws_gaps_progress(&conn->stat, jiffies);
 		}
 		held = hws_gaps_take(&conn->stat, stat_sn);
 	}
@@ -261,15 +263,17 @@ enum hws_violation hws_repair_data_in_pdu(struct hws_conn *conn,
 	struct hws_task *task = conn->in.task;
 	struct hws_task_repair *repair;
 	enum hws_violation v;
+	bool missing;
 
 	conn->in.task = NULL;
 	if (conn->in.drop)
 		return HWS_V_NONE;
 	if (task) {
 		repair = hws_repair_of(task);
-		if (hws_gaps_find(&repair->r.gaps,
-				  be32_to_cpu(h->data_in.data_sn)) ==
-		    HWS_GAPS_MISSING) {
+		missing = hws_gaps_find(&repair->r.gaps,
+					be32_to_cpu(h->data_in.data_sn)) ==
+			  HWS_GAPS_MISSING;
+		if (missing) {
 			HWS_COUNT_ON(conn, REPAIRED, 1);
 			conn->snacks_in_vain = 0;
 		}
@@ -280,6 +284,8 @@ enum hws_violation hws_repair_data_in_pdu(struct hws_conn *conn,
 		}
 		if (v)
 			return v;
+		if (missing || repair->r.held)
+			hws_repair_progress(&repair->r, jiffies);
 	} else {
 		/* It has come before, or the task was aborted meanwhile. */
 		task = hws_response_task(conn, h->data_in.itt);

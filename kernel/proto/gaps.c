@@ -151,6 +151,14 @@ bool hws_gaps_run(struct hws_gaps *g, u32 now, u32 *begin, u32 *length)
 	return false;
 }
 
+void hws_gaps_progress(struct hws_gaps *g, u32 now)
+{
+	u32 i;
+
+	for (i = 0; i < g->count; i++)
+		g->at[i].asked_at = now;
+}
+
 enum hws_gaps_time hws_gaps_check(struct hws_gaps *g, u32 now, u32 patience)
 {
 	enum hws_gaps_time found = HWS_GAPS_CALM;

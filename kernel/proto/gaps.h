@@ -91,6 +91,9 @@ bool hws_gaps_asks(const struct hws_gaps *g);
 /* The next run to ask for: true, and it counts as asked for. */
 bool hws_gaps_run(struct hws_gaps *g, u32 now, u32 *begin, u32 *length);
 
+/* Something of what is missing came: patience with the rest begins anew. */
+void hws_gaps_progress(struct hws_gaps *g, u32 now);
+
 /* Looks at the clock: what is to be done about the runs that stay open? */
 enum hws_gaps_time hws_gaps_check(struct hws_gaps *g, u32 now, u32 patience);
 

@@ -210,6 +210,12 @@ bool hws_repair_snack(struct hws_repair *p, u32 now, u8 *type, u32 *begin,
 	return false;
 }
 
+void hws_repair_progress(struct hws_repair *p, u32 now)
+{
+	p->tail_asked_at = now;
+	hws_gaps_progress(&p->gaps, now);
+}
+
 enum hws_gaps_time hws_repair_check(struct hws_repair *p, u32 now, u32 patience)
 {
 	if (p->refused)

@@ -107,6 +107,9 @@ enum hws_repair_verdict hws_repair_verdict(struct hws_repair *p,
 bool hws_repair_snack(struct hws_repair *p, u32 now, u8 *type, u32 *begin,
 		      u32 *length);
 
+/* Data came that was missing, as hws_gaps_progress() takes it. */
+void hws_repair_progress(struct hws_repair *p, u32 now);
+
 /* Looks at the clock, as hws_gaps_check() does. */
 enum hws_gaps_time hws_repair_check(struct hws_repair *p, u32 now, u32 patience);
 

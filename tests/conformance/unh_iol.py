@@ -8,9 +8,9 @@ NUMBERS = """
 19.1 19.2 19.3 19.4.1 19.4.2 19.4.3 19.5 20.1 20.2 20.3 20.4
 """.split()
 
-ERL_1, ERL_2 = "ErrorRecoveryLevel 1", "ErrorRecoveryLevel 2"
+ERL_2 = "ErrorRecoveryLevel 2"
 WAITING = {
-    "4.1": ERL_1, "10.2": ERL_1, "13.1": ERL_1, "13.2": ERL_1, "7.1": ERL_2, "19.5": ERL_2,
+    "7.1": ERL_2, "19.5": ERL_2,
     "20.4": "Text exchanges in the full feature phase: Hawser negotiates by a new login, as 11.9.1 allows",
     "18.5": "a Text Request with MaxRecvDataSegmentLength, of which Hawser sends none",
     "15.3": "a NOP-Out that wants no answer, of which Hawser sends none",

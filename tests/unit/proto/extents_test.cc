@@ -170,7 +170,8 @@ TEST_CASE("covering counts what was missing, whatever overlaps")
 		hws_extents_init(&e);
 		for (uint32_t n = random.between(1, 500); n; n--, done++) {
 			const uint32_t start = random.between(0, size - 1);
-			const uint32_t length = random.once_in(80) ? random.between(1, size - start) : 1;
+			const uint32_t length =
+			    random.once_in(80) ? random.between(1, size - start) : 1;
 			const auto at = model.begin() + start;
 			const uint32_t there = std::count(at, at + length, true);
 			const struct hws_extents before = e;

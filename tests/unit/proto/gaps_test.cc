@@ -136,6 +136,25 @@ TEST_CASE("a run that stays open is asked for once more, and then given up")
 	CHECK(hws_gaps_check(&g, now + 80, 40) == HWS_GAPS_CALM);
 }
 
+TEST_CASE("patience begins anew when something of what is missing comes")
+{
+	struct hws_gaps g;
+	uint32_t begin, length;
+
+	hws_gaps_init(&g, 0);
+	CHECK(hws_gaps_expect(&g, 3));
+	CHECK(hws_gaps_run(&g, 0, &begin, &length));
+	CHECK(hws_gaps_take(&g, 0));
+	hws_gaps_progress(&g, 30);
+	CHECK(hws_gaps_check(&g, 69, 40) == HWS_GAPS_CALM);
+	CHECK(hws_gaps_check(&g, 70, 40) == HWS_GAPS_ASK);
+	CHECK(hws_gaps_run(&g, 70, &begin, &length));
+	CHECK((begin == 1 && length == 2));
+	hws_gaps_progress(&g, 100);
+	CHECK(hws_gaps_check(&g, 139, 40) == HWS_GAPS_CALM);
+	CHECK(hws_gaps_check(&g, 140, 40) == HWS_GAPS_GIVE_UP);
+}
+
 TEST_CASE("a number that is too far away either way is no loss")
 {
 	struct hws_gaps g;
@@ -179,18 +198,19 @@ TEST_CASE("whatever comes in whatever order, the gaps are what a list of all num
 
 		hws_gaps_init(&g, start);
 		for (uint32_t n = random.between(1, 80); n; n--, done++) {
-			const uint32_t at = random.once_in(2) || !model.next
-						? model.next + (random.once_in(3) ? random.between(0, 4) : 0)
-						: random.between(0, model.next - 1);
+			const uint32_t at =
+			    random.once_in(2) || !model.next
+				? model.next + (random.once_in(3) ? random.between(0, 4) : 0)
+				: random.between(0, model.next - 1);
 			const uint32_t sn = start + at;
 			const auto known = model.missing.find(at);
 			const auto place = hws_gaps_find(&g, sn);
 			const auto before = g;
 
-			MUST(place == (at == model.next		  ? HWS_GAPS_NEXT
-				       : at > model.next	  ? HWS_GAPS_AHEAD
+			MUST(place == (at == model.next		      ? HWS_GAPS_NEXT
+				       : at > model.next	      ? HWS_GAPS_AHEAD
 				       : known != model.missing.end() ? HWS_GAPS_MISSING
-								  : HWS_GAPS_SEEN));
+								      : HWS_GAPS_SEEN));
 			switch (random.between(0, 3)) {
 			case 0: { /* a SNACK goes out */
 				uint32_t begin, length;
@@ -220,8 +240,10 @@ TEST_CASE("whatever comes in whatever order, the gaps are what a list of all num
 				} else if (known != model.missing.end()) {
 					/* the run that it is in, and which is kept as one */
 					for (uint32_t i = 0; i < g.count; i++)
-						if (sn - g.at[i].begin < g.at[i].end - g.at[i].begin)
-							for (uint32_t j = g.at[i].begin; j != g.at[i].end; j++)
+						if (sn - g.at[i].begin <
+						    g.at[i].end - g.at[i].begin)
+							for (uint32_t j = g.at[i].begin;
+							     j != g.at[i].end; j++)
 								model.missing[j - start].ask = true;
 					again++;
 				}
@@ -241,8 +263,9 @@ TEST_CASE("whatever comes in whatever order, the gaps are what a list of all num
 			}
 			MUST(g.next == start + model.next);
 			MUST(g.count >= model.runs());
-			MUST(hws_gaps_first(&g) ==
-			     start + (model.missing.empty() ? model.next : model.missing.begin()->first));
+			MUST(hws_gaps_first(&g) == start + (model.missing.empty()
+								? model.next
+								: model.missing.begin()->first));
 			uint32_t sum = 0, end = start;
 			bool asks = false;
 

@@ -93,7 +93,8 @@ struct Write {
 	enum hws_violation come(const union hws_header &h, bool *wanted)
 	{
 		struct hws_sequence seq;
-		const auto v = hws_repair_r2t(&repair, &write, &rules, &h, ring.size(), room, &seq, wanted);
+		const auto v =
+		    hws_repair_r2t(&repair, &write, &rules, &h, ring.size(), room, &seq, wanted);
 
 		if (!v && *wanted)
 			ring.push_back(seq);
@@ -160,7 +161,8 @@ TEST_CASE("data with a number of its own must not lie over data that has come")
 
 TEST_CASE("as long as nothing was missed the order that was negotiated holds")
 {
-	Read both(1000), pdus(1000, true, false), sequences(1000, false, true), none(1000, false, false);
+	Read both(1000), pdus(1000, true, false), sequences(1000, false, true),
+	    none(1000, false, false);
 
 	CHECK(both.come(0, 100, 100) == HWS_V_DATA_IN_ORDER);
 	CHECK(both.come(0, 0, 100) == HWS_V_NONE);
@@ -338,7 +340,8 @@ TEST_CASE("an R2T is held to the limits also when it repairs")
 	CHECK(endless.come(HWS_RECOVERY_R2TS_MAX + 1, 0, 512) == HWS_V_R2T_ORDER);
 }
 
-TEST_CASE("a read ends whole whatever is lost, damaged or comes twice, if the target answers SNACKs")
+TEST_CASE(
+    "a read ends whole whatever is lost, damaged or comes twice, if the target answers SNACKs")
 {
 	Random random;
 	uint64_t lost = 0, damaged = 0, twice = 0, exhausted = 0, ended = 0;
@@ -376,12 +379,15 @@ TEST_CASE("a read ends whole whatever is lost, damaged or comes twice, if the ta
 				/* The status of a Data-In comes with its data. */
 				if (hws_repair_snack(&r.repair, 0, &type, &begin, &length)) {
 					MUST(type == HWS_SNACK_DATA);
-					for (size_t i = begin; i < sent.size() && (!length || i < begin + length); i++)
+					for (size_t i = begin;
+					     i < sent.size() && (!length || i < begin + length);
+					     i++)
 						wire.push_back(sent[i]);
 					continue;
 				}
 				idle++;
-				/* The last PDU was lost with nothing behind it: the probe shows it. */
+				/* The last PDU was lost with nothing behind it: the probe shows it.
+				 */
 				if (!known && collapse)
 					wire.push_back(end);
 				continue;
@@ -398,12 +404,14 @@ TEST_CASE("a read ends whole whatever is lost, damaged or comes twice, if the ta
 			if (!reply && random.once_in(odds)) {
 				bool wanted;
 
-				MUST(hws_repair_judge(&r.repair, &r.read, &r.rules, &h, &wanted) == HWS_V_NONE);
+				MUST(hws_repair_judge(&r.repair, &r.read, &r.rules, &h, &wanted) ==
+				     HWS_V_NONE);
 				if (!wanted)
 					continue;
 				damaged++;
 				r.repair.missed = true;
-				if (!hws_gaps_miss(&r.repair.gaps, be32_to_cpu(h.data_in.data_sn), true, 0)) {
+				if (!hws_gaps_miss(&r.repair.gaps, be32_to_cpu(h.data_in.data_sn),
+						   true, 0)) {
 					exhausted++;
 					goto next;
 				}
@@ -464,13 +472,16 @@ TEST_CASE("a target that sends anything has each byte of a read counted once at 
 		uint32_t sum = 0;
 
 		for (uint32_t n = random.between(1, 60); n; n--, done++) {
-			const uint32_t sn = random.once_in(50) ? random.edgy() : r.repair.gaps.next + random.between(0, 6) - 3;
+			const uint32_t sn = random.once_in(50)
+						? random.edgy()
+						: r.repair.gaps.next + random.between(0, 6) - 3;
 			const uint32_t offset = random.once_in(50)  ? random.edgy()
 						: random.once_in(2) ? r.read.received
 								    : random.between(0, 90);
 			bool wanted;
-			const auto v = r.come(data_in(sn, offset, random.between(0, 9), random.once_in(4) ? F : 0),
-					      &wanted);
+			const auto v = r.come(
+			    data_in(sn, offset, random.between(0, 9), random.once_in(4) ? F : 0),
+			    &wanted);
 
 			seen[v]++;
 			taken += !v && wanted;

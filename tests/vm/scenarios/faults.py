@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Faults by seed between initiator and target, under fio verify. Error recovery level 0: what breaks the
-rules of a connection ends it, and the session comes back and loses nothing."""
+"""Faults by seed between initiator and target, under fio verify. At error recovery level 0 what breaks the
+rules of a connection ends it, and the session comes back and loses nothing; at level 1 damaged data does not."""
 import collections
 import os
 import subprocess
@@ -15,6 +15,7 @@ PORTAL = "127.0.0.1:3261"
 RECORDS = {"node.conn[0].iscsi.HeaderDigest": "CRC32C", "node.conn[0].iscsi.DataDigest": "CRC32C",
            "node.conn[0].timeo.noop_out_interval": 2, "node.conn[0].timeo.noop_out_timeout": 2,
            "node.conn[0].timeo.login_timeout": 5}
+REPAIRED = ("flip-data", "flip-data-digest")  # without an end of the connection, at error recovery level 1
 # What ends a connection in any case: each of these is one loss that the session has counted.
 ENDS = {"flip-header", "flip-header-digest", "flip-data", "flip-data-digest", "truncate", "half-close", "reset"}
 
@@ -43,15 +44,15 @@ class Proxy:
         self.log.close()
 
 
-def under(rig, limit, every, timeout):
+def under(rig, limit, every, timeout, erl=0):
     """fio verify while so many faults happen, and after the last of them all is well."""
-    rig.target.add("t")
+    rig.target.add("t", **({"ErrorRecoveryLevel": erl} if erl else {}))
     rig.target.add_lun("t", 1, "64M")
-    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every)
+    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every, *(("-k", ",".join(REPAIRED)) if erl else ()))
     words = ("-m", "node", "-T", IQN + "t", "-p", PORTAL)
     try:
         rig.initiator.adm(*words, "-o", "new")
-        for key, value in RECORDS.items():
+        for key, value in {**RECORDS, "node.session.iscsi.ERL": erl}.items():
             rig.initiator.adm(*words, "-o", "update", "-n", key, "-v", str(value))
         rig.initiator.adm(*words, "--login")
         disk = rig.initiator.disk("t")
@@ -66,14 +67,33 @@ def under(rig, limit, every, timeout):
         losses, back = counter(rig, "connection_losses"), counter(rig, "recoveries")
         rig.say(f"seed {rig.seed}: {losses} losses, {back} recoveries of {dict(sorted(done.items()))}")
         expect(back == losses, f"{losses} losses and {back} recoveries")
-        surely = sum(done[kind] for kind in ENDS)
-        expect(losses >= surely, f"{losses} losses; of these faults each is one: {surely}")
+        if erl:
+            judge_repairs(rig, losses)
+        else:
+            surely = sum(done[kind] for kind in ENDS)
+            expect(losses >= surely, f"{losses} losses; of these faults each is one: {surely}")
         rig.initiator.logout_all()
     except Failure as failure:
         raise Failure(f"{failure}\nseed {rig.seed}, the last faults:\n" +
                       "\n".join(proxy.text().splitlines()[-8:])) from failure
     finally:
         proxy.stop()
+
+
+def judge_repairs(rig, losses):
+    """Damage either way was repaired, and cost no connection."""
+    counts = {name: counter(rig, name) for name in
+              ("digest_err", "data_snacks", "status_snacks", "repaired", "recovery_r2ts", "retried", "rjt_pdus")}
+    rig.say(", ".join(f"{name} {count}" for name, count in counts.items()))
+    expect(losses == 0, f"{losses} connections were lost")
+    for name in ("digest_err", "data_snacks", "repaired"):
+        expect(counts[name], f"nothing was damaged towards us: {name} is 0")
+    expect(counts["recovery_r2ts"] or counts["retried"], "nothing was damaged towards the target")
+
+
+def holds_repaired(rig):
+    """At error recovery level 1 data or digests that are damaged, in either direction, cost no connection."""
+    under(rig, 40, 60, 1500, erl=1)
 
 
 def holds_some(rig):
