@@ -66,8 +66,6 @@ static void detach(struct hws_task *task)
 		conn->ping_active = NULL;
 	if (conn->text_active == task)
 		conn->text_active = NULL;
-	if (unlikely(conn->repairs) && task->kind == HWS_TASK_COMMAND)
-		hws_repair_forget(task);
 }
 
 /* Likewise, so that its tag is free, or it may go over another connection. */
@@ -76,6 +74,8 @@ static void forget_in_conn(struct hws_task *task)
 	struct hws_conn *conn = task->conn;
 
 	detach(task);
+	if (unlikely(conn->repairs) && task->kind == HWS_TASK_COMMAND)
+		hws_repair_forget(task);
 	/* Somebody may wait until the connection that he takes out is idle. */
 	if (task->kind == HWS_TASK_COMMAND &&
 	    atomic_dec_and_test(&conn->outstanding) &&
@@ -178,11 +178,9 @@ void hws_command_move(struct hws_task *task, struct hws_conn *conn)
  */
 void hws_command_strand(struct hws_task *task)
 {
-	struct hws_conn *conn = task->conn;
-
-	if (conn->in.task == task)
-		hws_read_cut(&task->read, &conn->in.frame.header);
 	detach(task);
+	if (task->session->repairs)
+		hws_repair_strand(task);
 	task->sequences.head = 0;
 	task->sequences.count = 0;
 	task->state = HWS_TASK_STRANDED;

@@ -18,6 +18,7 @@
 #include "policy.h"
 #include "proto/reassign.h"
 #include "recovery.h"
+#include "repair.h"
 #include "stats.h"
 
 enum {
@@ -50,10 +51,12 @@ void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over)
 
 static void ask_for(struct hws_request *r, struct hws_task *task)
 {
+	struct hws_task_repair *repair = hws_repair_of(task);
+
 	r->ref_tag = task->tag;
 	r->exp_data_sn = hws_command_writes(task) ?
-			 hws_write_resume(&task->write) :
-			 hws_read_resume(&task->read);
+			 hws_repair_resume_write(&repair->r, &task->write) :
+			 hws_repair_resume_read(&repair->r, &task->read);
 	/* Reserved here (11.5.3), but LIO compares it with the task's. */
 	int_to_scsilun(task->sc->device->lun, (struct scsi_lun *)r->lun);
 	r->reassigns = task;

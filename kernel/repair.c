@@ -42,6 +42,19 @@ void hws_repair_begin(struct hws_task *task)
 	hws_repair_init(&hws_repair_of(task)->r);
 }
 
+/*
+ * Its connection was killed: what came whole is remembered, and what it waited for
+ * does not come any more.
+ */
+void hws_repair_strand(struct hws_task *task)
+{
+	struct hws_task_repair *repair = hws_repair_of(task);
+
+	list_del_init(&repair->open);
+	list_del_init(&repair->held);
+	repair->r.held = false;
+}
+
 /* Its task leaves the connection: what it waited for is of no interest. */
 void hws_repair_forget(struct hws_task *task)
 {

@@ -68,6 +68,7 @@ bool hws_repair_holds(struct hws_conn *conn, struct hws_task *task,
 void hws_repair_acknowledge(struct hws_conn *conn);
 void hws_repair_begin(struct hws_task *task);
 void hws_repair_forget(struct hws_task *task);
+void hws_repair_strand(struct hws_task *task);
 
 /* What is asked for: snack.c */
 void hws_snack_task(struct hws_conn *conn, struct hws_task_repair *repair);

@@ -35,11 +35,8 @@ enum hws_violation hws_read_data_in(struct hws_read *r,
 
 	if (!r->expected && length)
 		return HWS_V_DATA_IN_WRITE;
-	if (r->resumed && !h->data_in.data_sn)
-		hws_read_init(r, r->expected, r->extents);
 	if (be32_to_cpu(h->data_in.data_sn) != r->data_sn)
 		return HWS_V_DATA_SN;
-	r->resumed = false;
 
 	if (length) {
 		if (offset > r->expected || length > r->expected - offset)
@@ -60,26 +57,4 @@ enum hws_violation hws_read_data_in(struct hws_read *r,
 		r->floor = r->top;
 	}
 	return HWS_V_NONE;
-}
-
-void hws_read_cut(struct hws_read *r, const union hws_header *h)
-{
-	const u32 length = hws_data_length(h);
-
-	/* What was put together out of order is not taken apart again. */
-	if (r->extents) {
-		hws_read_init(r, r->expected, r->extents);
-		return;
-	}
-	r->data_sn--;
-	r->received -= length;
-	r->next = r->received;
-	r->top = r->received;
-}
-
-u32 hws_read_resume(struct hws_read *r)
-{
-	r->resumed = true;
-	r->in_sequence = false;
-	return r->data_sn;
 }

@@ -28,7 +28,6 @@ struct hws_read {
 	u32 floor;		/* end of the sequences that are complete */
 	u32 top;		/* highest end of any PDU */
 	bool in_sequence;	/* the last PDU was not final */
-	bool resumed;		/* and no PDU came since */
 	struct hws_extents *extents;	/* only when data may be out of order */
 };
 
@@ -46,7 +45,6 @@ static inline void hws_read_init(struct hws_read *r, u32 expected,
 	r->floor = 0;
 	r->top = 0;
 	r->in_sequence = false;
-	r->resumed = false;
 	r->extents = extents;
 	if (extents)
 		hws_extents_init(extents);
@@ -59,18 +57,5 @@ static inline void hws_read_init(struct hws_read *r, u32 expected,
 enum hws_violation hws_read_data_in(struct hws_read *r,
 				    const struct hws_read_rules *rules,
 				    const union hws_header *h);
-
-/*
- * The connection went in the middle of the PDU with header @h, which was the last
- * that hws_read_data_in() let in: it did not come.
- */
-void hws_read_cut(struct hws_read *r, const union hws_header *h);
-
-/*
- * The command goes on over another connection (RFC 7143 section 7.2.2). Returns
- * the ExpDataSN for the TASK REASSIGN request: data from there on comes again, or
- * all of it, as the target likes.
- */
-u32 hws_read_resume(struct hws_read *r);
 
 #endif /* _HWS_PROTO_READ_H */

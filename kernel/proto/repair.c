@@ -27,9 +27,11 @@ enum hws_violation hws_repair_judge(const struct hws_repair *p,
 {
 	const u32 length = hws_data_length(h);
 	const u32 offset = be32_to_cpu(h->data_in.offset);
-	const enum hws_gaps_place place =
+	enum hws_gaps_place place =
 		hws_gaps_find(&p->gaps, be32_to_cpu(h->data_in.data_sn));
 
+	if (p->anew && !h->data_in.data_sn)
+		place = HWS_GAPS_NEXT;
 	*wanted = false;
 	if (!r->expected && length)
 		return HWS_V_DATA_IN_WRITE;
@@ -44,7 +46,7 @@ enum hws_violation hws_repair_judge(const struct hws_repair *p,
 		return HWS_V_DATA_IN_BEYOND;
 	if (place == HWS_GAPS_NEXT && !in_order(p, r, rules, offset))
 		return HWS_V_DATA_IN_ORDER;
-	if (hws_extents_overlap(r->extents, offset, length))
+	if (!p->resumed && hws_extents_overlap(r->extents, offset, length))
 		return HWS_V_DATA_IN_ORDER;
 	return HWS_V_NONE;
 }
@@ -55,12 +57,17 @@ enum hws_violation hws_repair_data_in(struct hws_repair *p, struct hws_read *r,
 	const u32 length = hws_data_length(h);
 	const u32 offset = be32_to_cpu(h->data_in.offset);
 	const u32 sn = be32_to_cpu(h->data_in.data_sn);
+	u32 fresh;
 
+	if (p->anew && !sn)
+		hws_gaps_init(&p->gaps, 0);
+	p->anew = false;
 	if (length) {
-		if (hws_extents_add(r->extents, offset, length) !=
+		/* Nothing overlaps, unless it is sent again after a reassignment. */
+		if (hws_extents_cover(r->extents, offset, length, &fresh) !=
 		    HWS_EXTENTS_ADDED)
 			return HWS_V_DATA_IN_PIECES;
-		r->received += length;
+		r->received += fresh;
 		r->next = offset + length;
 		if (r->next > r->top)
 			r->top = r->next;
@@ -89,9 +96,12 @@ enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 				  bool *wanted)
 {
 	const u32 sn = be32_to_cpu(h->r2t.r2t_sn);
-	const enum hws_gaps_place place = hws_gaps_find(&p->gaps, sn);
+	enum hws_gaps_place place = hws_gaps_find(&p->gaps, sn);
 	enum hws_violation v;
 	u32 fresh;
+
+	if (p->anew)
+		place = HWS_GAPS_NEXT;
 
 	*wanted = false;
 	if (!w->expected)
@@ -123,6 +133,9 @@ enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 		return HWS_V_R2T_ORDER;
 	if (seq->offset + seq->left > w->solicited_to)
 		w->solicited_to = seq->offset + seq->left;
+	if (p->anew)
+		hws_gaps_init(&p->gaps, sn);
+	p->anew = false;
 	if (!hws_gaps_take(&p->gaps, sn))
 		return HWS_V_R2T_SN;
 	*wanted = true;
@@ -240,4 +253,30 @@ bool hws_repair_rejected(struct hws_repair *p, u32 begin)
 		return false;
 	p->refused = true;
 	return true;
+}
+
+static u32 resume(struct hws_repair *p)
+{
+	const u32 first = hws_gaps_first(&p->gaps);
+
+	hws_repair_init(p);
+	hws_gaps_init(&p->gaps, first);
+	p->missed = true;
+	p->resumed = true;
+	p->anew = true;
+	return first;
+}
+
+u32 hws_repair_resume_read(struct hws_repair *p, struct hws_read *r)
+{
+	r->in_sequence = false;
+	return resume(p);
+}
+
+u32 hws_repair_resume_write(struct hws_repair *p, struct hws_write *w)
+{
+	w->data_sn = 0;
+	/* How much of it arrived is the target's to know. */
+	w->sent = w->expected;
+	return resume(p);
 }

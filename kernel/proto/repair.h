@@ -33,6 +33,8 @@ enum hws_tail {
 struct hws_repair {
 	struct hws_gaps gaps;	/* DataSN of a read, R2TSN of a write */
 	bool missed;		/* something was; what is in order is not known */
+	bool resumed;		/* on another connection: what came may come again */
+	bool anew;		/* and nothing has come there: see hws_repair_resume_*() */
 	bool refused;		/* the target will not send it again */
 	bool held;		/* the status came before the data: @status */
 	u8 tail;		/* enum hws_tail */
@@ -50,6 +52,8 @@ static inline void hws_repair_init(struct hws_repair *p)
 {
 	hws_gaps_init(&p->gaps, 0);
 	p->missed = false;
+	p->resumed = false;
+	p->anew = false;
 	p->refused = false;
 	p->held = false;
 	p->tail = HWS_TAIL_KNOWN;
@@ -102,6 +106,16 @@ enum hws_repair_verdict {
 enum hws_repair_verdict hws_repair_verdict(struct hws_repair *p,
 					   const struct hws_read *r,
 					   const union hws_header *status);
+
+/*
+ * The command goes on over another connection (RFC 7143 section 7.2.2). Both return
+ * the ExpDataSN for the TASK REASSIGN request: the first DataSN or R2TSN that has
+ * not come. A target may send data from there, or all of it again from DataSN 0. Of
+ * a write nothing is sent unasked any more; the target asks for what it lacks,
+ * wherever that begins, and goes on with whatever R2TSN.
+ */
+u32 hws_repair_resume_read(struct hws_repair *p, struct hws_read *r);
+u32 hws_repair_resume_write(struct hws_repair *p, struct hws_write *w);
 
 /* What a SNACK for a task asks for, with @type; false: nothing now. */
 bool hws_repair_snack(struct hws_repair *p, u32 now, u8 *type, u32 *begin,

@@ -10,6 +10,34 @@ namespace
 {
 
 constexpr uint8_t F = HWS_FLAG_FINAL;
+const struct hws_read_rules in_order = {true, true};
+
+/* A read at error recovery level 2. */
+struct Read {
+	struct hws_extents extents;
+	struct hws_read read;
+	struct hws_repair repair;
+
+	explicit Read(uint32_t expected)
+	{
+		hws_read_init(&read, expected, &extents);
+		hws_repair_init(&repair);
+	}
+	enum hws_violation judge(const union hws_header &h, bool &wanted)
+	{
+		return hws_repair_judge(&repair, &read, &in_order, &h, &wanted);
+	}
+	/* It comes whole. */
+	enum hws_violation take(uint32_t sn, uint32_t offset, uint32_t length, uint8_t flags = 0)
+	{
+		const auto h = data_in(sn, offset, length, flags);
+		bool wanted = false;
+		const auto v = judge(h, wanted);
+
+		return v || !wanted ? v : hws_repair_data_in(&repair, &read, &h);
+	}
+	uint32_t resume() { return hws_repair_resume_read(&repair, &read); }
+};
 
 struct hws_write_rules write_rules()
 {
@@ -25,123 +53,140 @@ struct hws_write_rules write_rules()
 	return rules;
 }
 
+struct Write {
+	struct hws_write_rules rules = write_rules();
+	struct hws_extents extents;
+	struct hws_write write;
+	struct hws_repair repair;
+	struct hws_sequence seq;
+	bool wanted = false;
+
+	explicit Write(uint32_t expected)
+	{
+		hws_write_init(&write, expected, &rules, &extents);
+		hws_repair_init(&repair);
+	}
+	enum hws_violation take(uint32_t sn, uint32_t offset, uint32_t length)
+	{
+		const auto h = r2t(sn, offset, length);
+
+		return hws_repair_r2t(&repair, &write, &rules, &h, 0, 4, &seq, &wanted);
+	}
+	uint32_t resume() { return hws_repair_resume_write(&repair, &write); }
+};
+
 } // namespace
 
-TEST_CASE("a read that was cut anywhere goes on with the DataSN that it asks for")
+TEST_CASE("a read that is cut anywhere, again and again, ends with every byte counted once")
 {
-	const struct hws_read_rules rules = {true, true};
 	Random random;
 
 	for (uint64_t n = 0; n < steps(200000); n++) {
-		const uint32_t expected = random.between(1, 200);
-		struct hws_read read;
-		uint32_t at = 0, sn = 0;
+		const uint32_t expected = random.between(1, 100);
+		Read read(expected);
+		std::vector<bool> here(expected);
 
-		hws_read_init(&read, expected, nullptr);
-		/* Each turn one connection, which goes after some PDUs, or in the middle of one. */
-		while (at < expected) {
-			const bool again = n && random.once_in(8);
+		/* Each turn one connection: some PDUs, of which some are lost, and it goes. */
+		for (bool first = true; read.read.received < expected; first = false) {
+			uint32_t sn = 0, at = 0;
 
-			if (sn || at || again) {
-				MUST(hws_read_resume(&read) == sn);
+			if (!first) {
+				sn = read.resume();
+				MUST(sn == hws_gaps_first(&read.repair.gaps));
 				if (random.once_in(3))
-					at = sn = 0; /* the target sends all of it anew */
+					sn = 0; /* the target sends all of it anew */
+				/* What the initiator has acknowledged lies before the first hole.
+				 */
+				if (sn)
+					while (at < expected && here[at])
+						at++;
 			}
-			for (uint32_t pdus = random.between(0, 4); pdus && at < expected; pdus--) {
-				const uint32_t length = random.between(0, expected - at);
-				const auto h = data_in(sn, at, length, random.once_in(2) ? F : 0);
+			while (at < expected && !random.once_in(6)) {
+				const uint32_t length = random.between(1, expected - at);
+				const auto v =
+				    random.once_in(10) ? HWS_V_NONE : read.take(sn, at, length);
 
-				MUST(hws_read_data_in(&read, &rules, &h) == HWS_V_NONE);
-				if (random.once_in(4)) {
-					hws_read_cut(&read, &h);
-					break;
-				}
+				MUST(v == HWS_V_NONE);
 				at += length;
 				sn++;
-				MUST(read.received == at);
+				if (read.repair.gaps.count)
+					break; /* here a SNACK would be sent; the connection goes
+						  first */
+				for (uint32_t i = at - length; i < at; i++)
+					here[i] = true;
 			}
+			/* What counts is what the extents have. */
+			uint32_t count = 0;
+			for (uint32_t i = 0; i < expected; i++) {
+				here[i] = hws_extents_overlap(&read.extents, i, 1);
+				count += here[i];
+			}
+			MUST(read.read.received == count);
 		}
-		MUST(read.received == expected);
 	}
 }
 
-TEST_CASE("after a reassignment only the number that was asked for, or 0, may come first")
+TEST_CASE("after a reassignment data goes on from what was asked for, or from the start")
 {
-	const struct hws_read_rules rules = {true, true};
-	struct hws_read read;
+	for (uint32_t from : {3u, 0u}) {
+		Read read(100);
 
-	hws_read_init(&read, 100, nullptr);
-	for (uint32_t sn = 0; sn < 3; sn++) {
-		const auto h = data_in(sn, sn * 10, 10);
-		REQUIRE(hws_read_data_in(&read, &rules, &h) == HWS_V_NONE);
+		for (uint32_t sn = 0; sn < 3; sn++)
+			REQUIRE(read.take(sn, sn * 10, 10) == HWS_V_NONE);
+		REQUIRE(read.take(4, 40, 10) == HWS_V_NONE);
+		CHECK(read.resume() == 3);
+		CHECK(read.resume() == 3);
+		for (uint32_t sn = from, at = from * 10; at < 100; sn++, at += 10)
+			CHECK(read.take(sn, at, 10, at == 90 ? F : 0) == HWS_V_NONE);
+		CHECK(read.read.received == 100);
+		CHECK_FALSE(read.repair.gaps.count);
 	}
-	CHECK(hws_read_resume(&read) == 3);
-	CHECK(hws_read_resume(&read) == 3);
-	for (uint32_t sn : {1u, 2u, 4u, 0xffffffffu}) {
-		const auto h = data_in(sn, 30, 10);
-		CHECK(hws_read_data_in(&read, &rules, &h) == HWS_V_DATA_SN);
-	}
-	const auto next = data_in(3, 30, 10);
-	CHECK(hws_read_data_in(&read, &rules, &next) == HWS_V_NONE);
-	/* Then it goes on, and does not begin anew any more. */
-	const auto first = data_in(0, 0, 10);
-	CHECK(hws_read_data_in(&read, &rules, &first) == HWS_V_DATA_SN);
 }
 
-TEST_CASE("a read in pieces that was cut begins anew")
+TEST_CASE("the data of a read may be cut in another way after a reassignment")
 {
-	const struct hws_read_rules rules = {false, false};
-	struct hws_extents extents;
-	struct hws_read read;
+	Read read(100);
 
-	hws_read_init(&read, 100, &extents);
-	const auto last = data_in(0, 90, 10);
-	REQUIRE(hws_read_data_in(&read, &rules, &last) == HWS_V_NONE);
-	const auto cut = data_in(1, 10, 30);
-	REQUIRE(hws_read_data_in(&read, &rules, &cut) == HWS_V_NONE);
-	hws_read_cut(&read, &cut);
-	CHECK(hws_read_resume(&read) == 0);
-	const auto whole = data_in(0, 0, 100);
-	CHECK(hws_read_data_in(&read, &rules, &whole) == HWS_V_NONE);
-	CHECK(read.received == 100);
+	REQUIRE(read.take(0, 0, 30) == HWS_V_NONE);
+	REQUIRE(read.take(1, 30, 30) == HWS_V_NONE);
+	CHECK(read.resume() == 2);
+	CHECK(read.take(0, 0, 50) == HWS_V_NONE);
+	CHECK(read.read.received == 60);
+	CHECK(read.take(1, 50, 50, F) == HWS_V_NONE);
+	CHECK(read.read.received == 100);
+	/* Beyond the command is a violation as ever. */
+	CHECK(read.take(2, 100, 1) == HWS_V_DATA_IN_BEYOND);
 }
 
-TEST_CASE("a write goes on wherever the target asks, in order from there")
+TEST_CASE("a write goes on wherever the target asks, with whatever R2TSN")
 {
-	const auto rules = write_rules();
-	struct hws_sequence seq;
-	struct hws_write write;
-
-	auto take = [&](uint32_t sn, uint32_t offset, uint32_t length) {
-		const union hws_header h = r2t(sn, offset, length);
-
-		return hws_write_r2t(&write, &rules, &h, 0, &seq);
-	};
-	/* By the R2TSN that was asked for, from 0 again, or as the target counts. */
 	for (uint32_t sn : {2u, 0u, 7u}) {
-		hws_write_init(&write, 20000, &rules, nullptr);
-		REQUIRE(take(0, 512, 4096) == HWS_V_NONE);
-		REQUIRE(take(1, 4608, 4096) == HWS_V_NONE);
-		CHECK(hws_write_resume(&write) == 2);
-		CHECK(take(sn, 20000, 1) == HWS_V_R2T_RANGE);
-		CHECK(take(sn, 1024, 4097) == HWS_V_R2T_LENGTH);
-		CHECK(take(sn, 1024, 4096) == HWS_V_NONE);
-		CHECK(seq.offset == 1024);
-		CHECK(take(sn, 5120, 4096) == HWS_V_R2T_SN);
-		CHECK(take(sn + 1, 6000, 4096) == HWS_V_R2T_ORDER);
-		CHECK(take(sn + 1, 5120, 4096) == HWS_V_NONE);
+		Write write(20000);
+
+		REQUIRE(write.take(0, 512, 4096) == HWS_V_NONE);
+		REQUIRE(write.take(1, 4608, 4096) == HWS_V_NONE);
+		CHECK(write.resume() == 2);
+		CHECK(write.take(sn, 20000, 1) == HWS_V_R2T_RANGE);
+		CHECK(write.take(sn, 1024, 4097) == HWS_V_R2T_LENGTH);
+		CHECK(write.take(sn, 1024, 4096) == HWS_V_NONE);
+		CHECK(write.wanted);
+		CHECK(write.seq.offset == 1024);
+		/* The same once more is no other. */
+		CHECK(write.take(sn, 1024, 4096) == HWS_V_NONE);
+		CHECK_FALSE(write.wanted);
+		CHECK(write.take(sn + 1, 5120, 4096) == HWS_V_NONE);
+		CHECK(write.wanted);
 	}
 }
 
 TEST_CASE("a write of which the target lacks nothing may end well without another R2T")
 {
-	const auto rules = write_rules();
-	struct hws_write write;
+	Write write(20000);
 	struct hws_outcome outcome;
 
-	hws_write_init(&write, 20000, &rules, nullptr);
-	hws_write_resume(&write);
-	const struct hws_transfer moved = {.reads = false, .expected = 20000, .moved = write.sent};
+	write.resume();
+	const struct hws_transfer moved = {
+	    .reads = false, .expected = 20000, .moved = write.write.sent};
 	const auto h = response(0, F);
 	CHECK(hws_status_outcome(&h, &moved, &outcome) == HWS_V_NONE);
 }
