@@ -186,7 +186,7 @@ TEST_CASE("a write of which the target lacks nothing may end well without anothe
 
 	write.resume();
 	const struct hws_transfer moved = {
-	    .reads = false, .expected = 20000, .moved = write.write.sent};
+	    .expected = 20000, .moved = write.write.sent, .reads = false};
 	const auto h = response(0, F);
 	CHECK(hws_status_outcome(&h, &moved, &outcome) == HWS_V_NONE);
 }
