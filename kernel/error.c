@@ -197,9 +197,11 @@ static int reset(struct hws_session *session, struct scsi_cmnd *sc, u8 function,
 	}
 	/*
 	 * A new session ends all that error handling wants ended, and nothing of
-	 * others. Who asks by hand wants the reset.
+	 * others. Who asks by hand wants the reset. At error recovery level 2 it
+	 * may be the old session, its commands going on over another connection.
 	 */
-	if (recovered && sc->submitter != SUBMITTED_BY_SCSI_RESET_IOCTL)
+	if (recovered && session->params.erl < 2 &&
+	    sc->submitter != SUBMITTED_BY_SCSI_RESET_IOCTL)
 		return SUCCESS;
 	rcu_read_lock();
 	conn = hws_conn_any(session);

@@ -266,8 +266,7 @@ enum hws_attr {
  *	userspace offers no more than that
  * @HWS_SESSION_A_DATA_PDU_IN_ORDER: u8, 0 or 1, new, adopt
  * @HWS_SESSION_A_DATA_SEQUENCE_IN_ORDER: u8, 0 or 1, new, adopt
- * @HWS_SESSION_A_ERL: u8, ErrorRecoveryLevel, 0 to 2, new, adopt. Above 1 is
- *	refused with EOPNOTSUPP by a module that cannot act on it
+ * @HWS_SESSION_A_ERL: u8, ErrorRecoveryLevel, 0 to 2, new, adopt
  * @HWS_SESSION_A_MAX_CONNECTIONS: u16, 1 to 65535, new, adopt
  * @HWS_SESSION_A_TIME2WAIT: u16, 0 to 3600, new, adopt
  * @HWS_SESSION_A_TIME2RETAIN: u16, 0 to 3600, new, adopt
