@@ -287,6 +287,7 @@ class LoginPhase:
             if replaced:  # connection reinstatement (6.3.4): an implicit logout of the old one
                 session.drop(request.cid, keep=session.number("ErrorRecoveryLevel") == 2)
                 replaced.close()
+                session.reinstated = True
             elif len(session.connections) >= session.number("MaxConnections"):
                 await self.refuse(TOO_MANY_CONNECTIONS, request)
                 return

@@ -60,6 +60,7 @@ class Session:
         self.window = target.window
         self.told_max: int | None = None  # the highest MaxCmdSN that the initiator was told
         self.connections: dict[int, "Connection"] = {}  # by CID; a lost one stays until it is logged out
+        self.reinstated = False  # true: one of them was replaced, and what was sent over it may be missing
         self.tasks: dict[int, Task] = {}
         # Commands that wait for an earlier CmdSN; None in the place of one that was aborted.
         self.early: dict[int, tuple["Connection", Pdu | None]] = {}
