@@ -130,8 +130,7 @@ std::optional<Fault> Schedule::next(Direction direction, std::uint8_t opcode, co
 	const std::size_t each = settings_.kinds.size();
 	const KindRow *row = settings_.kinds[count_ % each];
 	const auto due = count_ / each % 2 == 0 ? Direction::to_target : Direction::to_initiator;
-	if (direction != due || !row->fits(shape) ||
-	    (settings_.opcode && *settings_.opcode != opcode))
+	if (direction != due || !row->fits(shape) || !(settings_.opcodes >> (opcode & 0x3f) & 1))
 		return std::nullopt;
 	const Fault fault{count_ + 1, row, mix(settings_.seed, 2 * count_ + 1)};
 	count_++;

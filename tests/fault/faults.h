@@ -103,9 +103,9 @@ public:
 	struct Settings {
 		std::uint64_t seed = 1;
 		std::vector<const KindRow *> kinds; // not empty
-		std::uint64_t every = 100; // PDUs between faults on the average, at least 1
-		std::uint64_t limit = 0;   // of faults; 0: none
-		std::optional<std::uint8_t> opcode = {}; // faults happen to these PDUs only
+		std::uint64_t every = 100;     // PDUs between faults on the average, at least 1
+		std::uint64_t limit = 0;       // of faults; 0: none
+		std::uint64_t opcodes = ~0ull; // bit n: faults may happen to PDUs of opcode n
 	};
 
 	explicit Schedule(Settings settings);

@@ -117,7 +117,8 @@ TEST_CASE("a fault waits for a PDU that it fits")
 	}
 	CHECK(schedule.next(Direction::to_target, 0, shape(8, true)));
 
-	Schedule only({.seed = 1, .kinds = {find_kind("drop")}, .every = 1, .opcode = 0x05});
+	Schedule only(
+	    {.seed = 1, .kinds = {find_kind("drop")}, .every = 1, .opcodes = 1ull << 0x05});
 	for (int pdu = 0; pdu < 100; pdu++)
 		CHECK_FALSE(only.next(Direction::to_target, 0x01, shape(0, false)));
 	CHECK(only.next(Direction::to_target, 0x05, shape(0, false)));

@@ -280,7 +280,8 @@ void usage(std::FILE *out)
 		   "  -k, --kinds A,B  faults of these kinds in turn; all\n"
 		   "  -e, --every N    PDUs between two faults on the average; 100\n"
 		   "  -l, --limit N    faults, and then none; 0: no limit\n"
-		   "  -o, --opcode N   only to PDUs of this opcode\n"
+		   "  -o, --only N,N   only to PDUs of these opcodes\n"
+		   "  -x, --except N,N to PDUs of other opcodes than these\n"
 		   "kinds:",
 		   out);
 	for (const auto &row : kind_rows())
@@ -320,36 +321,53 @@ sockaddr_in address(const std::string &word)
 	return at;
 }
 
-std::vector<const KindRow *> kinds_of(const std::string &words)
+/* @words: parted by commas. */
+template <class Take> void each_of(const std::string &words, Take take)
 {
-	std::vector<const KindRow *> rows;
 	std::size_t at = 0;
 	while (at <= words.size()) {
 		const auto end = std::min(words.find(',', at), words.size());
-		const auto word = words.substr(at, end - at);
+		take(words.substr(at, end - at));
+		at = end + 1;
+	}
+}
+
+std::vector<const KindRow *> kinds_of(const std::string &words)
+{
+	std::vector<const KindRow *> rows;
+	each_of(words, [&](const std::string &word) {
 		const auto *row = find_kind(word);
 		if (row == nullptr)
 			refuse("no such kind", word.c_str());
 		rows.push_back(row);
-		at = end + 1;
-	}
+	});
 	return rows;
+}
+
+std::uint64_t opcodes_of(const std::string &words)
+{
+	std::uint64_t opcodes = 0;
+	each_of(words, [&](const std::string &word) {
+		const auto opcode = number(word.c_str(), 0);
+		if (opcode > 0x3f)
+			refuse("no opcode", word.c_str());
+		opcodes |= 1ull << opcode;
+	});
+	return opcodes;
 }
 
 } // namespace
 
 int main(int argc, char **argv)
 {
-	const option options[] = {{"seed", required_argument, nullptr, 's'},
-				  {"kinds", required_argument, nullptr, 'k'},
-				  {"every", required_argument, nullptr, 'e'},
-				  {"limit", required_argument, nullptr, 'l'},
-				  {"opcode", required_argument, nullptr, 'o'},
-				  {"help", no_argument, nullptr, 'h'},
-				  {}};
+	const option options[] = {
+	    {"seed", required_argument, nullptr, 's'},	{"kinds", required_argument, nullptr, 'k'},
+	    {"every", required_argument, nullptr, 'e'}, {"limit", required_argument, nullptr, 'l'},
+	    {"only", required_argument, nullptr, 'o'},	{"except", required_argument, nullptr, 'x'},
+	    {"help", no_argument, nullptr, 'h'},	{}};
 	Options chosen;
 	for (int letter = 0;
-	     (letter = ::getopt_long(argc, argv, "s:k:e:l:o:h", options, nullptr)) != -1;) {
+	     (letter = ::getopt_long(argc, argv, "s:k:e:l:o:x:h", options, nullptr)) != -1;) {
 		switch (letter) {
 		case 's':
 			chosen.schedule.seed = number(optarg, 0);
@@ -364,8 +382,10 @@ int main(int argc, char **argv)
 			chosen.schedule.limit = number(optarg, 0);
 			break;
 		case 'o':
-			chosen.schedule.opcode =
-			    static_cast<std::uint8_t>(number(optarg, 0) & 0x3f);
+			chosen.schedule.opcodes = opcodes_of(optarg);
+			break;
+		case 'x':
+			chosen.schedule.opcodes = ~opcodes_of(optarg);
 			break;
 		case 'h':
 			usage(stdout);

@@ -16,6 +16,7 @@ RECORDS = {"node.conn[0].iscsi.HeaderDigest": "CRC32C", "node.conn[0].iscsi.Data
            "node.conn[0].timeo.noop_out_interval": 2, "node.conn[0].timeo.noop_out_timeout": 2,
            "node.conn[0].timeo.login_timeout": 5}
 REPAIRED = ("flip-data", "flip-data-digest")  # without an end of the connection, at error recovery level 1
+DATA_OUT = "0x05"  # LIO frees a command twice when data of it was damaged and came again (targets.rst)
 # What ends a connection in any case: each of these is one loss that the session has counted.
 ENDS = {"flip-header", "flip-header-digest", "flip-data", "flip-data-digest", "truncate", "half-close", "reset"}
 
@@ -48,7 +49,7 @@ def under(rig, limit, every, timeout, erl=0):
     """fio verify while so many faults happen, and after the last of them all is well."""
     rig.target.add("t", **({"ErrorRecoveryLevel": erl} if erl else {}))
     rig.target.add_lun("t", 1, "64M")
-    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every, *(("-k", ",".join(REPAIRED)) if erl else ()))
+    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every, *(("-k", ",".join(REPAIRED), "-x", DATA_OUT) if erl else ()))
     words = ("-m", "node", "-T", IQN + "t", "-p", PORTAL)
     try:
         rig.initiator.adm(*words, "-o", "new")
