@@ -354,7 +354,6 @@ static bool damaged_data_in(struct hws_conn *conn, const union hws_header *h)
 	const bool status = (h->data_in.flags & HWS_DATA_IN_STATUS) &&
 			    !conn->in.status_seen;
 	const u32 stat_sn = be32_to_cpu(h->data_in.stat_sn);
-	const u32 data_sn = be32_to_cpu(h->data_in.data_sn);
 	struct hws_task *task = conn->in.task;
 	struct hws_task_repair *repair;
 
@@ -367,8 +366,7 @@ static bool damaged_data_in(struct hws_conn *conn, const union hws_header *h)
 	if (!task)
 		return true;
 	repair = hws_repair_of(task);
-	repair->r.missed = true;
-	if (!hws_gaps_miss(&repair->r.gaps, data_sn, true, jiffies))
+	if (!hws_repair_damage(&repair->r, &task->read, h, jiffies))
 		return false;
 	hws_snack_task(conn, repair);
 	return true;

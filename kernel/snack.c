@@ -50,7 +50,7 @@ static bool build_status(struct hws_conn *conn, struct hws_snack *h)
 {
 	u32 beg_run, run_length;
 
-	if (hws_gaps_run(&conn->stat, jiffies, &beg_run, &run_length)) {
+	if (hws_gaps_run(&conn->stat, jiffies, false, &beg_run, &run_length)) {
 		conn->snacks_in_vain++;
 	} else if (conn->stat_tail) {
 		conn->stat_tail = false;
@@ -82,7 +82,7 @@ static bool build_task(struct hws_conn *conn, struct hws_task_repair *repair,
 		return true;
 	}
 	h->itt = cpu_to_be32(task->tag);
-	if (run_length)
+	if (repair->r.gaps.count)
 		conn->snacks_in_vain++;
 	if (hws_command_writes(task))
 		HWS_COUNT_ON(conn, R2T_SNACKS, 1);

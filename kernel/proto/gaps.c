@@ -45,6 +45,7 @@ static bool open_run(struct hws_gaps *g, u32 end, bool ask, u32 now)
 		last->end = end;
 		last->ask = ask;
 		last->late = false;
+		last->waits = false;
 		last->tries = !ask;
 		last->asked_at = now;
 	}
@@ -114,7 +115,10 @@ bool hws_gaps_miss(struct hws_gaps *g, u32 sn, bool ask, u32 now)
 	/* What is missing before it is asked for in any case. */
 	if (sn != g->next && !open_run(g, sn, true, now))
 		return false;
-	return open_run(g, sn + 1, ask, now);
+	if (!open_run(g, sn + 1, ask, now))
+		return false;
+	g->at[g->count - 1].waits = ask;
+	return true;
 }
 
 bool hws_gaps_expect(struct hws_gaps *g, u32 end)
@@ -132,14 +136,16 @@ bool hws_gaps_asks(const struct hws_gaps *g)
 	return false;
 }
 
-bool hws_gaps_run(struct hws_gaps *g, u32 now, u32 *begin, u32 *length)
+bool hws_gaps_run(struct hws_gaps *g, u32 now, bool more, u32 *begin,
+		  u32 *length)
 {
 	u32 i;
 
 	for (i = 0; i < g->count; i++) {
 		struct hws_gap *gap = &g->at[i];
 
-		if (!gap->ask)
+		if (!gap->ask ||
+		    (more && gap->end == g->next && gap->waits))
 			continue;
 		gap->ask = false;
 		gap->tries++;
@@ -167,8 +173,14 @@ enum hws_gaps_time hws_gaps_check(struct hws_gaps *g, u32 now, u32 patience)
 	for (i = 0; i < g->count; i++) {
 		struct hws_gap *gap = &g->at[i];
 
-		if (gap->ask || now - gap->asked_at < patience)
+		if (now - gap->asked_at < patience)
 			continue;
+		if (gap->ask) {
+			if (gap->waits)
+				found = HWS_GAPS_ASK;
+			gap->waits = false;
+			continue;
+		}
 		if (gap->late || gap->tries >= HWS_GAP_TRIES)
 			return HWS_GAPS_GIVE_UP;
 		gap->late = true;

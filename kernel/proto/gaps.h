@@ -32,6 +32,7 @@ struct hws_gap {
 	u8 tries;
 	bool ask;		/* it is to be asked for now */
 	bool late;		/* patience ended once */
+	bool waits;		/* for what comes behind it; see hws_gaps_run() */
 };
 
 struct hws_gaps {
@@ -88,8 +89,13 @@ bool hws_gaps_expect(struct hws_gaps *g, u32 end);
 /* Is something to be asked for now? */
 bool hws_gaps_asks(const struct hws_gaps *g);
 
-/* The next run to ask for: true, and it counts as asked for. */
-bool hws_gaps_run(struct hws_gaps *g, u32 now, u32 *begin, u32 *length);
+/*
+ * The next run to ask for: true, and it counts as asked for. @more: the other side
+ * is still sending, so a run up to @next waits for what comes behind it, or for the
+ * end of patience.
+ */
+bool hws_gaps_run(struct hws_gaps *g, u32 now, bool more, u32 *begin,
+		  u32 *length);
 
 /* Something of what is missing came: patience with the rest begins anew. */
 void hws_gaps_progress(struct hws_gaps *g, u32 now);

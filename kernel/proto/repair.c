@@ -89,6 +89,19 @@ enum hws_violation hws_repair_data_in(struct hws_repair *p, struct hws_read *r,
 	return HWS_V_NONE;
 }
 
+bool hws_repair_damage(struct hws_repair *p, const struct hws_read *r,
+		       const union hws_header *h, u32 now)
+{
+	const u32 end = be32_to_cpu(h->data_in.offset) + hws_data_length(h);
+	const u32 sn = be32_to_cpu(h->data_in.data_sn);
+
+	p->missed = true;
+	if (!hws_sn_before(sn, p->gaps.next) &&
+	    ((h->data_in.flags & HWS_DATA_IN_STATUS) || end == r->expected))
+		p->ended = true;
+	return hws_gaps_miss(&p->gaps, sn, true, now);
+}
+
 enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 				  const struct hws_write_rules *rules,
 				  const union hws_header *h, u32 queued,
@@ -165,6 +178,7 @@ enum hws_repair_verdict hws_repair_verdict(struct hws_repair *p,
 	const bool in_data_in = hws_opcode(status) == HWS_OP_DATA_IN;
 	u32 exp_data_sn;
 
+	p->ended = true;
 	if (!in_data_in) {
 		if (status->response.response != HWS_RESPONSE_COMPLETED)
 			return HWS_REPAIR_DONE;
@@ -202,8 +216,17 @@ bool hws_repair_snack(struct hws_repair *p, u32 now, u8 *type, u32 *begin,
 		      u32 *length)
 {
 	*type = HWS_SNACK_DATA;
-	if (hws_gaps_run(&p->gaps, now, begin, length))
+	/*
+	 * LIO rejects a run that reaches the last PDU that it has sent so far, and
+	 * must not be asked for the rest while it is sending that. So a run waits
+	 * for the PDU behind it; up to the last of all it is "all from there on"
+	 * (11.16.7).
+	 */
+	if (hws_gaps_run(&p->gaps, now, !p->ended, begin, length)) {
+		if (*begin + *length == p->gaps.next)
+			*length = 0;
 		return true;
+	}
 	*length = 0;
 	*begin = p->gaps.next;
 	if (p->tail == HWS_TAIL_ASK || p->tail == HWS_TAIL_ASK_AGAIN) {

@@ -36,6 +36,7 @@ struct hws_repair {
 	bool resumed;		/* on another connection: what came may come again */
 	bool anew;		/* and nothing has come there: see hws_repair_resume_*() */
 	bool refused;		/* the target will not send it again */
+	bool ended;		/* nothing comes behind the last that is known of */
 	bool held;		/* the status came before the data: @status */
 	u8 tail;		/* enum hws_tail */
 	u8 recovery_r2ts;
@@ -55,6 +56,7 @@ static inline void hws_repair_init(struct hws_repair *p)
 	p->resumed = false;
 	p->anew = false;
 	p->refused = false;
+	p->ended = false;
 	p->held = false;
 	p->tail = HWS_TAIL_KNOWN;
 	p->recovery_r2ts = 0;
@@ -83,6 +85,13 @@ enum hws_violation hws_repair_judge(const struct hws_repair *p,
  */
 enum hws_violation hws_repair_data_in(struct hws_repair *p, struct hws_read *r,
 				      const union hws_header *h);
+
+/*
+ * A Data-In that hws_repair_judge() wants is here, damaged. False when there is no
+ * room to keep that it is missing, or it was asked for often enough.
+ */
+bool hws_repair_damage(struct hws_repair *p, const struct hws_read *r,
+		       const union hws_header *h, u32 now);
 
 /*
  * Judges an R2T. @queued, @room: sequences that wait to be sent, and how many may.

@@ -64,11 +64,11 @@ TEST_CASE("what is missing before a number that came is asked for once, as one r
 	CHECK(hws_gaps_take(&g, 2));
 	CHECK(hws_gaps_first(&g) == 0xffffffff);
 	CHECK(hws_gaps_asks(&g));
-	CHECK(hws_gaps_run(&g, 7, &begin, &length));
+	CHECK(hws_gaps_run(&g, 7, false, &begin, &length));
 	CHECK(begin == 0xffffffff);
 	CHECK(length == 3);
 	CHECK_FALSE(hws_gaps_asks(&g));
-	CHECK_FALSE(hws_gaps_run(&g, 7, &begin, &length));
+	CHECK_FALSE(hws_gaps_run(&g, 7, false, &begin, &length));
 
 	CHECK(hws_gaps_find(&g, 0) == HWS_GAPS_MISSING);
 	CHECK(hws_gaps_take(&g, 0));
@@ -90,7 +90,7 @@ TEST_CASE("a number that comes damaged is missing, and asked for again each time
 	CHECK(hws_gaps_miss(&g, 6, true, 0));
 	CHECK(hws_gaps_take(&g, 7));
 	for (uint32_t tries = 0; tries < HWS_GAP_TRIES; tries++) {
-		CHECK(hws_gaps_run(&g, 0, &begin, &length));
+		CHECK(hws_gaps_run(&g, 0, false, &begin, &length));
 		CHECK((begin == 6 && length == 1));
 		CHECK(hws_gaps_miss(&g, 6, true, 0) == (tries + 1 < HWS_GAP_TRIES));
 	}
@@ -107,14 +107,48 @@ TEST_CASE("what another request brings is not asked for, unless it takes too lon
 
 	hws_gaps_init(&g, 0);
 	CHECK(hws_gaps_miss(&g, 2, false, 100));
-	CHECK(hws_gaps_run(&g, 100, &begin, &length));
+	CHECK(hws_gaps_run(&g, 100, false, &begin, &length));
 	CHECK((begin == 0 && length == 2));
 	CHECK_FALSE(hws_gaps_asks(&g));
 	CHECK(hws_gaps_check(&g, 139, 40) == HWS_GAPS_CALM);
 	CHECK(hws_gaps_check(&g, 140, 40) == HWS_GAPS_ASK);
-	CHECK(hws_gaps_run(&g, 140, &begin, &length));
-	CHECK(hws_gaps_run(&g, 140, &begin, &length));
+	CHECK(hws_gaps_run(&g, 140, false, &begin, &length));
+	CHECK(hws_gaps_run(&g, 140, false, &begin, &length));
 	CHECK((begin == 2 && length == 1));
+}
+
+TEST_CASE("while the other side is sending, a damaged number waits for the one behind it")
+{
+	struct hws_gaps g;
+	uint32_t begin, length;
+
+	hws_gaps_init(&g, 0);
+	CHECK(hws_gaps_take(&g, 0));
+	CHECK(hws_gaps_miss(&g, 1, true, 100));
+	CHECK_FALSE(hws_gaps_run(&g, 100, true, &begin, &length));
+	CHECK(hws_gaps_miss(&g, 2, true, 110));
+	CHECK_FALSE(hws_gaps_run(&g, 110, true, &begin, &length));
+	CHECK(hws_gaps_take(&g, 3));
+	CHECK(hws_gaps_run(&g, 110, true, &begin, &length));
+	CHECK((begin == 1 && length == 2));
+	CHECK_FALSE(hws_gaps_run(&g, 110, true, &begin, &length));
+
+	/* It was the last: then it is asked for when nothing more is to come, or when patience
+	 * ends. */
+	CHECK(hws_gaps_miss(&g, 4, true, 200));
+	struct hws_gaps silent = g;
+	CHECK_FALSE(hws_gaps_run(&g, 200, true, &begin, &length));
+	CHECK(hws_gaps_run(&g, 200, false, &begin, &length));
+	CHECK((begin == 4 && length == 1));
+	CHECK(hws_gaps_check(&silent, 239, 40) ==
+	      HWS_GAPS_ASK); /* of the first run, asked for at 110 */
+	CHECK(hws_gaps_run(&silent, 239, true, &begin, &length));
+	CHECK(begin == 1);
+	CHECK_FALSE(hws_gaps_run(&silent, 239, true, &begin, &length));
+	CHECK(hws_gaps_check(&silent, 240, 40) == HWS_GAPS_ASK);
+	CHECK(hws_gaps_run(&silent, 240, true, &begin, &length));
+	CHECK((begin == 4 && length == 1));
+	CHECK(hws_gaps_check(&silent, 278, 40) == HWS_GAPS_CALM);
 }
 
 TEST_CASE("a run that stays open is asked for once more, and then given up")
@@ -125,10 +159,10 @@ TEST_CASE("a run that stays open is asked for once more, and then given up")
 	hws_gaps_init(&g, 0);
 	CHECK(hws_gaps_expect(&g, 3));
 	CHECK(hws_gaps_check(&g, now, 40) == HWS_GAPS_CALM); /* it is still to be asked for */
-	CHECK(hws_gaps_run(&g, now, &begin, &length));
+	CHECK(hws_gaps_run(&g, now, false, &begin, &length));
 	CHECK(hws_gaps_check(&g, now + 39, 40) == HWS_GAPS_CALM);
 	CHECK(hws_gaps_check(&g, now + 40, 40) == HWS_GAPS_ASK);
-	CHECK(hws_gaps_run(&g, now + 40, &begin, &length));
+	CHECK(hws_gaps_run(&g, now + 40, false, &begin, &length));
 	CHECK(hws_gaps_check(&g, now + 79, 40) == HWS_GAPS_CALM);
 	CHECK(hws_gaps_check(&g, now + 80, 40) == HWS_GAPS_GIVE_UP);
 	for (uint32_t sn = 0; sn < 3; sn++)
@@ -143,12 +177,12 @@ TEST_CASE("patience begins anew when something of what is missing comes")
 
 	hws_gaps_init(&g, 0);
 	CHECK(hws_gaps_expect(&g, 3));
-	CHECK(hws_gaps_run(&g, 0, &begin, &length));
+	CHECK(hws_gaps_run(&g, 0, false, &begin, &length));
 	CHECK(hws_gaps_take(&g, 0));
 	hws_gaps_progress(&g, 30);
 	CHECK(hws_gaps_check(&g, 69, 40) == HWS_GAPS_CALM);
 	CHECK(hws_gaps_check(&g, 70, 40) == HWS_GAPS_ASK);
-	CHECK(hws_gaps_run(&g, 70, &begin, &length));
+	CHECK(hws_gaps_run(&g, 70, false, &begin, &length));
 	CHECK((begin == 1 && length == 2));
 	hws_gaps_progress(&g, 100);
 	CHECK(hws_gaps_check(&g, 139, 40) == HWS_GAPS_CALM);
@@ -215,7 +249,7 @@ TEST_CASE("whatever comes in whatever order, the gaps are what a list of all num
 			case 0: { /* a SNACK goes out */
 				uint32_t begin, length;
 
-				if (!hws_gaps_run(&g, 0, &begin, &length))
+				if (!hws_gaps_run(&g, 0, false, &begin, &length))
 					break;
 				MUST(length);
 				for (uint32_t i = 0; i < length; i++) {

@@ -53,6 +53,7 @@ struct Read {
 
 		return come(data_in(sn, offset, length, flags), &wanted);
 	}
+	bool damage(const union hws_header &h) { return hws_repair_damage(&repair, &read, &h, 0); }
 	/* What is asked for, "" for nothing. */
 	std::string asks(uint32_t now = 0)
 	{
@@ -185,7 +186,7 @@ TEST_CASE("a status without its data waits for as many PDUs as ExpDataSN says")
 
 	CHECK(r.come(0, 0, 100) == HWS_V_NONE);
 	CHECK(r.verdict(status(4)) == HWS_REPAIR_WAIT);
-	CHECK(r.asks() == "0:1+3");
+	CHECK(r.asks() == "0:1+0");
 	CHECK(r.come(3, 300, 100, F) == HWS_V_NONE);
 	CHECK(r.come(1, 100, 100) == HWS_V_NONE);
 	CHECK(r.verdict(status(4)) == HWS_REPAIR_WAIT);
@@ -252,6 +253,35 @@ TEST_CASE("data that the target refuses fails the command, unless the target did
 	CHECK(tail.asks() == "0:0+0");
 	CHECK(hws_repair_rejected(&tail.repair, 0));
 	CHECK(tail.verdict(status(0)) == HWS_REPAIR_DONE);
+}
+
+TEST_CASE("damaged data is asked for when the PDU behind it comes, or when it was the last")
+{
+	Read r(400);
+
+	CHECK(r.damage(data_in(0, 0, 100)));
+	CHECK(r.asks().empty());
+	CHECK(hws_repair_open(&r.repair));
+	CHECK(r.come(1, 100, 100) == HWS_V_NONE);
+	CHECK(r.asks() == "0:0+1");
+	CHECK(r.damage(data_in(2, 200, 100)));
+	CHECK(r.asks().empty());
+	/* Nothing comes behind the end of the data, or behind a status: all from there on is that
+	 * one. */
+	CHECK(r.damage(data_in(3, 300, 100)));
+	CHECK(r.asks() == "0:2+0");
+
+	Read less(400);
+
+	CHECK(less.damage(data_in(0, 0, 100, S)));
+	CHECK(less.asks() == "0:0+0");
+
+	Read ended(400);
+
+	CHECK(ended.damage(data_in(0, 0, 100, F)));
+	CHECK(ended.asks().empty());
+	CHECK(ended.verdict(status(0, 2)) == HWS_REPAIR_WAIT);
+	CHECK(ended.asks() == "0:0+0");
 }
 
 TEST_CASE("a DataACK waits for the data before it, and the last one says all")
@@ -409,9 +439,7 @@ TEST_CASE(
 				if (!wanted)
 					continue;
 				damaged++;
-				r.repair.missed = true;
-				if (!hws_gaps_miss(&r.repair.gaps, be32_to_cpu(h.data_in.data_sn),
-						   true, 0)) {
+				if (!hws_repair_damage(&r.repair, &r.read, &h, 0)) {
 					exhausted++;
 					goto next;
 				}

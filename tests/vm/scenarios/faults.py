@@ -58,7 +58,8 @@ def under(rig, limit, every, timeout, erl=0):
         rig.initiator.adm(*words, "--login")
         disk = rig.initiator.disk("t")
         write(5, "/sys/class/block", disk[5:], "device/timeout")  # how soon a command that was dropped is missed
-        load = Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32)
+        # Of a range, fio would take rate_iops for so many of the smallest.
+        load = Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32, rate_iops=None, rate="16m")
         wait_for(f"{limit} faults (seed {rig.seed})",
                  lambda: not load.running() or len(proxy.faults()) == limit, timeout)
         wait_for("the session is back", lambda: rig.initiator.state("t") == "LOGGED_IN", 120)
