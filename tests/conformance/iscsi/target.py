@@ -121,6 +121,7 @@ class Connection:
         self.statuses: dict[int, Pdu] = {}  # sent with a StatSN and not acknowledged yet
         self.chunk: int | None = None  # bytes given to TCP at a time; None: all that there are
         self.silent = False  # true: what comes is not looked at, and nothing is sent
+        self.ended = False  # true: our direction was closed, and nothing is sent any more
         self.left = False  # a Logout Request for it came over it
         self.closed = asyncio.Event()
         self.reading = False
@@ -189,11 +190,13 @@ class Connection:
         return packed[:-1] + bytes([packed[-1] ^ 1])
 
     async def send_raw(self, data: bytes) -> None:
-        if self.silent:
+        if self.silent or self.ended:
             return
         size = self.chunk or max(len(data), 1)
         with contextlib.suppress(ConnectionError):
             for at in range(0, len(data), size):
+                if self.ended:  # while it waited for room
+                    return
                 self.writer.write(data[at:at + size])
                 await self.writer.drain()
 
@@ -228,6 +231,7 @@ class Connection:
 
     def half_close(self) -> None:
         """Sends FIN, and takes what still comes."""
+        self.ended = True
         self.writer.write_eof()
 
     def abort(self) -> None:
