@@ -33,8 +33,9 @@ def expect(condition, text):
         raise Failure(text)
 
 
-def wait_for(what, condition, limit=30):
-    """Waits until the condition gives something true, and returns that."""
+def wait_for(what, condition, limit=120):
+    """Waits until the condition gives something true, and returns that. The limit leaves room for a debug kernel on a
+    machine that does other things besides."""
     deadline = time.monotonic() + limit
     while True:
         result = condition()
