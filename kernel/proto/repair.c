@@ -140,10 +140,10 @@ enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 	if (hws_extents_cover(w->extents, seq->offset, seq->left, &fresh) !=
 	    HWS_EXTENTS_ADDED)
 		return HWS_V_R2T_PIECES;
-	seq->again = seq->left - fresh;
 	/* A recovery R2T (section 11.8): data that was lost on its way. */
-	if (seq->again && ++p->recovery_r2ts > HWS_RECOVERY_R2TS_MAX)
+	if (fresh < seq->left && ++p->recovery_r2ts > HWS_RECOVERY_R2TS_MAX)
 		return HWS_V_R2T_ORDER;
+	seq->again = p->resumed ? seq->left : seq->left - fresh;
 	if (seq->offset + seq->left > w->solicited_to)
 		w->solicited_to = seq->offset + seq->left;
 	if (p->anew)
@@ -299,7 +299,8 @@ u32 hws_repair_resume_read(struct hws_repair *p, struct hws_read *r)
 u32 hws_repair_resume_write(struct hws_repair *p, struct hws_write *w)
 {
 	w->data_sn = 0;
-	/* How much of it arrived is the target's to know. */
+	/* How much of it arrived is the target's to know, and to ask for anew. */
 	w->sent = w->expected;
+	hws_extents_init(w->extents);
 	return resume(p);
 }

@@ -179,6 +179,30 @@ TEST_CASE("a write goes on wherever the target asks, with whatever R2TSN")
 	}
 }
 
+TEST_CASE(
+    "all that was asked for may be asked for again after a reassignment, in any number of R2Ts")
+{
+	constexpr uint32_t count = 2 * HWS_RECOVERY_R2TS_MAX;
+	Write w(512 * (count + 1));
+	union hws_header h;
+	uint32_t sn = 0;
+
+	for (int connection = 0; connection < 3; connection++) {
+		for (uint32_t n = 1; n <= count; n++) {
+			CHECK(w.take(sn++, 512 * n, 512) == HWS_V_NONE);
+			REQUIRE(w.wanted);
+			while (w.seq.left)
+				hws_write_data_out(&w.write, &w.rules, &w.seq, &h);
+		}
+		CHECK(w.write.sent == w.write.expected);
+		CHECK(w.resume() == sn);
+	}
+	/* Twice over one connection is what has a limit. */
+	for (uint32_t n = 0; n <= HWS_RECOVERY_R2TS_MAX; n++)
+		CHECK(w.take(sn++, 512, 512) == HWS_V_NONE);
+	CHECK(w.take(sn, 512, 512) == HWS_V_R2T_ORDER);
+}
+
 TEST_CASE("a write of which the target lacks nothing may end well without another R2T")
 {
 	Write write(20000);
