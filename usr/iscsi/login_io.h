@@ -9,35 +9,22 @@
 #pragma once
 
 #include "iscsi/address.h"
+#include "iscsi/connect.h"
 #include "iscsi/login.h"
 #include "iscsi/pdu_io.h"
 
-#include <functional>
 #include <optional>
+#include <utility>
 #include <variant>
+#include <vector>
 
 namespace hawser
 {
-
-struct ConnectOptions {
-	Seconds timeout{15}; // for the name's resolution, and again for each address
-	/*
-	 * Called with the new descriptor before it connects: binding to a device or
-	 * a source address, SOCK_MEMALLOC. An error ends the attempt with it.
-	 */
-	std::function<Status(int fd)> before_connect;
-};
 
 struct LoginTimeouts {
 	Seconds response{15}; // for each Login Response
 	Seconds total{60};    // for the whole login phase on one connection
 };
-
-/*
- * A TCP connection to @address with TCP_NODELAY set; a name's addresses are tried
- * in the resolver's order. Code::host_not_found, connect_failed, connect_timed_out.
- */
-asio::awaitable<Result<StreamSocket>> connect_to(Address address, ConnectOptions options);
 
 using LoginEnd = std::variant<LoginResult, LoginRedirect, LoginFailure>;
 
@@ -58,13 +45,25 @@ inline constexpr unsigned max_redirects = 8;
 inline constexpr std::size_t max_candidates = 16; // addresses of one redirect that are tried
 
 /*
- * Checks @config, connects to @address and logs in, following redirects (RFC 7143, 11.13.5)
- * to at most max_redirects addresses, none of them twice. A redirect that names several
- * addresses is followed to the first that can be connected. The portal group tag that
- * @config expects is that of @address, and not looked for at another one.
+ * Checks @config, connects to one of @portals, which are of one portal group, and logs in,
+ * following redirects (RFC 7143, 11.13.5) to at most max_redirects addresses, none of them
+ * twice. Of several portals, and of several addresses that a redirect names, it is the first
+ * that can be connected, as connect_to_any() says; when the login there fails in a way that
+ * may pass, the other portals are tried, one login at a time. The portal group tag that
+ * @config expects is that of @portals, and not looked for where a redirect leads. Only the
+ * first of @portals can have moved.
  */
 asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
-connect_and_login(Address address, const LoginConfig &config, ChallengeBook &book,
+connect_and_login(std::vector<Address> portals, const LoginConfig &config, ChallengeBook &book,
 		  ConnectOptions connect = {}, LoginTimeouts timeouts = {});
+
+/* The same with one portal. */
+inline asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
+connect_and_login(Address portal, const LoginConfig &config, ChallengeBook &book,
+		  ConnectOptions connect = {}, LoginTimeouts timeouts = {})
+{
+	return connect_and_login(std::vector<Address>{std::move(portal)}, config, book,
+				 std::move(connect), timeouts);
+}
 
 } // namespace hawser
