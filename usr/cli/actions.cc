@@ -172,13 +172,18 @@ void delete_nodes(Context &context, const config::NodeFilter &filter)
 	}
 }
 
-void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait)
+void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait, bool stays)
 {
+	constexpr auto hopping = "node.session.portal_hopping";
 	auto service = service_of(context);
 	if (!service)
 		return;
 	varlink::LoginCall call;
 	call.wait = wait;
+	if (stays && std::none_of(nodes.begin(), nodes.end(), [](const config::Node &node) {
+		    return node.settings.is_set(hopping);
+	    }))
+		call.settings[hopping] = "No";
 	auto sessions = context.sessions.sessions();
 	if (!sessions)
 		return context.tell(sessions.error());

@@ -30,7 +30,12 @@ void update_nodes(Context &context, const config::NodeFilter &filter,
 /* Refuses the records that a session uses. */
 void delete_nodes(Context &context, const config::NodeFilter &filter);
 
-void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait);
+/*
+ * @stays: their portals were named, so the sessions do not hop to others of the portal group,
+ * unless a record says itself that its sessions do.
+ */
+void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait,
+	    bool stays = false);
 /* Waits for a session through one of the ways to a target, tried in turn, unless it has one. */
 void log_in_to_one_of(Context &context, const std::vector<config::Node> &ways);
 /* @pending: records whose logins under way are given up too. */

@@ -191,7 +191,7 @@ void run_node_mode(Context &context, const Options &options)
 	if (options.login) {
 		const auto nodes = find_nodes(context, filter);
 		if (!nodes.empty())
-			log_in(context, nodes, !options.no_wait);
+			log_in(context, nodes, !options.no_wait, options.portal.has_value());
 		return;
 	}
 	if (options.logout || options.rescan || options.stats)

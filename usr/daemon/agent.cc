@@ -345,7 +345,7 @@ void SessionAgent::record_moved(const config::Node &record)
 Status SessionAgent::save()
 {
 	return env_.saved.save(
-	    {key_, plan_.node, plan_.iface, strands_.kept(), plan_.further_ifaces});
+	    {key_, plan_.node, plan_.iface, strands_.kept(), plan_.further_ifaces, plan_.portals});
 }
 
 void SessionAgent::save_change()

@@ -46,7 +46,9 @@ asio::awaitable<void> SessionAgent::reconnect()
 
 		strands_.session_lost();
 		const LoginConfig login = login_of(*claimed);
-		auto outcome = co_await attempt(claimed->link, login);
+		// The session's own portal comes first, each time.
+		const Link link = plan_.hopping(claimed->link);
+		auto outcome = co_await attempt(link, login);
 		if (stopped())
 			co_return;
 		std::optional<LoginFailure> failure;
@@ -184,8 +186,11 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 		short_lived_ = 0;
 	else
 		reinstated_at_ = Clock::now();
-	note_connected(anew ? std::string(", logged in anew")
-			    : str(", connection ", link.cid.value, " reinstated"));
+	std::string how =
+	    anew ? ", logged in anew" : str(", connection ", link.cid.value, " reinstated");
+	if (login.address != link.portal)
+		how += str(" over portal ", to_string(login.address));
+	note_connected(how);
 	if (anew)
 		warn_of_retention(login.result);
 	follow(link.cid, login);

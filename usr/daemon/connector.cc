@@ -17,7 +17,9 @@ asio::awaitable<Connector::Outcome> TcpConnector::log_in(const Plan &plan, const
 	LoginTimeouts timeouts;
 	timeouts.response = plan.login_timeout;
 	timeouts.total = plan.login_timeout;
-	co_return co_await connect_and_login(link.portal, login, book_, std::move(options),
+	std::vector<Address> portals = link.others;
+	portals.insert(portals.begin(), link.portal);
+	co_return co_await connect_and_login(std::move(portals), login, book_, std::move(options),
 					     timeouts);
 }
 

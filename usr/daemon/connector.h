@@ -19,8 +19,9 @@ public:
 	virtual ~Connector() = default;
 
 	/*
-	 * Connects to the portal of @link, one of the plan's, and logs in with @login, which
-	 * is the plan's own or one that was made from it. All outlive the call.
+	 * Connects to the portal of @link, one of the plan's, or to one of the others that it
+	 * has, as connect_and_login() says, and logs in with @login, which is the plan's own
+	 * or one that was made from it. All outlive the call.
 	 */
 	virtual asio::awaitable<Outcome> log_in(const Plan &plan, const Link &link,
 						const LoginConfig &login) = 0;

@@ -135,6 +135,16 @@ Link *Plan::find(Cid cid)
 	return link == links.end() ? nullptr : &*link;
 }
 
+Link Plan::hopping(Link link) const
+{
+	for (const auto &id : portals) {
+		const auto portal = parse_host(id.host, id.port);
+		if (portal && *portal != link.portal)
+			link.others.push_back(*portal);
+	}
+	return link;
+}
+
 std::vector<config::ConnectionRecord> Plan::connections() const
 {
 	std::vector<config::ConnectionRecord> records;
@@ -278,6 +288,7 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 	plan.iface = iface;
 	plan.further_ifaces = std::move(source.ifaces);
 	plan.persistent_portal = node.id.portal;
+	plan.portals = std::move(source.portals);
 	plan.settings = kernel_settings_of(s);
 	if (source.connections.empty())
 		source.connections = config::connections_of(node);

@@ -40,18 +40,23 @@ Binding binding_of(const config::Iface &iface);
 /* One connection of the session: how it is reached, and its part in the policy. */
 struct Link {
 	Cid cid;
-	Address portal;		// to connect to: the record's, or where the target has moved since
-	bool of_record = false; // the portal is the one that the record is of
+	Address portal; // to connect to: the record's, or where the target has moved since
+	std::vector<Address> others = {}; // to be tried when that one does not serve
+	bool of_record = false;		  // the portal is the one that the record is of
 	std::string iface;
 	Binding binding;
 	kernel::Role role = kernel::Role::active;
 	std::uint32_t weight = 0;
 };
 
+/* Portals of one portal group that a session may hop to, at most. */
+inline constexpr std::size_t max_hops = 15;
+
 /* The parts of a record that connections are made of. */
 struct LinkSource {
 	std::vector<config::ConnectionRecord> connections;
 	std::vector<config::Iface> ifaces; // of those that do not go through the record's own
+	std::vector<config::PortalId> portals = {}; // of the portal group, besides the record's
 };
 
 struct Plan {
@@ -59,6 +64,11 @@ struct Plan {
 	config::Iface iface; // likewise
 	std::vector<config::Iface> further_ifaces;	// of links that go through others
 	std::vector<Link> links = std::vector<Link>(1); // by CID; the first one leads
+	/*
+	 * Other portals of the portal group, as records had them when the session was made,
+	 * for a session that has lost all its connections; none with portal hopping off.
+	 */
+	std::vector<config::PortalId> portals;
 	/*
 	 * The record's portal when the session was made, which names its disks
 	 * (/dev/disk/by-path) for as long as it lives.
@@ -78,6 +88,8 @@ struct Plan {
 	Status prepare(const Link &link, int fd) const;
 
 	Link *find(Cid cid); // null: there is none
+	/* @link with the portals that its session may come back over. */
+	Link hopping(Link link) const;
 	/* The links as a record has them. */
 	std::vector<config::ConnectionRecord> connections() const;
 

@@ -75,6 +75,18 @@ Result<LinkSource> links_of(const config::Node &node, config::Store &store)
 			return tl::unexpected(iface.error());
 		source.ifaces.push_back(std::move(*iface));
 	}
+	if (!node.settings.yes("node.session.portal_hopping"))
+		return source;
+	auto ways =
+	    store.nodes({.target = node.id.target, .iface = node.id.iface, .vanished = false});
+	if (!ways)
+		return tl::unexpected(ways.error());
+	for (const auto &way : ways->items) {
+		const bool other_group = way.tpgt >= 0 && node.tpgt >= 0 && way.tpgt != node.tpgt;
+		if (way.id.portal != node.id.portal && !other_group &&
+		    source.portals.size() < max_hops)
+			source.portals.push_back(way.id.portal);
+	}
 	return source;
 }
 

@@ -32,7 +32,11 @@ struct PreparedLogin {
 	std::vector<std::string> warnings;
 };
 
-/* The connections that the record has beside the first, and the interfaces they go through. */
+/*
+ * The connections that the record has beside the first, the interfaces they go through, and
+ * the portals that its sessions may hop to: those of the records of the same target and
+ * interface that are not known to be of another portal group.
+ */
 Result<LinkSource> links_of(const config::Node &node, config::Store &store);
 
 /*

@@ -4,6 +4,7 @@
 #include "base/coding.h"
 #include "base/str.h"
 #include "config/files.h"
+#include "daemon/plan.h"
 #include "iscsi/address.h"
 #include "kernel/types.h"
 
@@ -136,6 +137,24 @@ bool read_connections(const Json &file, SavedSession &session)
 	return true;
 }
 
+/* Likewise. */
+bool read_portals(const Json &file, SavedSession &session)
+{
+	const Json portals = file.value("portals", Json::array());
+	if (!portals.is_array() || portals.size() > max_hops)
+		return false;
+	for (const Json &one : portals) {
+		if (!one.is_object() || !one.value("host", Json()).is_string())
+			return false;
+		const auto port = number_of(one, "port", UINT16_MAX + 1ull);
+		const auto &host = one["host"].get_ref<const std::string &>();
+		if (!port || !parse_host(host, static_cast<std::uint16_t>(*port)))
+			return false;
+		session.portals.push_back({host, static_cast<std::uint16_t>(*port)});
+	}
+	return true;
+}
+
 } // namespace
 
 /* The records' own texts, each a member, so that both are read by their owners. */
@@ -150,12 +169,16 @@ std::string saved_to_text(const SavedSession &session)
 	Json ifaces = Json::array();
 	for (const auto &iface : session.further_ifaces)
 		ifaces.push_back(config::iface_to_text(iface));
+	Json portals = Json::array();
+	for (const auto &portal : session.portals)
+		portals.push_back({{"host", portal.host}, {"port", portal.port}});
 	const Json file = {
 	    {"version", version},
 	    {"node", config::target_to_text(target)},
 	    {"iface", config::iface_to_text(session.iface)},
 	    {"connections", std::move(connections)},
 	    {"ifaces", std::move(ifaces)},
+	    {"portals", std::move(portals)},
 	};
 	return file.dump();
 }
@@ -177,6 +200,8 @@ Result<SavedSession> saved_from_text(const std::string &key, std::string_view te
 	SavedSession session{key, std::move(target->nodes.front()), std::move(*iface)};
 	if (!read_connections(file, session))
 		return fail(Code::record_failed, "its connections are damaged");
+	if (!read_portals(file, session))
+		return fail(Code::record_failed, "its portals are damaged");
 	return session;
 }
 

@@ -32,6 +32,7 @@ struct SavedSession {
 	// of an older daemon, whose sessions have the record's.
 	std::vector<config::ConnectionRecord> connections = {};
 	std::vector<config::Iface> further_ifaces = {}; // that connections go through
+	std::vector<config::PortalId> portals = {};	// that the session may hop to
 };
 
 /* The file's text, and back: Code::record_failed says what is wrong with it. */

@@ -152,8 +152,12 @@ asio::awaitable<void> Sessions::adopt_by_record(kernel::SessionInfo session)
 		auto links = links_of(*node, store);
 		if (!links)
 			return tl::unexpected(links.error());
-		return SavedSession{key, std::move(*node), std::move(*iface),
-				    std::move(links->connections), std::move(links->ifaces)};
+		return SavedSession{key,
+				    std::move(*node),
+				    std::move(*iface),
+				    std::move(links->connections),
+				    std::move(links->ifaces),
+				    std::move(links->portals)};
 	};
 	const auto settings = co_await on_worker(env_.worker, std::move(read));
 	adopting_.erase(session.sid);
@@ -195,8 +199,9 @@ Result<Plan> Sessions::plan_of(const SavedSession &settings, const kernel::Sessi
 	config::Identity identity;
 	identity.name = session.identity.initiator_name;
 	identity.alias = session.identity.initiator_alias;
-	auto plan = make_plan(settings.node, settings.iface, identity, session.identity.isid,
-			      env_.secrets, {settings.connections, settings.further_ifaces});
+	auto plan =
+	    make_plan(settings.node, settings.iface, identity, session.identity.isid, env_.secrets,
+		      {settings.connections, settings.further_ifaces, settings.portals});
 	if (plan) {
 		plan->login.initiator_name = session.identity.initiator_name;
 		plan->login.expected_tpgt = session.identity.tpgt;

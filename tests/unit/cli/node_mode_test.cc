@@ -250,6 +250,20 @@ TEST_CASE_METHOD(Nodes, "login tells what it begins and what came of it")
 	CHECK(service.logins[0].nodes[0].tpgt == 1);
 }
 
+TEST_CASE_METHOD(Nodes,
+		 "a login whose portal is named stays there, unless the record says that it hops")
+{
+	const std::string hopping = "node.session.portal_hopping", named = " -p 192.0.2.1";
+	good("-m node -T " + t1 + " -l");
+	CHECK(service.logins.back().settings.empty());
+	good("-m node -T " + t1 + named + " -l");
+	CHECK(service.logins.back().settings ==
+	      std::map<std::string, std::string>{{hopping, "No"}});
+	good("-m node -T " + t1 + named + " -o update -n " + hopping + " -v Yes");
+	good("-m node -T " + t1 + named + " -l");
+	CHECK(service.logins.back().settings.empty());
+}
+
 TEST_CASE_METHOD(Nodes, "login without waiting says only what was begun")
 {
 	CHECK(good("-m node -T " + t2 + " -l -W") == "Logging in to [iface: default, target: " +

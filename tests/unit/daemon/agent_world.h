@@ -27,6 +27,7 @@ struct AgentWorld {
 	config::Store store{folder.paths()};
 	SavedSessions saved{folder.path() + "/sessions", store.secrets()};
 	config::Node node = a_node();
+	std::vector<config::PortalId> portals; // that the session may hop to
 	int ended = 0;
 	std::optional<SessionAgent::FirstLogin> outcome;
 	std::optional<Status> logged_out;
@@ -49,9 +50,9 @@ struct AgentWorld {
 						  [](SessionAgent &) {},
 						  [](SessionAgent &, config::PortalId, Tpgt) {},
 						  [](const config::NodeId &, Tpgt) {}};
-		auto plan =
-		    make_plan(node, {"default", config::Settings(config::RecordKind::iface)},
-			      an_identity(), Isid::from_random(0x123456, 0), store.secrets());
+		auto plan = make_plan(
+		    node, {"default", config::Settings(config::RecordKind::iface)}, an_identity(),
+		    Isid::from_random(0x123456, 0), store.secrets(), {{}, {}, portals});
 		REQUIRE(plan);
 		return std::make_shared<SessionAgent>(around, std::move(*plan));
 	}

@@ -297,11 +297,13 @@ public:
 	int logins = 0;
 	hawser::LoginConfig last_login;
 	hawser::Address last_portal;
+	std::vector<hawser::Address> last_others;
 	/* The TSIHs of the logins of each CID. */
 	std::map<hawser::Cid, std::vector<hawser::Tsih>> asked;
 	std::uint16_t max_connections = 64;
 	std::uint8_t error_recovery_level = 2;
 	/* What the next logins find. */
+	std::optional<hawser::Address> serves; // the portal where they end; none: the link's
 	std::optional<hawser::Address> moved_to;
 	hawser::Tpgt tpgt{1};
 	std::map<hawser::Cid, hawser::Tpgt> elsewhere; // of these connections
@@ -322,6 +324,7 @@ public:
 		logins++;
 		last_login = hawser::LoginConfig(login);
 		last_portal = link.portal;
+		last_others = link.others;
 		asked[login.cid].push_back(login.tsih);
 		hawser::daemon::Signal never(io_.get_executor());
 		while (silent)
@@ -351,7 +354,7 @@ public:
 		result.cmd_sn = login.cmd_sn;
 		co_return hawser::LoggedIn{
 		    hawser::StreamSocket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]),
-		    result, moved_to.value_or(link.portal), moved_to};
+		    result, moved_to.value_or(serves.value_or(link.portal)), moved_to};
 	}
 
 private:

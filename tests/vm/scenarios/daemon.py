@@ -95,9 +95,9 @@ def kill_once(rig, trace, dice, mark):
     return phase
 
 
-def cut_connections(address="127.0.0.1"):
+def cut_connections(address="127.0.0.1", port=3260):
     """Resets every connection to the target's address, as a network would."""
-    run("ss", "-K", "dst", address, "dport", "=", "3260")
+    run("ss", "-K", "dst", address, "dport", "=", str(port))
 
 
 def spin(seconds):
