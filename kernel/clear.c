@@ -29,6 +29,8 @@
 enum {
 	/* seconds that a target has to answer */
 	CLEAR_TIMEOUT = 10,
+	/* seconds that a target may have its tasks wait: error handling does, too */
+	TIME2WAIT_MAX = 60,
 	/* Logout Response, RFC 7143 section 11.15.1 */
 	CLOSED = 0,
 	CID_NOT_FOUND = 1,
@@ -191,7 +193,7 @@ static void logged_out_for_recovery(struct hws_conn *conn, u16 time2wait)
 {
 	conn->closed = true;
 	conn->window_fresh = true;
-	if (hws_clear_hole(conn)) {
+	if (hws_clear_hole(conn) || time2wait > TIME2WAIT_MAX) {
 		hws_session_fail(conn->session);
 		return;
 	}

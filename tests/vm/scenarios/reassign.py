@@ -254,6 +254,24 @@ def holds_time_to_wait(rig):
         unharmed(rig, connections_recovered=1)
 
 
+@shows("RFC 7143, 11.15.3")
+def holds_endless_wait(rig):
+    """A target that wants its tasks to wait for hours has its session recovered instead."""
+    with recovering(rig) as (scripted, disk):
+        target = scripted.target
+
+        async def log_out(connection, request):
+            target.normal_session().drop(request.cid, keep=True)
+            await connection.send(LogoutResponse(itt=request.itt, time2wait=65535, time2retain=65535))
+        target.on(LogoutRequest, log_out, times=1)
+        cut = Cut(target, at_block(READ_10, 65), lambda pdu: False)
+        reader = Io(io.read, disk, 65 * BLOCK, BLOCK)
+        cut.wait()
+        reset(scripted)
+        reader.result()
+        expect(counters(rig, "requeued", "recoveries") == {"requeued": 1, "recoveries": 1}, "no new session")
+
+
 @shows("RFC 7143, 7.2.2; RFC 7143, 11.6.1")
 def holds_refused(rig):
     """A target that refuses to reassign a task, in whatever words, or does not answer, costs the session and not the
