@@ -18,7 +18,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from rig import initiators, targets  # noqa: E402
-from rig.checks import Failure, Fio, Skip, run  # noqa: E402
+from rig.checks import Failure, Fio, Skip, run, spent  # noqa: E402
 
 
 class Rig:
@@ -45,8 +45,8 @@ class Rig:
         for lun in range(1, units + 1):
             self.target.add_lun(name, lun, size, backend, block_size)
         self.initiator.discover()
-        for key, value in dict(records).items():
-            self.initiator.set_key(name, key, value)
+        if records:
+            self.initiator.set_keys(name, dict(records))
         self.initiator.login(name)
         return self.initiator.disk(name)
 
@@ -120,6 +120,8 @@ def main():
     if left:
         print(f"- at the end: FAILS: mounts are left:\n{left}")
         results.append(False)
+    print("time went to: " + ", ".join(f"{program} {seconds:.0f} s ({calls})" for program, (seconds, calls)
+                                       in sorted(spent.items(), key=lambda item: -item[1][0])[:6]))
     print(f"{rig.target.name}, {rig.initiator.name}: {results.count(True)} hold, {results.count(False)} fail, "
           f"{results.count(None)} skipped; {rig.skipped} cases that this target cannot do")
     sys.exit(1 if False in results or True not in results else 0)

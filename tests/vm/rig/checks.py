@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Running commands, waiting with a limit, and fio with its result looked at."""
+import collections
 import json
 import os
 import shlex
@@ -15,14 +16,27 @@ class Skip(Exception):
     """This target cannot do the case; the text is the target's own refusal."""
 
 
+# Where a run's time goes: seconds and calls by program.
+spent = collections.defaultdict(lambda: [0.0, 0])
+
+
+def spend(program, started):
+    entry = spent[os.path.basename(program)]
+    entry[0] += time.monotonic() - started
+    entry[1] += 1
+
+
 def run(*command, check=True, timeout=120, **keywords):
     """Runs a command; its failure, or its not ending, is a Failure with all that it said."""
     command = [str(word) for word in command]
+    started = time.monotonic()
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               timeout=timeout, check=False, stdin=subprocess.DEVNULL, **keywords)
     except subprocess.TimeoutExpired as late:
         raise Failure(f"`{shlex.join(command)}` did not end in {timeout} s") from late
+    finally:
+        spend(command[0], started)
     if check and done.returncode:
         raise Failure(f"`{shlex.join(command)}` ended with {done.returncode}\n{done.stdout}{done.stderr}")
     return done

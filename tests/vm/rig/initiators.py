@@ -49,7 +49,12 @@ class Initiator:
             self.set_key(target, key.replace("__", ".").replace("_0.", "[0]."), value)
 
     def set_key(self, target, key, value):
-        self.node(target, "-o", "update", "-n", key, "-v", str(value))
+        self.set_keys(target, {key: value})
+
+    def set_keys(self, target, keys):
+        """Sets them all or none, by one command."""
+        words = [word for key, value in keys.items() for word in ("-n", key, "-v", str(value))]
+        self.node(target, "-o", "update", *words)
 
     def login(self, target, **keywords):
         return self.node(target, "--login", **keywords)

@@ -91,10 +91,10 @@ def holds_pairs(rig):
 
 
 def try_row(rig, target, row):
-    for axis, key in RECORD.items():
-        rig.initiator.set_key(target, key, row[axis])
+    keys = {key: row[axis] for axis, key in RECORD.items()}
     for kind, wanted in zip(("HeaderDigest", "DataDigest"), row["Digests"]):
-        rig.initiator.set_key(target, f"node.conn[0].iscsi.{kind}", wanted)
+        keys[f"node.conn[0].iscsi.{kind}"] = wanted
+    rig.initiator.set_keys(target, keys)
     rig.initiator.login(target)
     disk = rig.initiator.disk(target)
     agreed = {"InitialR2T": rig.target.fixed.get("InitialR2T", row["InitialR2T"])}
