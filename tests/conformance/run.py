@@ -27,7 +27,7 @@ from harness import Case, Driver, run_case, tests_of  # noqa: E402
 from table import table  # noqa: E402
 
 AT_ONCE = 8
-SCENARIOS = ("conformance", "strands", "windows2012", "unh_iol", "erl1", "reassign")  # of tests/vm: in the table
+SCENARIOS = ("conformance", "strands", "windows2012", "unh_iol", "erl1", "reassign", "level2")  # of tests/vm: in the table
 
 
 def modules():

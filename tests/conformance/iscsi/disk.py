@@ -12,13 +12,20 @@ MODE_SENSE_10, READ_16, WRITE_16, SYNCHRONIZE_CACHE_16, SERVICE_ACTION_IN_16 = 0
 WRITE_6, WRITE_SAME_10, UNMAP, PERSISTENT_RESERVE_OUT = 0x0A, 0x41, 0x42, 0x5F
 COMPARE_AND_WRITE, WRITE_SAME_16 = 0x89, 0x93
 REPORT_LUNS = 0xA0
+VARIABLE_LENGTH = 0x7F
 READ_CAPACITY_16 = 0x10  # a service action
+READ_32, WRITE_32 = 0x0009, 0x000B  # of VARIABLE_LENGTH
 DIRECT_ACCESS, SEQUENTIAL_ACCESS = 0, 1  # device types
 
 
 def sense(key: int, code: tuple[int, int]) -> bytes:
     """Fixed format sense data."""
     return bytes([0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, code[0], code[1], 0, 0, 0, 0])
+
+
+def service_action(cdb: bytes) -> int | None:
+    """Of a variable length CDB that has all its 32 bytes (SBC-3)."""
+    return int.from_bytes(cdb[8:10], "big") if cdb[0] == VARIABLE_LENGTH and len(cdb) == 32 else None
 
 
 @dataclass
@@ -58,6 +65,8 @@ class Disk:
             return int.from_bytes(cdb[2:10], "big"), int.from_bytes(cdb[10:14], "big")
         if cdb[0] == COMPARE_AND_WRITE:
             return int.from_bytes(cdb[2:10], "big"), cdb[13]
+        if service_action(cdb) in (READ_32, WRITE_32):
+            return int.from_bytes(cdb[12:20], "big"), int.from_bytes(cdb[28:32], "big")
         return None
 
     def wanted(self, cdb: bytes) -> int:
@@ -71,6 +80,8 @@ class Disk:
         if cdb[0] == WRITE_6:
             return int.from_bytes(cdb[2:5], "big")
         where = self.transfer(cdb)
+        if service_action(cdb) == WRITE_32 and where:
+            return where[1] * self.block_size
         blocks = {WRITE_10: 1, WRITE_16: 1, COMPARE_AND_WRITE: 2}.get(cdb[0], 0)
         return where[1] * self.block_size * blocks if where else 0
 
@@ -107,13 +118,13 @@ class Disk:
         where = self.transfer(cdb)
         if where is None:
             return refused(INVALID_OPCODE)
-        return self.move(operation, *where, data)
+        return self.move(operation, *where, data, reads=service_action(cdb) == READ_32)
 
-    def move(self, operation: int, first: int, count: int, data: bytes) -> Answer:
+    def move(self, operation: int, first: int, count: int, data: bytes, reads: bool = False) -> Answer:
         """What reads or writes a run of blocks."""
         if first + count > self.blocks:
             return refused(LBA_OUT_OF_RANGE)
-        if operation in (READ_10, READ_16):
+        if operation in (READ_10, READ_16) or reads:
             return Answer(self.read(first, count))
         if operation in (WRITE_SAME_10, WRITE_SAME_16):
             data *= count

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Awaitable, Callable
 from iscsi import text
 from iscsi.disk import Answer, Disk, NO_LUN, lun_number, refused
 from iscsi.order import serial_before
-from iscsi.pdu import (RESERVED_TAG, DataIn, DataOut, LogoutRequest, LogoutResponse, NopIn, NopOut, Numbered, Pdu,
+from iscsi.pdu import (RESERVED_TAG, Ahs, DataIn, DataOut, LogoutRequest, LogoutResponse, NopIn, NopOut, Numbered, Pdu,
                        R2t, Reject, ScsiCommand, ScsiResponse, SnackRequest, TaskManagementRequest,
                        TaskManagementResponse, TextRequest, TextResponse)
 
@@ -213,6 +213,7 @@ class FullFeature:
     # Commands.
 
     async def command(self, pdu: ScsiCommand) -> None:
+        self.check_command(pdu)
         disk = self.target.disks.get(lun_number(pdu.lun))
         task = Task(pdu, self.connection, disk or Disk())
         self.session.tasks[pdu.itt] = task
@@ -224,7 +225,7 @@ class FullFeature:
                 answer.data = b"\x7f" + answer.data[1:]
             await self.finish(task, answer)
             return
-        task.wanted = min(disk.wanted(pdu.cdb), pdu.expected_length if pdu.write else 0)
+        task.wanted = min(disk.wanted(pdu.whole_cdb), pdu.expected_length if pdu.write else 0)
         task.data = bytearray(task.wanted)
         self.check_unsolicited(pdu)
         task.data[:len(pdu.data)] = pdu.data[:task.wanted]
@@ -236,6 +237,20 @@ class FullFeature:
         task.to_ask = self.target.order_r2ts([(offset, min(burst, task.wanted - offset))
                                               for offset in range(unasked, task.wanted, burst)])
         await self.go_on(task)
+
+    def check_command(self, pdu: ScsiCommand) -> None:
+        """What stands in the header is allowed at what was negotiated."""
+        if pdu.priority and self.level < 2:
+            self.target.complain(f"a priority at iSCSIProtocolLevel {self.level}: {pdu!r} (RFC 7144, 5.1.1)")
+        for segment in pdu.ahs:
+            if segment.kind != Ahs.EXTENDED_CDB or len(segment.specific) < 2 or segment.specific[0]:
+                self.target.complain(f"an AHS {segment!r} of {pdu!r} (RFC 7143, 11.2.2)")
+        if len(pdu.ahs) > 1:
+            self.target.complain(f"{len(pdu.ahs)} AHS: {pdu!r} (RFC 7143, 11.2.2)")
+
+    @property
+    def level(self) -> int:
+        return self.session.number("iSCSIProtocolLevel")
 
     def check_unsolicited(self, pdu: ScsiCommand) -> None:
         """Immediate and unsolicited data within what was negotiated (13.10 to 13.14)."""
@@ -255,7 +270,7 @@ class FullFeature:
                 and len(task.bursts) < self.session.number("MaxOutstandingR2T"):
             await self.ask(task, *task.to_ask.pop(0))
         if not task.bursts and not task.to_ask:
-            answer = task.disk.execute(task.command.cdb, bytes(task.data), sorted(self.target.disks))
+            answer = task.disk.execute(task.command.whole_cdb, bytes(task.data), sorted(self.target.disks))
             await self.finish(task, answer)
 
     async def ask(self, task: Task, offset: int, length: int) -> None:
@@ -299,7 +314,7 @@ class FullFeature:
         room = command.expected_length if command.read else 0
         data = answer.data[:room]
         moved = len(data) if command.read else task.wanted
-        needed = len(answer.data) if command.read else task.disk.wanted(command.cdb)
+        needed = len(answer.data) if command.read else task.disk.wanted(command.whole_cdb)
         residual = dict(overflow=1, residual=needed - moved) if needed > command.expected_length else \
             dict(underflow=1, residual=command.expected_length - moved) if moved < command.expected_length else {}
         task.response = ScsiResponse(itt=command.itt, status=answer.status, **residual)
@@ -360,6 +375,8 @@ class FullFeature:
         request = TaskManagementRequest
         tasks = self.session.tasks
         response = TaskManagementResponse.COMPLETE
+        if pdu.function > request.REASSIGN and self.level < 2:
+            self.target.complain(f"at iSCSIProtocolLevel {self.level}: {pdu!r} (RFC 7144, 6.3)")
         if pdu.function == request.ABORT_TASK:
             if tasks.pop(pdu.referenced_task_tag, None) is None:
                 await self.abort_undelivered(pdu)
@@ -369,14 +386,30 @@ class FullFeature:
                 del tasks[itt]
         elif pdu.function in (request.WARM_RESET, request.COLD_RESET):
             tasks.clear()
+        elif pdu.function == request.I_T_NEXUS_RESET:
+            await self.nexus_reset(pdu)
+            return
         elif pdu.function == request.REASSIGN:
             await self.reassign(pdu)
             return
         elif pdu.function == request.QUERY_TASK:
-            response = 7 if pdu.referenced_task_tag in tasks else TaskManagementResponse.NO_TASK
+            if pdu.referenced_task_tag in tasks:
+                response = TaskManagementResponse.SUCCEEDED
+        elif pdu.function == request.QUERY_TASK_SET:
+            if any(task.command.lun == pdu.lun for task in tasks.values()):
+                response = TaskManagementResponse.SUCCEEDED
+        elif pdu.function == request.QUERY_ASYNC_EVENT:
+            pass  # a unit of ours never has a unit attention
         else:
             response = TaskManagementResponse.NOT_SUPPORTED
         await self.connection.send(TaskManagementResponse(itt=pdu.itt, response=response))
+
+    async def nexus_reset(self, pdu: TaskManagementRequest) -> None:
+        """All tasks end, and all connections with them (RFC 7144, 6.3)."""
+        self.session.tasks.clear()
+        await self.connection.send(TaskManagementResponse(itt=pdu.itt, response=TaskManagementResponse.COMPLETE))
+        for connection in [c for c in self.target.connections if c.session is self.session]:
+            connection.abort()
 
     async def abort_undelivered(self, pdu: TaskManagementRequest) -> None:
         """A command that has not arrived, or not been delivered, counts as received, and is never run (11.6.1)."""

@@ -228,6 +228,11 @@ class ScsiCommand(Numbered):
 
     UNTAGGED, SIMPLE, ORDERED, HEAD_OF_QUEUE, ACA = range(5)
 
+    @property
+    def whole_cdb(self) -> bytes:
+        """The CDB with what an additional header segment has of it (11.2.2.3)."""
+        return self.cdb + b"".join(segment.specific[1:] for segment in self.ahs if segment.kind == Ahs.EXTENDED_CDB)
+
 
 class TaskManagementRequest(Numbered):
     OPCODE = 0x02
@@ -329,6 +334,7 @@ class TaskManagementResponse(FromTarget):
     response = Field(2, 8)
 
     COMPLETE, NO_TASK, NO_LUN, STILL_ALLEGIANT, NO_REASSIGNMENT, NOT_SUPPORTED, NOT_AUTHORIZED = range(7)
+    SUCCEEDED = 7  # RFC 7144, 6.4.2
     REJECTED = 255
 
 

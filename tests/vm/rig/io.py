@@ -84,8 +84,8 @@ class SgIoHdr(ctypes.Structure):
                 ("info", ctypes.c_uint)]
 
 
-def pass_through(device, cdb, data=b"", direction=NO_DATA, seconds=60):
-    """SG_IO of a disk or an sg node: the host's status and the device's."""
+def exchange(device, cdb, data=b"", direction=NO_DATA, seconds=60):
+    """SG_IO of a disk or an sg node: the host's status, the device's, and the data as it is then."""
     command = ctypes.create_string_buffer(cdb, len(cdb))
     buffer = ctypes.create_string_buffer(data, max(len(data), 1))
     sense = ctypes.create_string_buffer(64)
@@ -93,7 +93,12 @@ def pass_through(device, cdb, data=b"", direction=NO_DATA, seconds=60):
                      dxfer_len=len(data), dxferp=ctypes.addressof(buffer), cmdp=ctypes.addressof(command),
                      sbp=ctypes.addressof(sense), timeout=seconds * 1000)
     with_open(device, os.O_RDWR | os.O_NONBLOCK, lambda fd: fcntl.ioctl(fd, SG_IO, header))
-    return header.host_status, header.status
+    return header.host_status, header.status, buffer.raw[:len(data)]
+
+
+def pass_through(*arguments, **keywords):
+    """The statuses of an exchange."""
+    return exchange(*arguments, **keywords)[:2]
 
 
 def reset_device(device):
