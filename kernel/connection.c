@@ -315,6 +315,7 @@ static void reset_data_path(struct hws_conn *conn)
 		.sequence_in_order = s->data_sequence_in_order,
 	};
 	conn->exp_stat_sn = p->exp_stat_sn;
+	conn->priorities = s->protocol_level >= HWS_LEVEL_RFC7144;
 	conn->tmf_active = NULL;
 	conn->ping_active = NULL;
 	conn->text_active = NULL;

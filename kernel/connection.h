@@ -21,6 +21,7 @@
 #include <hawser/hawser.h>
 
 #include "cursor.h"
+#include "proto/command.h"
 #include "proto/frame.h"
 #include "proto/gaps.h"
 #include "proto/keepalive.h"
@@ -36,7 +37,7 @@ struct socket;
 
 enum {
 	/* PDUs without data go to TCP together, up to this many bytes */
-	HWS_OUT_HEAD = 16 * (HWS_BHS_LEN + HWS_DIGEST_LEN) + 8,
+	HWS_OUT_HEAD = 16 * (HWS_BHS_LEN + HWS_DIGEST_LEN) + HWS_EXTENDED_CDB_MAX + 8,
 	/* of a target's PDU other than Data-In this much is kept */
 	HWS_IN_KEEP = HWS_PING_MAX,
 	/* pings of the target that wait for their answer to be sent */
@@ -79,6 +80,7 @@ struct hws_conn_params {
 /* What is being given to TCP: headers, then the data of the last of them. */
 struct hws_out {
 	union hws_header next;	/* being built, aligned */
+	u8 ahs[HWS_EXTENDED_CDB_MAX];	/* behind it, @next.ahs_words of it */
 	u16 head_len;
 	u16 head_off;
 	u32 data_left;
@@ -176,6 +178,7 @@ struct hws_conn {
 	struct hws_read_rules read_rules;
 	struct hws_write_rules write_rules;
 	u32 exp_stat_sn;
+	bool priorities;		/* of commands: RFC 7144 */
 	struct hws_task *tmf_active;	/* one immediate function at a time */
 	struct hws_task *ping_active;	/* one other immediate request */
 	struct hws_task *text_active;	/* the exchange under way */

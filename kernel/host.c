@@ -12,6 +12,7 @@
 #include "compat/compat.h"
 #include "host.h"
 #include "main.h"
+#include "proto/command.h"
 #include "session.h"
 
 enum {
@@ -60,5 +61,5 @@ void hws_host_setup(struct Scsi_Host *shost, struct hws_session *session)
 	shost->max_id = 1;
 	shost->max_channel = 0;
 	shost->max_lun = ~0ULL;
-	shost->max_cmd_len = HWS_CDB_LEN;
+	shost->max_cmd_len = HWS_CDB_MAX;
 }

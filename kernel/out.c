@@ -10,12 +10,14 @@
  * PDUs without data are collected in hws_out.head; one with data closes it.
  * Everything here runs under the socket lock.
  */
+#include <linux/ioprio.h>
 #include <scsi/scsi_cmnd.h>
 #include <scsi/scsi_device.h>
 
 #include "compat/compat.h"
 #include "connection.h"
 #include "digest.h"
+#include "proto/command.h"
 #include "repair.h"
 #include "session.h"
 #include "stats.h"
@@ -24,7 +26,8 @@
 
 static bool has_room(const struct hws_out *out)
 {
-	return out->head_len + HWS_BHS_LEN + HWS_DIGEST_LEN <= HWS_OUT_HEAD;
+	return out->head_len + HWS_BHS_LEN + HWS_EXTENDED_CDB_MAX +
+		       HWS_DIGEST_LEN <= HWS_OUT_HEAD;
 }
 
 static union hws_header *next_header(struct hws_conn *conn)
@@ -36,13 +39,18 @@ static union hws_header *next_header(struct hws_conn *conn)
 static void close_header(struct hws_conn *conn)
 {
 	struct hws_out *out = &conn->out;
+	u8 *begin = out->head + out->head_len;
+	u32 length = HWS_BHS_LEN;
 
 	trace_hws_pdu_sent(conn, &out->next);
-	memcpy(out->head + out->head_len, out->next.bytes, HWS_BHS_LEN);
-	out->head_len += HWS_BHS_LEN;
+	memcpy(begin, out->next.bytes, HWS_BHS_LEN);
+	if (unlikely(out->next.bhs.ahs_words)) {
+		length += out->next.bhs.ahs_words * 4;
+		memcpy(begin + HWS_BHS_LEN, out->ahs, length - HWS_BHS_LEN);
+	}
+	out->head_len += length;
 	if (conn->params.header_digest) {
-		__le32 digest = cpu_to_le32(~hws_crc32c(~0, out->next.bytes,
-							HWS_BHS_LEN));
+		__le32 digest = cpu_to_le32(~hws_crc32c(~0, begin, length));
 
 		memcpy(out->head + out->head_len, &digest, sizeof(digest));
 		out->head_len += HWS_DIGEST_LEN;
@@ -102,8 +110,9 @@ static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 {
 	struct hws_tmf_request *h = &next_header(conn)->tmf;
 	const struct hws_request *r = task->request;
-	bool aborts = r->function == HWS_TMF_ABORT_TASK;
-	bool refers = aborts || r->function == HWS_TMF_TASK_REASSIGN;
+	bool names = r->function == HWS_TMF_ABORT_TASK ||
+		     r->function == HWS_TMF_QUERY_TASK;
+	bool refers = names || r->function == HWS_TMF_TASK_REASSIGN;
 
 	h->opcode = HWS_OP_TMF_REQUEST | HWS_OP_IMMEDIATE;
 	h->function = HWS_FLAG_FINAL | r->function;
@@ -112,7 +121,7 @@ static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 	h->ref_itt = cpu_to_be32(refers ? r->ref_tag : HWS_RESERVED_TAG);
 	h->cmd_sn = cpu_to_be32(task->cmd_sn);
 	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
-	h->ref_cmd_sn = cpu_to_be32(aborts ? r->ref_cmd_sn : 0);
+	h->ref_cmd_sn = cpu_to_be32(names ? r->ref_cmd_sn : 0);
 	h->exp_data_sn = cpu_to_be32(r->exp_data_sn);
 	conn->tmf_active = task;
 	HWS_COUNT_CONN(conn, TX_TMF, 1);
@@ -249,6 +258,26 @@ static void push_sequence(struct hws_task *task, u32 offset, u32 length)
 	ring->count++;
 }
 
+static u8 priority(struct scsi_cmnd *sc)
+{
+	const unsigned short io = req_get_ioprio(scsi_cmd_to_rq(sc));
+
+	return hws_command_priority(IOPRIO_PRIO_CLASS(io), IOPRIO_PRIO_LEVEL(io));
+}
+
+static void put_cdb(struct hws_out *out, const struct scsi_cmnd *sc)
+{
+	struct hws_scsi_command *h = &out->next.command;
+
+	if (likely(sc->cmd_len <= HWS_CDB_LEN)) {
+		memcpy(h->cdb, sc->cmnd, sc->cmd_len);
+		memset(h->cdb + sc->cmd_len, 0, HWS_CDB_LEN - sc->cmd_len);
+		return;
+	}
+	memcpy(h->cdb, sc->cmnd, HWS_CDB_LEN);
+	h->ahs_words = hws_extended_cdb(sc->cmnd, sc->cmd_len, out->ahs) / 4;
+}
+
 /*
  * The next command, if the window lets it; false if not. One that has its CmdSN
  * from another connection fills the hole in the target's order that was left
@@ -309,8 +338,9 @@ static bool send_command(struct hws_conn *conn)
 	h->expected_length = cpu_to_be32(length);
 	h->cmd_sn = cpu_to_be32(task->cmd_sn);
 	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
-	memcpy(h->cdb, sc->cmnd, sc->cmd_len);
-	memset(h->cdb + sc->cmd_len, 0, HWS_CDB_LEN - sc->cmd_len);
+	if (unlikely(conn->priorities))
+		h->priority = priority(sc) << HWS_COMMAND_PRIORITY_SHIFT;
+	put_cdb(&conn->out, sc);
 	close_header(conn);
 	HWS_COUNT_CONN(conn, TX_SCSI_COMMAND, 1);
 

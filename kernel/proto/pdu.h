@@ -69,7 +69,12 @@ enum hws_opcode {
 #define HWS_RESPONSE_COMPLETED	0x00
 #define HWS_RESPONSE_TARGET_FAILURE 0x01
 
-/* Task management, sections 11.5.1 and 11.6.1 */
+#define HWS_COMMAND_PRIORITY_SHIFT 4
+
+/* iSCSIProtocolLevel from which on RFC 7144 may be used: levels are cumulative */
+#define HWS_LEVEL_RFC7144	2
+
+/* Task management, sections 11.5.1 and 11.6.1; from 9 on, RFC 7144 section 6.3 */
 enum hws_tmf {
 	HWS_TMF_ABORT_TASK = 1,
 	HWS_TMF_ABORT_TASK_SET = 2,
@@ -79,6 +84,10 @@ enum hws_tmf {
 	HWS_TMF_TARGET_WARM_RESET = 6,
 	HWS_TMF_TARGET_COLD_RESET = 7,
 	HWS_TMF_TASK_REASSIGN = 8,
+	HWS_TMF_QUERY_TASK = 9,
+	HWS_TMF_QUERY_TASK_SET = 10,
+	HWS_TMF_I_T_NEXUS_RESET = 11,
+	HWS_TMF_QUERY_ASYNC_EVENT = 12,
 };
 
 enum hws_tmf_response {
@@ -89,6 +98,7 @@ enum hws_tmf_response {
 	HWS_TMF_RSP_NO_REASSIGN = 4,
 	HWS_TMF_RSP_NOT_SUPPORTED = 5,
 	HWS_TMF_RSP_NOT_AUTHORIZED = 6,
+	HWS_TMF_RSP_SUCCEEDED = 7,	/* RFC 7144 section 6.4.2 */
 	HWS_TMF_RSP_REJECTED = 255,
 };
 
@@ -149,7 +159,8 @@ struct hws_bhs {
 struct hws_scsi_command {
 	u8 opcode;
 	u8 flags;
-	u8 rsvd[2];
+	u8 priority;		/* RFC 7144 section 5.1.1, in the upper half */
+	u8 rsvd;
 	u8 ahs_words;
 	u8 data_length[3];
 	u8 lun[HWS_LUN_BYTES];

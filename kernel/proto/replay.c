@@ -9,6 +9,12 @@ enum device_type {
 	TYPE_SIMPLIFIED = 0x0e,
 };
 
+/* Variable length CDBs: the operation is a service action (SPC, SBC). */
+static unsigned int service_action(const u8 *cdb)
+{
+	return cdb[0] == 0x7f ? cdb[8] << 8 | cdb[9] : 0;
+}
+
 /* On any device: they ask, and change nothing. */
 static bool only_asks(const u8 *cdb)
 {
@@ -36,6 +42,8 @@ static bool reads_blocks(const u8 *cdb)
 	case 0x88:	/* READ(16) */
 	case 0xa8:	/* READ(12) */
 		return true;
+	case 0x7f:
+		return service_action(cdb) == 0x0009;	/* READ(32) */
 	default:
 		return false;
 	}
@@ -60,6 +68,9 @@ static bool changes_blocks(const u8 *cdb)
 	case 0xaa:	/* WRITE(12) */
 	case 0xae:	/* WRITE AND VERIFY(12) */
 		return true;
+	case 0x7f:	/* VERIFY, WRITE, WRITE AND VERIFY, WRITE SAME(32) */
+		return service_action(cdb) >= 0x000a &&
+		       service_action(cdb) <= 0x000d;
 	default:
 		return false;
 	}

@@ -43,7 +43,7 @@ TEST_CASE("every field of a PDU of the initiator stands where the RFC's figure h
 {
 	/* 11.3 */
 	WITH_BHS(hws_scsi_command, FIELD(hws_scsi_command, flags, 1, 1),
-		 FIELD(hws_scsi_command, lun, 8, 8),
+		 FIELD(hws_scsi_command, priority, 2, 1), FIELD(hws_scsi_command, lun, 8, 8),
 		 FIELD(hws_scsi_command, expected_length, 20, 4),
 		 FIELD(hws_scsi_command, cmd_sn, 24, 4),
 		 FIELD(hws_scsi_command, exp_stat_sn, 28, 4), FIELD(hws_scsi_command, cdb, 32, 16));

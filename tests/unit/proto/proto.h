@@ -9,6 +9,7 @@
 #define _Static_assert static_assert
 extern "C" {
 #include "proto/check.h"
+#include "proto/command.h"
 #include "proto/extents.h"
 #include "proto/frame.h"
 #include "proto/gaps.h"

@@ -18,6 +18,16 @@ bool safe(uint8_t opcode, uint8_t device_type, bool passthrough = false, uint8_t
 	return hws_replay_is_safe(cdb.data(), device_type, passthrough);
 }
 
+bool safe_long(uint16_t service_action, uint8_t device_type)
+{
+	std::array<uint8_t, HWS_CDB_LEN> cdb{};
+
+	cdb[0] = 0x7f;
+	cdb[8] = service_action >> 8;
+	cdb[9] = service_action & 0xff;
+	return hws_replay_is_safe(cdb.data(), device_type, false);
+}
+
 enum : uint8_t {
 	disk = 0x00,
 	tape = 0x01,
@@ -44,6 +54,17 @@ TEST_CASE("reading, writing and unmapping blocks of a disk may be done twice")
 			CHECK(safe(opcode, disk));
 	for (uint8_t opcode : {0x2f, 0x8f, 0x35, 0x91, 0x41, 0x93, 0x42})
 		CHECK(safe(opcode, disk));
+}
+
+TEST_CASE("CDBs of 32 bytes go by their service action")
+{
+	/* SBC: READ(32), VERIFY(32), WRITE(32), WRITE AND VERIFY(32), WRITE SAME(32) */
+	for (uint16_t action = 0; action < 0x1000; action++) {
+		CHECK(safe_long(action, disk) == (action >= 0x0009 && action <= 0x000d));
+		CHECK(safe_long(action, write_once) == (action == 0x0009));
+		CHECK_FALSE(safe_long(action, tape));
+	}
+	CHECK_FALSE(safe_long(0x0109, disk));
 }
 
 TEST_CASE("what reserves, compares, moves or is unknown may not be done twice, on any device")
