@@ -5,6 +5,7 @@
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
+#include <linux/netlink.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 
@@ -129,6 +130,7 @@ static unsigned int tmf_timeout(const struct hws_session *session, u8 function)
 		return session->config.lu_reset_tmo;
 	case HWS_TMF_TARGET_WARM_RESET:
 	case HWS_TMF_TARGET_COLD_RESET:
+	case HWS_TMF_I_T_NEXUS_RESET:
 		return session->config.tgt_reset_tmo;
 	default:
 		return session->config.abort_tmo;
@@ -151,10 +153,17 @@ static void tmf_work(struct work_struct *work)
 }
 
 int hws_admin_tmf(struct hws_session *session, struct hws_conn *conn, u32 id,
-		  u8 function, const u8 *lun)
+		  u8 function, const u8 *lun, struct netlink_ext_ack *extack)
 {
-	struct admin_work *w = begin(session, conn, id, tmf_work);
+	struct admin_work *w;
 
+	if (function > HWS_TMF_TASK_REASSIGN &&
+	    READ_ONCE(session->params.protocol_level) < HWS_LEVEL_RFC7144) {
+		NL_SET_ERR_MSG(extack,
+			       "iSCSIProtocolLevel is below 2, which the function needs (RFC 7144 section 6.3)");
+		return -EOPNOTSUPP;
+	}
+	w = begin(session, conn, id, tmf_work);
 	if (IS_ERR(w))
 		return PTR_ERR(w);
 	w->function = function;

@@ -10,12 +10,14 @@
 
 struct hws_conn;
 struct hws_session;
+struct netlink_ext_ack;
 
 int hws_admin_ping(struct hws_session *session, struct hws_conn *conn, u32 id,
 		   u32 size);
 int hws_admin_text(struct hws_session *session, struct hws_conn *conn, u32 id,
 		   const u8 *text, u32 length);
 int hws_admin_tmf(struct hws_session *session, struct hws_conn *conn, u32 id,
-		  u8 function, const u8 *lun);
+		  u8 function, const u8 *lun,
+		  struct netlink_ext_ack *extack);
 
 #endif /* _HWS_ADMIN_H */

@@ -34,7 +34,7 @@ int hws_eh_host_reset(struct scsi_cmnd *sc);
 struct hws_tmf_args {
 	u8 function;
 	const u8 *lun;		/* NULL: the whole target */
-	u32 ref_tag;		/* ABORT TASK */
+	u32 ref_tag;		/* ABORT TASK, QUERY TASK */
 	u32 ref_cmd_sn;
 	unsigned int timeout;	/* seconds */
 };

@@ -2,8 +2,10 @@
 /*
  * The midlayer's error handling: a command timed out. Each step of the ladder
  * is logged:
+ *	QUERY TASK, for the log, where the target knows it (RFC 7144),
  *	ABORT TASK on the command's connection,
  *	LOGICAL UNIT RESET,
+ *	I_T NEXUS RESET, likewise: it leaves other initiators alone,
  *	TARGET WARM RESET,
  *	and, when the target answers none of these, a new session.
  *
@@ -77,6 +79,13 @@ static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 	return step;
 }
 
+static void fail(struct hws_session *session)
+{
+	mutex_lock(&session->control);
+	hws_session_fail(session);
+	mutex_unlock(&session->control);
+}
+
 /*
  * The target is done with the task; so are we, if its status did not come. False
  * when the connection is being killed, or the task has moved: what became of it is
@@ -99,11 +108,8 @@ static bool abort_finish(struct hws_session *session, struct hws_task *task,
 		known = task->sc != sc;
 	}
 	hws_conn_unlock_sock(sk);
-	if (hole) {
-		mutex_lock(&session->control);
-		hws_session_fail(session);
-		mutex_unlock(&session->control);
-	}
+	if (hole)
+		fail(session);
 	return known;
 }
 
@@ -118,6 +124,32 @@ static int settled(struct hws_session *session, struct hws_task *task,
 	return READ_ONCE(task->sc) == sc ? FAILED : answer;
 }
 
+static bool knows_rfc7144(const struct hws_session *session)
+{
+	return READ_ONCE(session->params.protocol_level) >= HWS_LEVEL_RFC7144;
+}
+
+/*
+ * Does the target still have the command that timed out? For the log alone, which
+ * then says where it hung: the abort follows whatever the answer is, but not when
+ * there is none, for that one would not have any either.
+ */
+static int query_task(struct hws_session *session, struct hws_conn *conn,
+		      const struct hws_tmf_args *abort, const char **has)
+{
+	struct hws_tmf_args args = *abort;
+	u8 response = 0;
+	int ret;
+
+	args.function = HWS_TMF_QUERY_TASK;
+	ret = hws_tmf(session, conn, &args, &response);
+	if (!ret && response == HWS_TMF_RSP_SUCCEEDED)
+		*has = ", which the target still had";
+	else if (!ret && response == HWS_TMF_RSP_COMPLETE)
+		*has = ", which the target did not have";
+	return ret;
+}
+
 static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 {
 	struct hws_task *task = &session->tasks[scsi_cmd_to_rq(sc)->tag];
@@ -128,8 +160,9 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 	enum abort_step step;
 	struct scsi_lun lun;
 	struct hws_conn *conn;
+	const char *has = "";
 	u8 response = 0;
-	int ret;
+	int ret = 0;
 
 	if (hws_session_wait_usable(session))
 		return settled(session, task, sc, FAST_IO_FAIL);
@@ -148,7 +181,10 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 	if (step == ABORT_GONE)
 		return SUCCESS;
 	HWS_COUNT_SESSION(session, ABORTS, 1);
-	ret = hws_tmf(session, conn, &args, &response);
+	if (knows_rfc7144(session))
+		ret = query_task(session, conn, &args, &has);
+	if (!ret)
+		ret = hws_tmf(session, conn, &args, &response);
 	if (ret == -ECONNRESET || ret == -ENOTCONN)
 		return settled(session, task, sc, SUCCESS);
 	/* "No such task" too: its status, if it came, came before. */
@@ -156,8 +192,8 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 		     response == HWS_TMF_RSP_NO_TASK)) {
 		if (!abort_finish(session, task, sc, conn, args.ref_tag))
 			return settled(session, task, sc, SUCCESS);
-		hws_notice(session, "LUN %llu: a command timed out and was aborted (CDB %*ph)",
-			   sc->device->lun, sc->cmd_len, sc->cmnd);
+		hws_notice(session, "LUN %llu: a command%s, timed out and was aborted (CDB %*ph)",
+			   sc->device->lun, has, sc->cmd_len, sc->cmnd);
 		return SUCCESS;
 	}
 	hws_warn(session, "LUN %llu: ABORT TASK failed (%s %d)",
@@ -224,7 +260,9 @@ static int reset(struct hws_session *session, struct scsi_cmnd *sc, u8 function,
 		 * they are, unless a connection went meanwhile; with its end, or
 		 * that of the session that it costs, they are as well.
 		 */
-		if (!hws_recovery_fail_if_upset(session, seen))
+		if (function == HWS_TMF_I_T_NEXUS_RESET)
+			fail(session);	/* the target drops all connections */
+		else if (!hws_recovery_fail_if_upset(session, seen))
 			return ret ? FAILED : SUCCESS;
 		return hws_session_wait_usable(session) ? FAST_IO_FAIL :
 							  SUCCESS;
@@ -252,13 +290,19 @@ int hws_eh_device_reset(struct scsi_cmnd *sc)
 int hws_eh_target_reset(struct scsi_cmnd *sc)
 {
 	struct hws_session *session = hws_session_hold(sc->device->host);
-	int ret;
+	int ret = FAILED;
 
 	if (!session)
 		return FAILED;
 	HWS_COUNT_SESSION(session, TARGET_RESETS, 1);
-	ret = reset(session, sc, HWS_TMF_TARGET_WARM_RESET,
-		    session->config.tgt_reset_tmo, "TARGET WARM RESET");
+	/* Who asks by hand means the target, not this nexus. */
+	if (knows_rfc7144(session) &&
+	    sc->submitter != SUBMITTED_BY_SCSI_RESET_IOCTL)
+		ret = reset(session, sc, HWS_TMF_I_T_NEXUS_RESET,
+			    session->config.tgt_reset_tmo, "I_T NEXUS RESET");
+	if (ret == FAILED)
+		ret = reset(session, sc, HWS_TMF_TARGET_WARM_RESET,
+			    session->config.tgt_reset_tmo, "TARGET WARM RESET");
 	hws_session_put(session);
 	return ret;
 }
@@ -272,9 +316,7 @@ int hws_eh_host_reset(struct scsi_cmnd *sc)
 	if (!session)
 		return FAILED;
 	hws_warn(session, "task management is not answered, logging in anew");
-	mutex_lock(&session->control);
-	hws_session_fail(session);
-	mutex_unlock(&session->control);
+	fail(session);
 	ret = hws_session_wait_usable(session) ? FAST_IO_FAIL : SUCCESS;
 	hws_session_put(session);
 	return ret;

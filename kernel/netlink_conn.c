@@ -234,7 +234,7 @@ int hws_nl_tmf(struct sk_buff *request, struct genl_info *info)
 	ret = PTR_ERR_OR_ZERO(conn);
 	if (!ret)
 		ret = hws_admin_tmf(session, conn, id, function,
-				    has_lun ? lun : NULL);
+				    has_lun ? lun : NULL, info->extack);
 	hws_session_put(session);
 	return ret;
 }

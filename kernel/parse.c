@@ -106,7 +106,7 @@ static const struct nla_policy text_policy[HWS_TEXT_A_MAX + 1] = {
 static const struct nla_policy tmf_policy[HWS_TMF_A_MAX + 1] = {
 	[HWS_TMF_A_ID] = { .type = NLA_U32 },
 	[HWS_TMF_A_FUNCTION] = NLA_POLICY_RANGE(NLA_U8, HWS_TMF_ABORT_TASK_SET,
-						HWS_TMF_TARGET_COLD_RESET),
+						HWS_TMF_QUERY_ASYNC_EVENT),
 	[HWS_TMF_A_LUN] = NLA_POLICY_EXACT_LEN(HWS_LUN_LEN),
 };
 
@@ -491,13 +491,20 @@ int hws_parse_tmf(const struct nlattr *nest, u32 *id, u8 *function, u8 *lun,
 	}
 	*id = nla_get_u32(tb[HWS_TMF_A_ID]);
 	*function = nla_get_u8(tb[HWS_TMF_A_FUNCTION]);
+	if (*function == HWS_TMF_TASK_REASSIGN ||
+	    *function == HWS_TMF_QUERY_TASK) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[HWS_TMF_A_FUNCTION],
+				    "HWS_TMF_A_FUNCTION: it names a task, which nobody can by hand");
+		return -EINVAL;
+	}
 	target = *function == HWS_TMF_TARGET_WARM_RESET ||
-		 *function == HWS_TMF_TARGET_COLD_RESET;
+		 *function == HWS_TMF_TARGET_COLD_RESET ||
+		 *function == HWS_TMF_I_T_NEXUS_RESET;
 	*has_lun = tb[HWS_TMF_A_LUN];
 	if (*has_lun == target) {
 		if (target)
 			NL_SET_ERR_MSG_ATTR(extack, tb[HWS_TMF_A_LUN],
-					    "HWS_TMF_A_LUN: a target reset has none");
+					    "HWS_TMF_A_LUN: the function is about the whole target");
 		else
 			NL_SET_ERR_MSG_ATTR(extack, nest,
 					    "HWS_TMF_A_LUN is missing");

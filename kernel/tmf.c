@@ -19,6 +19,22 @@ enum {
 	FENCE_TIMEOUT = 5,
 };
 
+/* The others ask, or end what the caller ends. */
+static bool ends_tasks(u8 function)
+{
+	switch (function) {
+	case HWS_TMF_ABORT_TASK_SET:
+	case HWS_TMF_CLEAR_TASK_SET:
+	case HWS_TMF_LU_RESET:
+	case HWS_TMF_TARGET_WARM_RESET:
+	case HWS_TMF_TARGET_COLD_RESET:
+	case HWS_TMF_I_T_NEXUS_RESET:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int tmf_once(struct hws_session *session, struct hws_conn *conn,
 		    const struct hws_tmf_args *args, u8 *response, u32 *cmd_sn)
 {
@@ -115,8 +131,7 @@ int hws_tmf(struct hws_session *session, struct hws_conn *conn,
 		msleep(HWS_BUSY_WAIT_MS);
 	}
 	if (!ret && *response == HWS_TMF_RSP_COMPLETE &&
-	    args->function != HWS_TMF_ABORT_TASK &&
-	    args->function != HWS_TMF_CLEAR_ACA) {
+	    ends_tasks(args->function)) {
 		fence_others(session, conn);
 		hws_tmf_conclude(session, args, &cmd_sn);
 	}

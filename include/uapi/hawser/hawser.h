@@ -136,7 +136,8 @@
  *
  * @HWS_CMD_TMF: a task management function by hand, RFC 7143 section 11.5.1.
  *	Request: HWS_A_SID, HWS_A_TMF with HWS_TMF_A_ID, HWS_TMF_A_FUNCTION and
- *	HWS_TMF_A_LUN (not for target resets). The end is HWS_EVENT_TMF.
+ *	HWS_TMF_A_LUN (not for resets of the target or the nexus). The end is
+ *	HWS_EVENT_TMF.
  *
  * @HWS_CMD_SCAN: look for logical units that came, went or changed.
  *	Request: HWS_A_SID. The end is HWS_EVENT_SCAN. Repetition: one more scan.
@@ -586,10 +587,13 @@ enum hws_ping_attr {
  * @HWS_TMF_A_ID: u32, chosen by the caller, given back in the event
  * @HWS_TMF_A_FUNCTION: u8, RFC 7143 section 11.5.1: 2 ABORT TASK SET, 3 CLEAR
  *	ACA, 4 CLEAR TASK SET, 5 LOGICAL UNIT RESET, 6 TARGET WARM RESET, 7
- *	TARGET COLD RESET. The others are not for hand use and are refused
+ *	TARGET COLD RESET; with iSCSIProtocolLevel 2 also, RFC 7144 section 6.3: 10
+ *	QUERY TASK SET, 11 I_T NEXUS RESET, 12 QUERY ASYNCHRONOUS EVENT (EOPNOTSUPP
+ *	without). The others name a task and are refused
  * @HWS_TMF_A_LUN: 8 bytes
  * @HWS_TMF_A_STATUS: u32, 0 or a positive errno: ETIMEDOUT, ECONNRESET
- * @HWS_TMF_A_RESPONSE: u8, the response code of section 11.6.1
+ * @HWS_TMF_A_RESPONSE: u8, the response code of section 11.6.1; 7 is RFC 7144's
+ *	"function succeeded"
  */
 enum hws_tmf_attr {
 	HWS_TMF_A_UNSPEC,
