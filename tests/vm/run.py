@@ -22,7 +22,7 @@ from rig.checks import Failure, Fio, Skip, run, spent  # noqa: E402
 
 
 class Rig:
-    """What a scenario is given. full: the whole product of settings instead of every pair."""
+    """What a scenario is given. full: the long run, as with the whole product of settings instead of every pair."""
 
     def __init__(self, args):
         self.target = targets.KINDS[args.target]()
@@ -98,7 +98,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--target", choices=targets.KINDS, default="lio")
     parser.add_argument("--initiator", choices=initiators.KINDS, default="hawser")
-    parser.add_argument("--full", action="store_true", help="the whole product of settings")
+    parser.add_argument("--full", action="store_true", help="the long run: all kills and rounds, the whole product of settings")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("scenarios", nargs="+")
     args = parser.parse_args()
