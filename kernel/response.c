@@ -394,7 +394,8 @@ static enum hws_violation logout_response_pdu(struct hws_conn *conn,
 	return HWS_V_NONE;
 }
 
-static int text_error(const struct hws_text *t)
+/* What an exchange came to, 0 or an errno. */
+int hws_response_text_error(const struct hws_text *t)
 {
 	switch (t->failure) {
 	case HWS_TEXT_HOLDS:
@@ -422,117 +423,13 @@ static enum hws_violation text_response_pdu(struct hws_conn *conn,
 	if (v)
 		hws_violation_report(conn, v);
 	if (step == HWS_TEXT_DONE || task->request->abandoned) {
-		hws_request_end(task, text_error(&task->request->text));
+		hws_request_end(task, hws_response_text_error(&task->request->text));
 		return HWS_V_NONE;
 	}
 	task->state = HWS_TASK_QUEUED;
 	list_add_tail(&task->entry, &conn->requests);
 	hws_send_kick(conn);
 	return HWS_V_NONE;
-}
-
-static enum hws_violation async_pdu(struct hws_conn *conn,
-				    const union hws_header *h)
-{
-	const struct hws_async_message *a = &h->async;
-	struct hws_session *session = conn->session;
-	u16 cid;
-
-	HWS_COUNT_CONN(conn, RX_ASYNC, 1);
-	hws_event_async(conn, a, conn->in.keep, conn->in.kept);
-
-	switch (a->event) {
-	case HWS_ASYNC_SCSI:
-		hws_notice(session, "the target reports a SCSI event");
-		break;
-	case HWS_ASYNC_LOGOUT:
-		hws_notice(session, "the target asks for a logout within %u s",
-			   be16_to_cpu(a->parameter3));
-		hws_conn_leave(conn, session->params.time2wait);
-		break;
-	case HWS_ASYNC_NEGOTIATE:
-		/*
-		 * New parameters are negotiated by logging in anew, which
-		 * section 11.9.1 allows in place of a Text exchange.
-		 */
-		hws_notice(session, "the target asks for a negotiation");
-		hws_conn_leave(conn, session->params.time2wait);
-		break;
-	case HWS_ASYNC_DROP_CONNECTION:
-		cid = be16_to_cpu(a->parameter1);
-		hws_notice(session, "the target drops connection %u", cid);
-		hws_session_dropped(session, &cid, be16_to_cpu(a->parameter2));
-		break;
-	case HWS_ASYNC_DROP_SESSION:
-		hws_notice(session, "the target drops all connections");
-		hws_session_dropped(session, NULL, be16_to_cpu(a->parameter2));
-		break;
-	default:
-		hws_notice(session, "an asynchronous message 0x%02x, code 0x%02x",
-			   a->event, a->vcode);
-	}
-	return HWS_V_NONE;
-}
-
-/* A target may answer the reset of an exchange by a Reject: it was ended before. */
-static int reject_error(const struct hws_task *task, u8 reason)
-{
-	if (task->kind == HWS_TASK_TEXT && task->request->text.resetting)
-		return text_error(&task->request->text);
-	return reason == HWS_REJECT_IMMEDIATE ? -EBUSY : -EPROTO;
-}
-
-/*
- * A Reject names the PDU by its header. A request of ours ends with an error. A
- * command's task gets a SCSI Response of its own if the target had made one
- * (section 11.17.1), and times out if not, so it is left alone. A PDU of any
- * other kind cannot be sent again at error recovery level 0.
- *
- * From level 1 on a command whose data came damaged is sent again, and of data the
- * target asks for what it has not by itself (section 7.8).
- */
-static enum hws_violation reject_pdu(struct hws_conn *conn,
-				     const union hws_header *h)
-{
-	const union hws_header *rejected = (void *)conn->in.keep;
-	struct hws_task *task;
-
-	HWS_COUNT_CONN(conn, RX_REJECT, 1);
-	if (conn->in.kept < HWS_BHS_LEN)
-		return HWS_V_REJECT;
-	if (conn->repairs && hws_opcode(rejected) == HWS_OP_SNACK) {
-		hws_snack_rejected(conn, rejected);
-		return HWS_V_NONE;
-	}
-	hws_warn(conn->session,
-		 "the target rejected a PDU (reason 0x%02x, opcode 0x%02x, ITT 0x%08x)",
-		 h->reject.reason, hws_opcode(rejected),
-		 be32_to_cpu(rejected->bhs.itt));
-
-	switch (hws_opcode(rejected)) {
-	case HWS_OP_NOP_OUT:
-		if (rejected->bhs.itt == cpu_to_be32(HWS_RESERVED_TAG))
-			return HWS_V_NONE;
-		fallthrough;
-	case HWS_OP_TMF_REQUEST:
-	case HWS_OP_LOGOUT_REQUEST:
-	case HWS_OP_TEXT_REQUEST:
-		task = hws_response_task(conn, rejected->bhs.itt);
-		if (task && task->kind != HWS_TASK_COMMAND)
-			hws_request_end(task, reject_error(task,
-							   h->reject.reason));
-		return HWS_V_NONE;
-	case HWS_OP_SCSI_COMMAND:
-		task = hws_response_task(conn, rejected->bhs.itt);
-		if (conn->repairs && task && task->kind == HWS_TASK_COMMAND &&
-		    h->reject.reason == HWS_REJECT_DATA_DIGEST)
-			hws_retry_rejected(conn, task);
-		return HWS_V_NONE;
-	default:
-		if (!conn->repairs || hws_opcode(rejected) != HWS_OP_DATA_OUT)
-			hws_conn_lost(conn, HWS_LOSS_REJECT);
-		return HWS_V_NONE;
-	}
 }
 
 static enum hws_violation act_on_pdu(struct hws_conn *conn,
@@ -554,9 +451,9 @@ static enum hws_violation act_on_pdu(struct hws_conn *conn,
 	case HWS_OP_TEXT_RESPONSE:
 		return text_response_pdu(conn, h);
 	case HWS_OP_ASYNC_MESSAGE:
-		return async_pdu(conn, h);
+		return hws_async_pdu(conn, h);
 	case HWS_OP_REJECT:
-		return reject_pdu(conn, h);
+		return hws_reject_pdu(conn, h);
 	default:
 		return HWS_V_OPCODE;
 	}

@@ -120,18 +120,24 @@ enum hws_async_event {
 	HWS_ASYNC_VENDOR = 255,
 };
 
-/* Reject, section 11.17.1 */
+/* Reject, section 11.17.1: code, id (of its counter, too), text for the log */
+#define HWS_REJECT_REASONS(X)                                                 \
+	X(0x02, DATA_DIGEST, "the data segment came damaged")                 \
+	X(0x03, SNACK, "it does not serve the SNACK")                         \
+	X(0x04, PROTOCOL, "a protocol error")                                 \
+	X(0x05, NOT_SUPPORTED, "it does not support the command")             \
+	X(0x06, IMMEDIATE, "too many immediate requests")                     \
+	X(0x07, TASK_IN_PROGRESS, "the task is in progress")                  \
+	X(0x08, INVALID_DATA_ACK, "an invalid DataACK")                       \
+	X(0x09, INVALID_FIELD, "an invalid field")                            \
+	X(0x0a, LONG_OPERATION, "it has no Target Transfer Tag left")         \
+	X(0x0b, NEGOTIATION_RESET, "the negotiation is reset")                \
+	X(0x0c, WAITING_FOR_LOGOUT, "it waits for a logout")
+
+#define HWS_REJECT_ENUM_ROW(code, id, text)	HWS_REJECT_##id = (code),
+
 enum hws_reject_reason {
-	HWS_REJECT_DATA_DIGEST = 0x02,
-	HWS_REJECT_SNACK = 0x03,
-	HWS_REJECT_PROTOCOL = 0x04,
-	HWS_REJECT_NOT_SUPPORTED = 0x05,
-	HWS_REJECT_IMMEDIATE = 0x06,
-	HWS_REJECT_TASK_IN_PROGRESS = 0x07,
-	HWS_REJECT_INVALID_DATA_ACK = 0x08,
-	HWS_REJECT_INVALID_FIELD = 0x09,
-	HWS_REJECT_LONG_OPERATION = 0x0a,
-	HWS_REJECT_WAITING_FOR_LOGOUT = 0x0c,
+	HWS_REJECT_REASONS(HWS_REJECT_ENUM_ROW)
 };
 
 /* SNACK, section 11.16.1 */

@@ -736,7 +736,28 @@ enum hws_event {
 	X(21, DIGEST_ERRORS, "digest_err", "header or data digests wrong")     \
 	X(22, PROTOCOL_ERRORS, "protocol_err", "PDUs that broke the protocol") \
 	X(23, SEND_WAITS, "send_waits", "times that the socket was full")      \
-	X(24, UNKNOWN_TASK_TAGS, "unknown_task_tags", "PDUs for no live task")
+	X(24, UNKNOWN_TASK_TAGS, "unknown_task_tags", "PDUs for no live task") \
+	X(25, REJECT_DATA_DIGEST, "rjt_data_digest",                           \
+	  "Rejects: a damaged data segment")                                   \
+	X(26, REJECT_SNACK, "rjt_snack", "Rejects: a SNACK")                   \
+	X(27, REJECT_PROTOCOL, "rjt_protocol", "Rejects: a protocol error")    \
+	X(28, REJECT_NOT_SUPPORTED, "rjt_not_supported",                       \
+	  "Rejects: command not supported")                                    \
+	X(29, REJECT_IMMEDIATE, "rjt_immediate",                               \
+	  "Rejects: immediate requests")                                       \
+	X(30, REJECT_TASK_IN_PROGRESS, "rjt_task_in_progress",                 \
+	  "Rejects: task in progress")                                         \
+	X(31, REJECT_INVALID_DATA_ACK, "rjt_invalid_data_ack",                 \
+	  "Rejects: invalid DataACK")                                          \
+	X(32, REJECT_INVALID_FIELD, "rjt_invalid_field",                       \
+	  "Rejects: invalid PDU field")                                        \
+	X(33, REJECT_LONG_OPERATION, "rjt_long_operation",                     \
+	  "Rejects: no Target Transfer Tag")                                   \
+	X(34, REJECT_NEGOTIATION_RESET, "rjt_negotiation_reset",               \
+	  "Rejects: negotiation reset")                                        \
+	X(35, REJECT_WAITING_FOR_LOGOUT, "rjt_waiting_for_logout",             \
+	  "Rejects: it waits for a Logout")                                    \
+	X(36, REJECT_OTHER, "rjt_other", "Rejects: a reason of no RFC")
 
 #define HWS_SESSION_STATS(X)                                                   \
 	X(1, COMMANDS, "commands", "SCSI commands taken from the midlayer")    \

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a target says unasked, RFC 7143 section 11.9. Under the socket lock. Every
+ * message is an event for userspace as well.
+ */
+#include "connection.h"
+#include "event.h"
+#include "log.h"
+#include "recovery.h"
+#include "response.h"
+#include "session.h"
+#include "stats.h"
+
+enum hws_violation hws_async_pdu(struct hws_conn *conn,
+				 const union hws_header *h)
+{
+	const struct hws_async_message *a = &h->async;
+	struct hws_session *session = conn->session;
+	u16 cid;
+
+	HWS_COUNT_CONN(conn, RX_ASYNC, 1);
+	hws_event_async(conn, a, conn->in.keep, conn->in.kept);
+
+	switch (a->event) {
+	case HWS_ASYNC_SCSI:
+		hws_notice(session, "the target reports a SCSI event");
+		break;
+	case HWS_ASYNC_LOGOUT:
+		hws_notice(session, "the target asks for a logout within %u s",
+			   be16_to_cpu(a->parameter3));
+		hws_conn_leave(conn, session->params.time2wait);
+		break;
+	case HWS_ASYNC_NEGOTIATE:
+		/*
+		 * New parameters are negotiated by logging in anew, which
+		 * section 11.9.1 allows in place of a Text exchange.
+		 */
+		hws_notice(session, "the target asks for a negotiation");
+		hws_conn_leave(conn, session->params.time2wait);
+		break;
+	case HWS_ASYNC_DROP_CONNECTION:
+		cid = be16_to_cpu(a->parameter1);
+		hws_notice(session, "the target drops connection %u", cid);
+		hws_session_dropped(session, &cid, be16_to_cpu(a->parameter2));
+		break;
+	case HWS_ASYNC_DROP_SESSION:
+		hws_notice(session, "the target drops all connections");
+		hws_session_dropped(session, NULL, be16_to_cpu(a->parameter2));
+		break;
+	default:
+		hws_notice(session, "an asynchronous message 0x%02x, code 0x%02x",
+			   a->event, a->vcode);
+	}
+	return HWS_V_NONE;
+}
