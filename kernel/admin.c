@@ -3,7 +3,6 @@
  * Requests by hand: a ping with data, a task management function, a Text
  * exchange.
  */
-#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/random.h>
@@ -16,10 +15,10 @@
 #include "main.h"
 #include "session.h"
 #include "task.h"
+#include "text.h"
 
-enum {				/* seconds */
-	PING_TIMEOUT = 30,	/* when the connection has none */
-	TEXT_TIMEOUT = 30,	/* for a whole exchange */
+enum {
+	PING_TIMEOUT = 30,	/* seconds, when the connection has none */
 };
 
 struct admin_work {
@@ -28,9 +27,7 @@ struct admin_work {
 	struct hws_conn *conn;		/* lives as long as the session */
 	u32 id;
 	u32 size;
-	u8 *text;		/* @size bytes, kvmalloc'd */
-	u8 *answer;		/* HWS_TEXT_MAX bytes, likewise */
-	u32 answered;		/* bytes there */
+	struct hws_exchange exchange;
 	u8 function;
 	bool has_lun;
 	u8 lun[HWS_LUN_BYTES];
@@ -63,8 +60,8 @@ static void end(struct admin_work *w)
 {
 	atomic_dec(&w->session->admin_requests);
 	hws_session_put(w->session);
-	kvfree(w->text);
-	kvfree(w->answer);
+	kvfree(w->exchange.text);
+	kvfree(w->exchange.answer);
 	kfree(w);
 }
 
@@ -174,49 +171,13 @@ int hws_admin_tmf(struct hws_session *session, struct hws_conn *conn, u32 id,
 	return 0;
 }
 
-static int text_once(struct admin_work *w)
-{
-	struct hws_task *task = hws_request_get(w->session, HWS_TASK_TEXT);
-	struct hws_request *r;
-	bool mine = true;
-	int ret;
-
-	if (!task)
-		return -EBUSY;
-	r = task->request;
-	r->data = w->text;
-	r->answer = w->answer;
-	hws_text_init(&r->text, w->size, HWS_TEXT_MAX);
-	ret = hws_request_submit(task, w->conn, false);
-	if (!ret)
-		ret = hws_request_wait(task, w->conn, TEXT_TIMEOUT * HZ, &mine);
-	if (mine) {
-		w->answered = r->text.received;
-		r->data = NULL;
-		r->answer = NULL;
-		hws_request_put(task);
-	} else {
-		w->text = NULL;		/* the target may still be at it */
-		w->answer = NULL;
-	}
-	return ret;
-}
-
 static void text_work(struct work_struct *work)
 {
 	struct admin_work *w = container_of(work, struct admin_work, work);
-	int tries, ret = -ENOMEM;
+	int ret = hws_text_exchange(w->session, w->conn, &w->exchange);
 
-	w->answer = kvmalloc(HWS_TEXT_MAX, GFP_KERNEL);
-	for (tries = 0; w->answer && tries < HWS_BUSY_TRIES; tries++) {
-		if (tries)
-			msleep(HWS_BUSY_WAIT_MS);
-		ret = text_once(w);
-		if (ret != -EBUSY)
-			break;
-	}
-	hws_event_text(w->session, w->id, -ret, w->answer,
-		       ret ? 0 : w->answered);
+	hws_event_text(w->session, w->id, -ret, w->exchange.answer,
+		       ret ? 0 : w->exchange.answered);
 	end(w);
 }
 
@@ -246,8 +207,8 @@ int hws_admin_text(struct hws_session *session, struct hws_conn *conn, u32 id,
 		return PTR_ERR(w);
 	}
 	memcpy(copy, text, length);
-	w->text = copy;
-	w->size = length;
+	w->exchange.text = copy;
+	w->exchange.length = length;
 	queue_work(hws_control_wq, &w->work);
 	return 0;
 }

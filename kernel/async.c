@@ -10,6 +10,7 @@
 #include "response.h"
 #include "session.h"
 #include "stats.h"
+#include "text.h"
 
 enum hws_violation hws_async_pdu(struct hws_conn *conn,
 				 const union hws_header *h)
@@ -31,12 +32,8 @@ enum hws_violation hws_async_pdu(struct hws_conn *conn,
 		hws_conn_leave(conn, session->params.time2wait);
 		break;
 	case HWS_ASYNC_NEGOTIATE:
-		/*
-		 * New parameters are negotiated by logging in anew, which
-		 * section 11.9.1 allows in place of a Text exchange.
-		 */
 		hws_notice(session, "the target asks for a negotiation");
-		hws_conn_leave(conn, session->params.time2wait);
+		hws_negotiate(conn);
 		break;
 	case HWS_ASYNC_DROP_CONNECTION:
 		cid = be16_to_cpu(a->parameter1);

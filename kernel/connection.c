@@ -18,6 +18,7 @@
 #include "recovery.h"
 #include "repair.h"
 #include "session.h"
+#include "text.h"
 
 struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 {
@@ -41,6 +42,7 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 	INIT_DELAYED_WORK(&conn->watch_work, hws_watch_work);
 	INIT_DELAYED_WORK(&conn->leave_work, hws_conn_leave_work);
 	INIT_WORK(&conn->remove_work, hws_conn_remove_work);
+	INIT_WORK(&conn->negotiate_work, hws_negotiate_work);
 	INIT_WORK(&conn->clear_work, hws_clear_work);
 	INIT_DELAYED_WORK(&conn->strand_timer, hws_strand_timer);
 	spin_lock_init(&conn->lock);

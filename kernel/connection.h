@@ -130,6 +130,7 @@ struct hws_conn {
 	struct delayed_work watch_work;	/* error recovery level 1: watch.c */
 	struct delayed_work leave_work;	/* ends a logout without an answer */
 	struct work_struct remove_work;
+	struct work_struct negotiate_work;
 	struct work_struct clear_work;	/* its logout over another has ended */
 	struct delayed_work strand_timer;
 

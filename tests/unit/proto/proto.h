@@ -10,6 +10,7 @@
 extern "C" {
 #include "proto/check.h"
 #include "proto/command.h"
+#include "proto/declared.h"
 #include "proto/extents.h"
 #include "proto/frame.h"
 #include "proto/gaps.h"

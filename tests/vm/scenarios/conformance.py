@@ -8,7 +8,7 @@ from rig.scripted import Scripted
 
 from harness import shows
 from iscsi.disk import READ_10, WRITE_10
-from iscsi.pdu import (Ahs, AsyncMessage, DataIn, LogoutResponse, NopIn, R2t, Reject, ScsiCommand, ScsiResponse,
+from iscsi.pdu import (Ahs, AsyncMessage, DataIn, LogoutResponse, NopIn, NopOut, R2t, Reject, ScsiCommand, ScsiResponse,
                        TaskManagementResponse, UnknownPdu)
 from iscsi.target import Target
 
@@ -225,3 +225,44 @@ def holds_moved(rig):
         finally:
             scripted.call(there.stop())
     there.judge()
+
+
+REJECTS = {0x02: "data_digest", 0x03: "snack", 0x04: "protocol", 0x05: "not_supported", 0x06: "immediate",
+           0x07: "task_in_progress", 0x08: "invalid_data_ack", 0x09: "invalid_field", 0x0A: "long_operation",
+           0x0C: "waiting_for_logout", 0x01: "other", 0x7F: "other", 0x0B: "negotiation_reset"}
+
+
+def rejects(rig):
+    """The counters of Rejects, those that are not 0, by reason."""
+    sid = rig.initiator.session(NAME).rsplit("session", 1)[1]
+    lines = rig.initiator.adm("-m", "session", "-r", sid, "-s").stdout.split("\n")
+    counters = dict(line.strip().split(": ") for line in lines if line.startswith("\trjt_"))
+    return {name.removeprefix("rjt_"): int(value) for name, value in counters.items() if value != "0"}
+
+
+@shows("RFC 7143, 11.17.1")
+def holds_reject_reasons(rig):
+    """A Reject of a ping fails that ping, and is counted by its reason and logged in words; all but a negotiation's reset
+    leave the connection."""
+    with attached(rig, {"node.conn[0].timeo.noop_out_interval": 0}) as (scripted, _):
+        target, wanted = scripted.target, {}
+        sid = rig.initiator.session(NAME).rsplit("session", 1)[1]
+        for reason, name in REJECTS.items():
+            async def reject(connection, ping, code=reason):
+                await connection.full_feature.reject(ping, code)
+            target.on(NopOut, reject, times=6)
+            ping = rig.initiator.adm("-m", "session", "-r", sid, "-C", "ping", "-c", 1, check=False)
+            expect(ping.returncode != 0, f"reason {reason:#04x}: {ping.stdout}")
+            target.rules.clear()
+            wanted[name] = wanted.get(name, 0) + 1
+            # Where room is short it is asked again.
+            shown = rejects(rig)
+            expect(shown.get(name, 0) >= wanted[name], f"reason {reason:#04x}: {shown}")
+            wanted[name] = shown[name]
+            expect(shown.pop("pdus") == sum(wanted.values()) and shown == wanted, f"reason {reason:#04x}: {shown}")
+        wait_for("the session is up again", lambda: len(target.connections) == 3, 60)  # the first was for discovery
+        log = run("dmesg").stdout
+        for words in ("the task is in progress (reason 0x07", "a reason of no RFC (reason 0x7f"):
+            expect(f"the target rejected a PDU: {words}" in log, f"no '{words}'")
+        wait_for("the session is up", lambda: rig.initiator.state(NAME) == "LOGGED_IN", 60)
+        expect(len(target.connections) == 3, f"{len(target.connections)} connections")
