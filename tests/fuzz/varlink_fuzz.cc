@@ -66,6 +66,7 @@ public:
 				   {"Logout", read_and_refuse<LogoutCall>},
 				   {"Rescan", answer},
 				   {"Ping", read_and_refuse<PingCall>},
+				   {"TaskManagement", read_and_refuse<TaskManagementCall>},
 				   {"AddConnection", read_and_refuse<AddConnectionCall>},
 				   {"RemoveConnection", read_and_refuse<RemoveConnectionCall>},
 				   {"ChangeSession", read_and_refuse<ChangeSessionCall>},
@@ -208,6 +209,7 @@ void try_reply(std::string_view message, unsigned type)
 	    read_as<DiscoverReply>,
 	    read_as<SessionStatus>,
 	    read_as<Failure>,
+	    read_as<TaskManagementReply>,
 	};
 	auto reply = parse_reply(message);
 

@@ -70,4 +70,16 @@ std::string to_string(const Isid &isid)
 	return "0x" + hex_encode(isid.bytes);
 }
 
+std::array<std::uint8_t, 8> to_wire(Lun lun)
+{
+	std::array<std::uint8_t, 8> bytes;
+	std::uint64_t rest = lun.value;
+	for (std::size_t level = 0; level < bytes.size(); level += 2) {
+		bytes[level] = static_cast<std::uint8_t>(rest >> 8);
+		bytes[level + 1] = static_cast<std::uint8_t>(rest);
+		rest >>= 16;
+	}
+	return bytes;
+}
+
 } // namespace hawser

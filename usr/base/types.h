@@ -85,6 +85,12 @@ struct Isid {
 /* "0x00023d000000" */
 std::string to_string(const Isid &isid);
 
+/*
+ * The eight bytes of a LUN in a PDU. Linux's number has the bytes of the first level (SAM-5, 4.7)
+ * in its lowest 16 bits, the second level's in the next, and so on.
+ */
+std::array<std::uint8_t, 8> to_wire(Lun lun);
+
 } // namespace hawser
 
 template <class Tag, class Rep> struct std::hash<hawser::Strong<Tag, Rep>> {

@@ -18,6 +18,8 @@ namespace
 enum Long {
 	opt_json = 256,
 	opt_cid,
+	opt_function,
+	opt_lun,
 	opt_import,
 	opt_hidden,
 	opt_persistent,
@@ -60,6 +62,8 @@ constexpr option long_options[] = {
     {"help", no_argument, nullptr, 'h'},
     {"json", no_argument, nullptr, opt_json},
     {"cid", required_argument, nullptr, opt_cid},
+    {"function", required_argument, nullptr, opt_function},
+    {"lun", required_argument, nullptr, opt_lun},
     {"import", optional_argument, nullptr, opt_import},
     {"hidden", optional_argument, nullptr, opt_hidden},
     {"persistent", optional_argument, nullptr, opt_persistent},
@@ -332,10 +336,12 @@ private:
 				options_.ping = true;
 			else if (value == "sendtargets")
 				options_.send_targets = true;
+			else if (value == "tmf")
+				options_.task_management = true;
 			else
 				return unsupported(str("submode ", hawser::quoted(value),
-						       " is not supported: ping and "
-						       "sendtargets are"));
+						       " is not supported: ping, sendtargets "
+						       "and tmf are"));
 			break;
 		case 'b':
 			return store(options_.ping_size,
@@ -366,6 +372,17 @@ private:
 		case opt_cid:
 			return store(options_.cid,
 				     number_option<std::uint16_t>(letter, value, 0, 65535));
+		case opt_function: {
+			auto function = parse_task_management_function(value);
+			if (!function)
+				return refuse(str(shown(letter), ": ", function.error().text));
+			options_.function = *function;
+			break;
+		}
+		case opt_lun: // a number of io.hawser has 63 bits
+			return store(options_.lun,
+				     number_option<std::uint64_t>(letter, value, 0, INT64_MAX)
+					 .map([](std::uint64_t number) { return Lun(number); }));
 		case opt_import:
 			options_.import_from = value.empty() ? "/etc/iscsi" : value;
 			break;
@@ -445,6 +462,8 @@ private:
 			    letter == opt_secret_fd ||
 			    (letter == opt_cid && (options_.mode == Mode::session ||
 						   options_.mode == Mode::connection)) ||
+			    ((letter == opt_function || letter == opt_lun) &&
+			     options_.mode == Mode::session) ||
 			    ((letter == opt_hidden || letter == opt_persistent) &&
 			     options_.mode == Mode::node) ||
 			    (letter < 256 &&
@@ -460,7 +479,7 @@ private:
 	Status check_together() const
 	{
 		int actions = options_.login + options_.logout + options_.rescan + options_.stats +
-			      options_.ping + options_.send_targets +
+			      options_.ping + options_.send_targets + options_.task_management +
 			      options_.login_all.has_value() + options_.logout_all.has_value();
 		const bool discovers =
 		    options_.mode == Mode::discovery || options_.mode == Mode::discoverydb;
@@ -468,7 +487,7 @@ private:
 			return refuse("Invalid parameters. Both login and logout passed in");
 		if (actions > 1)
 			return refuse("Invalid parameters. One of login, logout, rescan, stats, "
-				      "ping and sendtargets at a time");
+				      "ping, sendtargets and tmf at a time");
 		if (actions > 0 && !options_.ops.empty() && !discovers)
 			return refuse("Invalid parameters. An action (login, logout, ...) and an "
 				      "operation (-o) passed in");
@@ -481,15 +500,33 @@ private:
 		if (options_.hidden && options_.target && !options_.has(Op::add))
 			return refuse("--hidden: a target that is named (-T) is found anyway");
 		if (options_.cid && !options_.ping && !options_.send_targets &&
-		    options_.mode != Mode::connection)
-			return refuse("--cid: goes with -C ping and -C sendtargets");
+		    !options_.task_management && options_.mode != Mode::connection)
+			return refuse("--cid: goes with -C ping, -C sendtargets and -C tmf");
 		if (options_.send_targets && options_.mode != Mode::session)
 			return refuse("-C sendtargets: goes with -m session");
+		if (auto checked = check_task_management(); !checked)
+			return checked;
 		if (options_.ifaces.size() > 1 && !discovers)
 			return refuse(
 			    str("-I: one interface at a time, not ", options_.ifaces.size()));
 		if (options_.has(Op::nonpersistent) && !discovers)
 			return refuse("operation nonpersistent is for discovery");
+		return {};
+	}
+
+	Status check_task_management() const
+	{
+		if (!options_.task_management && (options_.function || options_.lun))
+			return refuse(
+			    str(options_.function ? "--function" : "--lun", ": goes with -C tmf"));
+		if (!options_.task_management)
+			return {};
+		if (options_.mode != Mode::session)
+			return refuse("-C tmf: goes with -m session");
+		if (!options_.function)
+			return refuse("-C tmf: needs a function (--function)");
+		if (auto checked = check_lun(*options_.function, options_.lun); !checked)
+			return refuse(str("--lun: ", checked.error().text));
 		return {};
 	}
 
@@ -538,6 +575,7 @@ std::string help_text(const std::string &program)
 	    " -m connection -r sessionid -o delete --cid cid",
 	    " -m connection -r sessionid -o update [--cid cid] -n name -v value ...",
 	    " -m session -r sessionid -C sendtargets [--cid cid] [--json]",
+	    " -m session -r sessionid -C tmf --function name [--lun lun] [--cid cid] [--json]",
 	    " -m fw [--json] | [-l [-I iface] [-n name -v value ...] [-W]]",
 	    " -m iface [-P printlevel] [--json] [-I iface [-o operation] [-n name -v value ...]]",
 	    " -m host [-P printlevel] [--json] [-H hostno]",
@@ -551,6 +589,16 @@ std::string help_text(const std::string &program)
 		append(text, str(program, line, "\n"));
 	append(text, "\noperations: new, delete, update, show; with discovery: new, delete, "
 		     "update, nonpersistent; of the initiator: show, update\n"
+		     "task management functions (* with --lun): ");
+	std::string_view between;
+	for (const auto &function : all_task_management_functions()) {
+		append(text, str(between, function.name, function.has_lun ? "*" : ""));
+		if (function.protocol_level > 1)
+			append(text,
+			       str(" (iSCSIProtocolLevel ", int{function.protocol_level}, ")"));
+		between = ", ";
+	}
+	append(text, "\n"
 		     "a secret: --secret-prompt or --secret-fd number in the place of -v value\n"
 		     "See hawseradm(8).\n");
 	return text;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command line: iscsiadm's grammar (iscsiadm(8)), with --json, --cid, --import,
- * --new-key, --secret-prompt and --secret-fd beside it. Further long options are named so that
- * no abbreviation of iscsiadm's gets a second meaning.
+ * The command line: iscsiadm's grammar (iscsiadm(8)), with --json, --cid, --function, --lun,
+ * --import, --new-key, --secret-prompt and --secret-fd beside it. Further long options are named so
+ * that no abbreviation of iscsiadm's gets a second meaning.
  *
  * getopt_long(3) reads it, as it does iscsiadm's: scripts rely on abbreviated
  * long options (--target for --targetname), on values that start with '-' and on
@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "config/store.h"
+#include "iscsi/task_management.h"
 
 #include <cstdint>
 #include <optional>
@@ -75,6 +76,9 @@ struct Options {
 	bool no_wait = false;
 	bool ping = false;
 	bool send_targets = false;
+	bool task_management = false;
+	const TaskManagementFunction *function = nullptr; // a row of the table
+	std::optional<Lun> lun;
 	std::uint32_t ping_size = 64;
 	std::uint32_t ping_count = 1;
 	std::uint32_t ping_interval = 1; // seconds

@@ -37,6 +37,11 @@ public:
 	{
 		return finish(client_.ping(call, passing_on(each)));
 	}
+	Result<varlink::TaskManagementReply>
+	task_management(const varlink::TaskManagementCall &call) override
+	{
+		return client_.task_management(call);
+	}
 	Result<std::uint16_t> add_connection(const varlink::AddConnectionCall &call) override
 	{
 		return client_.add_connection(call);

@@ -30,6 +30,8 @@ public:
 			      const Each<varlink::RescanResult> &each) = 0;
 	virtual Status ping(const varlink::PingCall &call,
 			    const Each<varlink::PingResult> &each) = 0;
+	virtual Result<varlink::TaskManagementReply>
+	task_management(const varlink::TaskManagementCall &call) = 0;
 	virtual Result<std::uint16_t> add_connection(const varlink::AddConnectionCall &call) = 0;
 	virtual Status remove_connection(const varlink::RemoveConnectionCall &call) = 0;
 	virtual Status change_session(const varlink::ChangeSessionCall &call) = 0;

@@ -83,6 +83,50 @@ void send_targets(Context &context, const Options &options)
 	show_found(context, *reply, options.json);
 }
 
+/* A task management function, and what the target says of it. */
+void manage_tasks(Context &context, const Options &options)
+{
+	if (!options.sid)
+		return context.tell({Code::invalid_argument, "tmf requires a session (-r)"});
+	const auto sessions = chosen_sessions(context, options);
+	if (sessions.empty())
+		return;
+	auto service = context.connect();
+	if (!service)
+		return context.tell(service.error());
+	const TaskManagementFunction &function = *options.function;
+	varlink::TaskManagementCall call;
+	call.sid = *options.sid;
+	call.cid = options.cid;
+	call.function = function.name;
+	if (options.lun)
+		call.lun = options.lun->value;
+	const std::string what =
+	    str(options.lun ? str("LUN ", options.lun->value, " of ") : "",
+		session_label(options.sid, node_of(sessions.front())), ": ", function.words, ": ");
+	auto reply = (*service)->task_management(call);
+	if (!reply)
+		return context.tell({reply.error().code, str(what, reply.error().text)});
+	const auto or_null = [](const auto &value) {
+		return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+	};
+	if (options.json)
+		print_json(
+		    context.out,
+		    {{"sid", call.sid},
+		     {"target", sessions.front().identity.target_name},
+		     {"function", call.function},
+		     {"lun", or_null(call.lun)},
+		     {"response", or_null(reply->response)},
+		     {"text", or_null(reply->text)},
+		     {"failure", reply->failure ? nlohmann::ordered_json(reply->failure->text)
+						: nlohmann::ordered_json()}});
+	if (reply->failure)
+		return context.tell({reply->failure->code, str(what, reply->failure->text)});
+	if (!options.json)
+		context.out << what << reply->text.value_or("") << '\n';
+}
+
 /* -o of session mode works on the records of the sessions. */
 void work_on_records(Context &context, const Options &options,
 		     const std::vector<kernel::SessionInfo> &sessions)
@@ -133,6 +177,8 @@ void run_session_mode(Context &context, const Options &options)
 		return ping(context, options);
 	if (options.send_targets)
 		return send_targets(context, options);
+	if (options.task_management)
+		return manage_tasks(context, options);
 
 	const auto sessions = chosen_sessions(context, options);
 	if (context.exit_status() != 0)

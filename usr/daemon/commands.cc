@@ -6,6 +6,7 @@
 #include "daemon/progress.h"
 #include "daemon/refusal.h"
 #include "daemon/worker.h"
+#include "iscsi/task_management.h"
 
 #include <asio/co_spawn.hpp>
 #include <unistd.h>
@@ -113,6 +114,7 @@ varlink::Handlers Commands::handlers()
 	all["Logout"] = [this](Exchange &e) { return logout(e); };
 	all["Rescan"] = [this](Exchange &e) { return rescan(e); };
 	all["Ping"] = [this](Exchange &e) { return ping(e); };
+	all["TaskManagement"] = [this](Exchange &e) { return task_management(e); };
 	all["AddConnection"] = [this](Exchange &e) {
 		return add_connection(e, env_.sessions, records_, env_.io);
 	};
@@ -318,6 +320,40 @@ asio::awaitable<void> Commands::ping(Exchange &exchange)
 		co_await timer.wait_until(start);
 	}
 	Json reply = progress;
+	co_await exchange.reply(std::move(reply));
+}
+
+asio::awaitable<void> Commands::task_management(Exchange &exchange)
+{
+	if (auto bad = out_of_range(exchange.parameters(),
+				    {sid_range, cid_range, {"lun", 0, INT64_MAX}})) {
+		co_await refuse(exchange, failure_of(*bad));
+		co_return;
+	}
+	const auto call = exchange.parameters().get<varlink::TaskManagementCall>();
+	const std::optional<Cid> cid = call.cid ? std::optional<Cid>(Cid(*call.cid)) : std::nullopt;
+	const std::optional<Lun> lun = call.lun ? std::optional<Lun>(Lun(*call.lun)) : std::nullopt;
+	const auto function = parse_task_management_function(call.function);
+	const Status fits =
+	    function ? check_lun(**function, lun) : tl::unexpected(function.error());
+	if (!fits) {
+		co_await refuse(exchange, failure_of(fits.error()));
+		co_return;
+	}
+	varlink::TaskManagementReply answer;
+	auto ended = co_await env_.sessions.manage_tasks(Sid(call.sid), cid, **function, lun);
+	if (ended) {
+		answer.response = ended->response;
+		answer.text = response_text(**function, ended->response);
+		if (const Code code = response_code(ended->response); code != Code::success)
+			answer.failure = failure_of(Error{code, *answer.text});
+	} else {
+		answer.failure = failure_of(ended.error());
+	}
+	env_.log(Level::notice, "session ", call.sid, ": ", (*function)->words,
+		 lun ? str(" of LUN ", lun->value) : "",
+		 " by hand: ", answer.text ? *answer.text : answer.failure->text);
+	Json reply = answer;
 	co_await exchange.reply(std::move(reply));
 }
 

@@ -51,6 +51,7 @@ private:
 	asio::awaitable<void> logout(varlink::Exchange &exchange);
 	asio::awaitable<void> rescan(varlink::Exchange &exchange);
 	asio::awaitable<void> ping(varlink::Exchange &exchange);
+	asio::awaitable<void> task_management(varlink::Exchange &exchange);
 	asio::awaitable<void> discover(varlink::Exchange &exchange);
 	asio::awaitable<void> send_targets(varlink::Exchange &exchange);
 

@@ -375,6 +375,10 @@ bool Sessions::Waiter::waits_for(const kernel::Event &event) const
 		const auto *ended = std::get_if<kernel::PingEnded>(&event.body);
 		return ended && ended->id == id;
 	}
+	case Work::task_management: {
+		const auto *ended = std::get_if<kernel::TaskManagementEnded>(&event.body);
+		return ended && ended->id == id;
+	}
 	case Work::text: {
 		const auto *ended = std::get_if<kernel::TextEnded>(&event.body);
 		return ended && ended->id == id;
@@ -389,7 +393,8 @@ bool Sessions::Waiter::waits_for(const kernel::Event &event) const
 
 /* Has the module begin something, and waits for the event of its end. */
 asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid sid, Begin begin,
-							       std::optional<Cid> cid)
+							       std::optional<Cid> cid,
+							       std::chrono::seconds more)
 {
 	struct Row {
 		std::string_view name;
@@ -397,9 +402,11 @@ asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid si
 	};
 	static constexpr Row rows[] = {{"the scan", std::chrono::seconds(120)},
 				       {"the ping", std::chrono::seconds(60)},
+				       {"the task management function", std::chrono::seconds(60)},
 				       {"the Text exchange", std::chrono::seconds(60)},
 				       {"the logout", std::chrono::seconds(60)}};
 	const Row &row = rows[static_cast<int>(work)];
+	const std::chrono::seconds limit = row.limit + more;
 
 	const Waiter waiter{work, sid, cid ? cid->value : next_id_++,
 			    std::make_shared<Mailbox<kernel::EventBody>>(env_.io.get_executor())};
@@ -412,11 +419,11 @@ asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid si
 		forget();
 		co_return tl::unexpected(begun.error().error);
 	}
-	auto bodies = co_await waiter.mailbox->take(Clock::now() + row.limit);
+	auto bodies = co_await waiter.mailbox->take(Clock::now() + limit);
 	forget();
 	if (bodies.empty())
 		co_return fail(Code::pdu_timed_out,
-			       str(row.name, " did not end within ", row.limit.count(), " s"));
+			       str(row.name, " did not end within ", limit.count(), " s"));
 	if (std::holds_alternative<kernel::SessionRemoved>(bodies.front()))
 		co_return fail(Code::session_not_found,
 			       str("session ", sid.value, " ended before ", row.name));
@@ -451,6 +458,49 @@ asio::awaitable<Result<kernel::PingEnded>> Sessions::ping(Sid sid, std::optional
 		co_return fail(Code::failed,
 			       str("ping: ", std::generic_category().message(ended.status)));
 	co_return ended;
+}
+
+asio::awaitable<Result<kernel::TaskManagementEnded>>
+Sessions::manage_tasks(Sid sid, std::optional<Cid> cid, const TaskManagementFunction &function,
+		       std::optional<Lun> lun)
+{
+	const auto session = env_.control.session(sid);
+	if (!session)
+		co_return tl::unexpected(session.error().error);
+	// The module waits for the answer as long as the record says, and then for a ping on each
+	// other connection.
+	const auto &settings = session->settings;
+	std::uint32_t waits =
+	    std::max({settings.abort_tmo, settings.lu_reset_tmo, settings.tgt_reset_tmo});
+	for (const auto &connection : session->connections)
+		waits += connection.ping_timeout;
+	Begin begin = [&](std::uint32_t id) {
+		auto begun = env_.control.task_management(sid, cid, id, function.code, lun);
+		if (!begun && begun.error().number == EOPNOTSUPP)
+			begun.error().error.code = Code::not_supported;
+		return begun;
+	};
+	auto body = co_await have_done(Work::task_management, sid, std::move(begin), {},
+				       std::chrono::seconds(waits));
+	if (!body)
+		co_return tl::unexpected(body.error());
+	const auto ended = std::get<kernel::TaskManagementEnded>(*body);
+	switch (ended.status) {
+	case 0:
+		co_return ended;
+	case ETIMEDOUT:
+		co_return fail(Code::pdu_timed_out, "the target did not answer in time");
+	case EBUSY:
+		co_return fail(Code::busy, "no room for the request, here or at the target");
+	case ENOTCONN:
+	case ECONNRESET:
+		co_return fail(Code::session_not_connected,
+			       "the connection was lost before the target had answered");
+	case EPROTO:
+		co_return fail(Code::failed, "the target rejected the request");
+	default:
+		co_return fail(Code::failed, std::generic_category().message(ended.status));
+	}
 }
 
 asio::awaitable<Result<Bytes>> Sessions::text(Sid sid, std::optional<Cid> cid, Bytes text)

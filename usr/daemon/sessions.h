@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * All sessions of this machine that are Hawser's: their agents, the way of the
- * module's events to them, and who waits for a scan, a ping or a Text exchange.
+ * module's events to them, and who waits for a scan, a ping, a task
+ * management function or a Text exchange.
  *
  * Only what the module's dump lists is touched: sessions of other transports are
  * never seen here.
@@ -13,6 +14,7 @@
 #include "daemon/agent.h"
 #include "daemon/prepared.h"
 #include "daemon/record_writer.h"
+#include "iscsi/task_management.h"
 #include "kernel/events.h"
 
 #include <asio/awaitable.hpp>
@@ -81,6 +83,10 @@ public:
 	asio::awaitable<Result<kernel::ScanEnded>> rescan(Sid sid);
 	asio::awaitable<Result<kernel::PingEnded>> ping(Sid sid, std::optional<Cid> cid,
 							std::uint32_t size);
+	/* Code::not_supported when the session's iSCSIProtocolLevel is below the function's. */
+	asio::awaitable<Result<kernel::TaskManagementEnded>>
+	manage_tasks(Sid sid, std::optional<Cid> cid, const TaskManagementFunction &function,
+		     std::optional<Lun> lun);
 	/* @text: as on the wire. The result is the whole answer. */
 	asio::awaitable<Result<Bytes>> text(Sid sid, std::optional<Cid> cid, Bytes text);
 	/* Logs one connection of a session out; others stay. */
@@ -100,7 +106,7 @@ public:
 
 private:
 	/* What of the module's ends in an event. Scans have no number of their own. */
-	enum class Work { scan, ping, text, removal };
+	enum class Work { scan, ping, task_management, text, removal };
 
 	/* Somebody who waits for an event of a session. */
 	struct Waiter {
@@ -131,10 +137,11 @@ private:
 	void move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt);
 	/* Whether the rules of node.session.multiple and iface.isid let @plan have a session. */
 	Status may_begin(const Plan &plan) const;
-	/* @begin is given the number of the work. */
+	/* @begin is given the number of the work. @more: time beside what such work has. */
 	using Begin = std::function<kernel::Answer<void>(std::uint32_t id)>;
 	asio::awaitable<Result<kernel::EventBody>> have_done(Work work, Sid sid, Begin begin,
-							     std::optional<Cid> cid = {});
+							     std::optional<Cid> cid = {},
+							     std::chrono::seconds more = {});
 
 	Surroundings env_;
 	RecordWriter writer_;
@@ -142,7 +149,7 @@ private:
 	std::vector<std::shared_ptr<SessionAgent>> agents_;
 	std::map<Sid, std::shared_ptr<SessionAgent>> by_sid_;
 	std::vector<Waiter> waiters_;
-	std::uint32_t next_id_ = 1; // of pings and Text exchanges
+	std::uint32_t next_id_ = 1; // of pings, task management and Text exchanges
 	// Sessions that nobody can look after, or nobody yet: in the way of a login that
 	// would take their place.
 	std::map<Sid, kernel::SessionIdentity> orphans_;

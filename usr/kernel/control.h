@@ -55,6 +55,9 @@ public:
 	virtual Answer<void> change(Sid sid, const SessionChange &change) = 0;
 	virtual Answer<void> ping(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 				  std::uint32_t size) = 0;
+	/* @function: RFC 7143, 11.5.1; one that has a LUN or has none. */
+	virtual Answer<void> task_management(Sid sid, std::optional<Cid> cid, std::uint32_t id,
+					     std::uint8_t function, std::optional<Lun> lun) = 0;
 	/* @text: at most HWS_TEXT_MAX bytes, as on the wire. */
 	virtual Answer<void> text(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 				  std::span<const std::uint8_t> text) = 0;

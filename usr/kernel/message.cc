@@ -533,6 +533,16 @@ void put_ping(nl_msg *message, std::uint32_t id, std::uint32_t size)
 	put(message, HWS_PING_A_SIZE, size);
 }
 
+void put_task_management(nl_msg *message, std::uint32_t id, std::uint8_t function,
+			 std::optional<Lun> lun)
+{
+	Nest nest(message, HWS_A_TMF);
+	put(message, HWS_TMF_A_ID, id);
+	put(message, HWS_TMF_A_FUNCTION, function);
+	if (lun)
+		put_bytes(message, HWS_TMF_A_LUN, to_wire(*lun));
+}
+
 void put_text(nl_msg *message, std::uint32_t id, std::span<const std::uint8_t> text)
 {
 	Nest nest(message, HWS_A_TEXT);

@@ -42,6 +42,9 @@ void put_parameters(nl_msg *message, const SessionParameters &parameters);
 void put_connection(nl_msg *message, const NewConnection &connection);
 void put_change(nl_msg *message, const SessionChange &change);
 void put_ping(nl_msg *message, std::uint32_t id, std::uint32_t size);
+/* @function: the code on the wire. */
+void put_task_management(nl_msg *message, std::uint32_t id, std::uint8_t function,
+			 std::optional<Lun> lun);
 void put_text(nl_msg *message, std::uint32_t id, std::span<const std::uint8_t> text);
 
 /* The payloads of what comes back; @header is a whole generic netlink message. */

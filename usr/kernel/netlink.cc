@@ -415,6 +415,17 @@ Answer<void> NetlinkControl::ping(Sid sid, std::optional<Cid> cid, std::uint32_t
 	});
 }
 
+Answer<void> NetlinkControl::task_management(Sid sid, std::optional<Cid> cid, std::uint32_t id,
+					     std::uint8_t function, std::optional<Lun> lun)
+{
+	return command(HWS_CMD_TMF, NLM_F_ACK, [&](nl_msg *message) {
+		put_sid(message, sid);
+		if (cid)
+			put_cid(message, *cid);
+		put_task_management(message, id, function, lun);
+	});
+}
+
 Answer<void> NetlinkControl::text(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 				  std::span<const std::uint8_t> text)
 {

@@ -52,6 +52,8 @@ public:
 	Answer<void> change(Sid sid, const SessionChange &change) override;
 	Answer<void> ping(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 			  std::uint32_t size) override;
+	Answer<void> task_management(Sid sid, std::optional<Cid> cid, std::uint32_t id,
+				     std::uint8_t function, std::optional<Lun> lun) override;
 	Answer<void> text(Sid sid, std::optional<Cid> cid, std::uint32_t id,
 			  std::span<const std::uint8_t> text) override;
 	Answer<void> scan(Sid sid) override;

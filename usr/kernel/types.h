@@ -305,7 +305,7 @@ struct TextEnded {
 struct TaskManagementEnded {
 	std::uint32_t id = 0;
 	int status = 0;		   // errno, 0 when the target answered
-	std::uint8_t response = 0; // RFC 7143 section 11.6.1
+	std::uint8_t response = 0; // RFC 7143 section 11.6.1, RFC 7144 section 6.4.2
 };
 
 using EventBody = std::variant<SessionAppeared, SessionRemoved, SessionStateChanged, ConnectionUp,

@@ -266,6 +266,36 @@ void from_json(const Json &json, PingCall &value)
 	get_optional(json, "cid", value.cid);
 }
 
+void to_json(Json &json, const TaskManagementCall &value)
+{
+	json = {{"sid", value.sid}, {"function", value.function}};
+	put_optional(json, "cid", value.cid);
+	put_optional(json, "lun", value.lun);
+}
+
+void from_json(const Json &json, TaskManagementCall &value)
+{
+	get_member(json, "sid", value.sid);
+	get_optional(json, "cid", value.cid);
+	get_member(json, "function", value.function);
+	get_optional(json, "lun", value.lun);
+}
+
+void to_json(Json &json, const TaskManagementReply &value)
+{
+	json = Json::object();
+	put_optional(json, "response", value.response);
+	put_optional(json, "text", value.text);
+	put_optional(json, "failure", value.failure);
+}
+
+void from_json(const Json &json, TaskManagementReply &value)
+{
+	get_optional(json, "response", value.response);
+	get_optional(json, "text", value.text);
+	get_optional(json, "failure", value.failure);
+}
+
 void to_json(Json &json, const AddConnectionCall &value)
 {
 	json = {{"sid", value.sid}, {"address", value.address}, {"port", value.port}};

@@ -139,6 +139,19 @@ struct PingCall {
 	std::uint32_t interval_ms = 1000;
 };
 
+struct TaskManagementCall {
+	std::uint32_t sid = 0;
+	std::optional<std::uint16_t> cid;
+	std::string function;
+	std::optional<std::uint64_t> lun; // a number of io.hawser has 63 bits
+};
+
+struct TaskManagementReply {
+	std::optional<std::uint8_t> response;
+	std::optional<std::string> text;
+	std::optional<Failure> failure;
+};
+
 struct AddConnectionCall {
 	std::uint32_t sid = 0;
 	std::string address;
@@ -217,6 +230,10 @@ void to_json(Json &json, const LogoutCall &value);
 void from_json(const Json &json, LogoutCall &value);
 void to_json(Json &json, const PingCall &value);
 void from_json(const Json &json, PingCall &value);
+void to_json(Json &json, const TaskManagementCall &value);
+void from_json(const Json &json, TaskManagementCall &value);
+void to_json(Json &json, const TaskManagementReply &value);
+void from_json(const Json &json, TaskManagementReply &value);
 void to_json(Json &json, const AddConnectionCall &value);
 void from_json(const Json &json, AddConnectionCall &value);
 void to_json(Json &json, const RemoveConnectionCall &value);

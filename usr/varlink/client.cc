@@ -190,6 +190,16 @@ Result<std::vector<PingResult>> Client::ping(const PingCall &call,
 	return collect("Ping", call, progress);
 }
 
+Result<TaskManagementReply> Client::task_management(const TaskManagementCall &call)
+{
+	TaskManagementReply answer;
+	auto status = this->call("TaskManagement", call, false,
+				 [&](const Json &reply) { reply.get_to(answer); });
+	if (!status)
+		return tl::unexpected(status.error());
+	return answer;
+}
+
 Result<std::uint16_t> Client::add_connection(const AddConnectionCall &call)
 {
 	std::uint16_t cid = 0;

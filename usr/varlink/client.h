@@ -40,6 +40,7 @@ public:
 						 const OnProgress<RescanResult> &progress = {});
 	Result<std::vector<PingResult>> ping(const PingCall &call,
 					     const OnProgress<PingResult> &progress = {});
+	Result<TaskManagementReply> task_management(const TaskManagementCall &call);
 	Result<std::uint16_t> add_connection(const AddConnectionCall &call);
 	Status remove_connection(const RemoveConnectionCall &call);
 	Status change_session(const ChangeSessionCall &call);

@@ -48,3 +48,14 @@ TEST_CASE("each form of an ISID packs its parts as RFC 7143 11.12.5 draws them")
 	CHECK(to_string(Isid::from_random(0xabcdef, 0x1234)) == "0x80abcdef1234");
 	CHECK(Isid::from_random(9, 1).format() == Isid::Format::random);
 }
+
+TEST_CASE("a LUN goes on the wire as Linux numbers it, two bytes a level")
+{
+	using Wire = std::array<std::uint8_t, 8>;
+
+	CHECK(to_wire(Lun{0}) == Wire{});
+	CHECK(to_wire(Lun{1}) == Wire{0, 1});
+	CHECK(to_wire(Lun{0x4123}) == Wire{0x41, 0x23}); // flat space addressing
+	CHECK(to_wire(Lun{0x0002'0001}) == Wire{0, 1, 0, 2});
+	CHECK(to_wire(Lun{0x0708'0506'0304'0102}) == Wire{1, 2, 3, 4, 5, 6, 7, 8});
+}

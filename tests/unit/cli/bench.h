@@ -39,6 +39,7 @@ struct ServiceBook {
 	bool running = true;
 	std::vector<varlink::SessionStatus> status;
 	varlink::DiscoverReply found;
+	varlink::TaskManagementReply answer;
 	std::optional<varlink::Failure> failure; // of every login, logout, rescan and ping
 	std::optional<Error> refusal;		 // of every call
 
@@ -46,6 +47,7 @@ struct ServiceBook {
 	std::vector<varlink::LogoutCall> logouts;
 	std::vector<std::vector<std::uint32_t>> rescans;
 	std::vector<varlink::PingCall> pings;
+	std::vector<varlink::TaskManagementCall> functions;
 	std::vector<varlink::DiscoverCall> discoveries;
 	std::vector<varlink::SendTargetsCall> questions;
 	std::vector<varlink::AddConnectionCall> additions;
@@ -96,6 +98,14 @@ public:
 		for (std::uint32_t i = 1; i <= call.count; i++)
 			each({i, call.size, 1234567, book_.failure});
 		return end();
+	}
+	Result<varlink::TaskManagementReply>
+	task_management(const varlink::TaskManagementCall &call) override
+	{
+		book_.functions.push_back(call);
+		if (book_.refusal)
+			return tl::unexpected(*book_.refusal);
+		return book_.answer;
 	}
 	Result<std::uint16_t> add_connection(const varlink::AddConnectionCall &call) override
 	{

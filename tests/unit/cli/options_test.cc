@@ -4,6 +4,8 @@
 #include "base/str.h"
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
 
 using namespace hawser;
 using namespace hawser::cli;
@@ -149,6 +151,51 @@ TEST_CASE("ping has sizes, counts and intervals in range")
 	bad("-m session -r 1 -C sendtargets -u");
 	bad("-m host -C sendtargets");
 	bad("-m session -r 1 --cid 2");
+}
+
+TEST_CASE("a task management function has its LUN, or none")
+{
+	const auto options =
+	    good("-m session -r 1 -C tmf --function lu_reset --lun 0x4001 --cid 2 --json");
+	CHECK(options.task_management);
+	CHECK(options.function->code == 5);
+	CHECK(options.lun == Lun(0x4001));
+	CHECK(options.cid == 2);
+	CHECK_FALSE(good("-m session -r 1 -C tmf --function target_cold_reset").lun);
+
+	CHECK(bad("-m session -r 1 -C tmf --lun 1").text ==
+	      "-C tmf: needs a function (--function)");
+	CHECK(bad("-m session -r 1 -C tmf --function lu_reset").text ==
+	      "--lun: LOGICAL UNIT RESET needs a LUN");
+	CHECK(bad("-m session -r 1 -C tmf --function target_warm_reset --lun 0").text ==
+	      "--lun: TARGET WARM RESET takes no LUN");
+	CHECK(bad("-m session -r 1 -C tmf --function abort_task --lun 0")
+		  .text.find("--function: \"abort_task\" is none of abort_task_set, ") == 0);
+	bad("-m session -r 1 -C tmf --function lu_reset --lun x");
+	bad("-m session -r 1 -C tmf --function lu_reset --lun 9223372036854775808");
+	bad("-m session -r 1 -C tmf --function lu_reset --lun 0 -u");
+	bad("-m session -r 1 --function lu_reset --lun 0");
+	bad("-m session -r 1 -C ping --lun 0");
+	bad("-m host -C tmf --function lu_reset --lun 0");
+	bad("-m host -C tmf");
+}
+
+TEST_CASE("every task management function is in the help and wherever else they are listed")
+{
+	const auto text_of = [](const std::string &path) {
+		std::ifstream file(HAWSER_SOURCE_DIR "/" + path);
+		return std::string(std::istreambuf_iterator<char>(file), {});
+	};
+	for (const std::string &text :
+	     {help_text("hawseradm"), text_of("Documentation/man/hawseradm.8.rst"),
+	      text_of("etc/bash-completion/hawseradm"), text_of("usr/varlink/io.hawser.varlink")}) {
+		std::size_t at = 0;
+		for (const auto &function : all_task_management_functions()) {
+			INFO(function.name << " in\n" << text);
+			at = text.find(function.name, at);
+			REQUIRE(at != std::string::npos);
+		}
+	}
 }
 
 TEST_CASE("import stands alone and has a default folder")

@@ -238,6 +238,51 @@ TEST_CASE_METHOD(Sessions, "ping goes to the session and connection that were na
 	      "hawseradm: Ping 1 failed: no answer\n");
 }
 
+TEST_CASE_METHOD(Sessions, "tmf says in words what the target made of the function")
+{
+	const std::string session = "[sid: 1, target: " + t1 + ", portal: 192.0.2.1,3260]: ";
+	service.answer = {7, "function succeeded: commands are there", {}};
+	CHECK(good("-m session -r 1 -C tmf --function query_task_set --lun 1 --cid 3") ==
+	      "LUN 1 of " + session + "QUERY TASK SET: function succeeded: commands are there\n");
+	REQUIRE(service.functions.size() == 1);
+	CHECK(service.functions[0].sid == 1);
+	CHECK(service.functions[0].cid == 3);
+	CHECK(service.functions[0].function == "query_task_set");
+	CHECK(service.functions[0].lun == 1);
+	auto json = nlohmann::json::parse(
+	    good("-m session -r 1 -C tmf --function query_task_set --lun 1 --json"));
+	CHECK(json["function"] == "query_task_set");
+	CHECK(json["lun"] == 1);
+	CHECK(json["response"] == 7);
+	CHECK(json["failure"].is_null());
+
+	const std::string reset = "-m session -r 1 -C tmf --function target_warm_reset";
+	service.answer = {0, "function complete", {}};
+	CHECK(good(reset) == session + "TARGET WARM RESET: function complete\n");
+	CHECK_FALSE(service.functions.back().lun);
+	CHECK_FALSE(service.functions.back().cid);
+
+	const varlink::Failure rejected{Code::failed, "function rejected", {}, {}, {}, false};
+	service.answer = {255, "function rejected", rejected};
+	CHECK(bad(Code::failed, reset) ==
+	      "hawseradm: " + session + "TARGET WARM RESET: function rejected\n");
+	CHECK(out == "");
+	bad(Code::failed, reset + " --json");
+	json = nlohmann::json::parse(out);
+	CHECK(json["response"] == 255);
+	CHECK(json["failure"] == "function rejected");
+	const varlink::Failure silent{Code::pdu_timed_out, "no answer", {}, {}, {}, false};
+	service.answer = {{}, {}, silent};
+	CHECK(bad(Code::pdu_timed_out, reset) ==
+	      "hawseradm: " + session + "TARGET WARM RESET: no answer\n");
+
+	bad(Code::invalid_argument, "-m session -C tmf --function target_warm_reset");
+	bad(Code::sysfs_lookup, "-m session -r 9 -C tmf --function target_warm_reset");
+	service.refusal = Error{Code::no_permission, "root only"};
+	CHECK(bad(Code::no_permission, reset) ==
+	      "hawseradm: " + session + "TARGET WARM RESET: root only\n");
+}
+
 TEST_CASE_METHOD(Sessions, "sendtargets shows what a session's target says of its portals")
 {
 	service.found = {{{t1, {{"192.0.2.1", 3260, 1}, {"2001:db8::1", 3261, 2}}}}, {}};

@@ -258,6 +258,18 @@ public:
 		last_ping = id;
 		return {};
 	}
+	Answer<void> task_management(Sid sid, std::optional<Cid>, std::uint32_t id,
+				     std::uint8_t function, std::optional<hawser::Lun> lun) override
+	{
+		if (!live.contains(sid))
+			return refuse(ENOENT);
+		if (refuse_function)
+			return refuse(refuse_function);
+		last_function_id = id;
+		last_function = function;
+		last_lun = lun;
+		return {};
+	}
 	Answer<void> text(Sid sid, std::optional<Cid>, std::uint32_t id,
 			  std::span<const std::uint8_t> text) override
 	{
@@ -281,6 +293,10 @@ public:
 
 	std::vector<hawser::kernel::SessionChange> changes;
 	std::uint32_t last_ping = 0;
+	int refuse_function = 0; // errno of task_management()
+	std::uint32_t last_function_id = 0;
+	std::uint8_t last_function = 0;
+	std::optional<hawser::Lun> last_lun;
 	std::uint32_t last_text_id = 0;
 	std::string last_text;
 };

@@ -374,6 +374,53 @@ TEST_CASE_METHOD(World, "A ping ends with its own echo and not with another's")
 	CHECK((*ended)->round_trip_ns == 3);
 }
 
+TEST_CASE_METHOD(World, "A task management function gives the response, or says why there is none")
+{
+	log_in(stored(a_node()));
+	using Ended = Result<kernel::TaskManagementEnded>;
+	const TaskManagementFunction &query = **parse_task_management_function("query_task_set");
+	std::optional<Ended> ended;
+	const auto ask = [&](std::uint32_t sid) {
+		ended.reset();
+		kernel.last_function_id = 0;
+		asio::co_spawn(
+		    io, sessions.manage_tasks(Sid(sid), std::nullopt, query, Lun(1)),
+		    [&](std::exception_ptr, Ended result) { ended = std::move(result); });
+	};
+	const auto end_with = [&](int status, std::uint8_t response) {
+		ask(1);
+		REQUIRE(until([&] { return kernel.last_function_id != 0; }));
+		const auto id = kernel.last_function_id;
+		// A ping that bears the same number is another matter.
+		sessions.on_event({1, Sid(1), kernel::PingEnded{id, 0, 0, 1}});
+		sessions.on_event({1, Sid(1), kernel::TaskManagementEnded{id + 1, 0, 0}});
+		CHECK_FALSE(until([&] { return ended.has_value(); }, 20ms));
+		sessions.on_event({1, Sid(1), kernel::TaskManagementEnded{id, status, response}});
+		REQUIRE(until([&] { return ended.has_value(); }));
+		return *ended;
+	};
+
+	const auto answer = end_with(0, 7);
+	REQUIRE(answer);
+	CHECK(answer->response == 7);
+	CHECK(kernel.last_function == 10);
+	CHECK(kernel.last_lun == Lun(1));
+	CHECK(end_with(ETIMEDOUT, 0).error().code == Code::pdu_timed_out);
+	CHECK(end_with(EBUSY, 0).error().code == Code::busy);
+	CHECK(end_with(ECONNRESET, 0).error().code == Code::session_not_connected);
+	CHECK(end_with(EPROTO, 0).error().text == "the target rejected the request");
+	CHECK(end_with(ENOMEM, 0).error().code == Code::failed);
+
+	ask(9);
+	REQUIRE(until([&] { return ended.has_value(); }));
+	CHECK_FALSE(*ended);
+	CHECK(kernel.last_function_id == 0);
+	kernel.refuse_function = EOPNOTSUPP; // iSCSIProtocolLevel
+	ask(1);
+	REQUIRE(until([&] { return ended.has_value(); }));
+	CHECK(ended->error().code == Code::not_supported);
+}
+
 TEST_CASE_METHOD(World, "A Text exchange gives the whole answer, or says what was wrong with it")
 {
 	log_in(stored(a_node()));

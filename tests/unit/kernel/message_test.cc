@@ -331,6 +331,52 @@ TEST_CASE("The event of a removed connection says which")
 	CHECK(std::get<ConnectionRemoved>((*parsed)->body).cid == Cid(6));
 }
 
+TEST_CASE("A task management request has a LUN when the function has one")
+{
+	Message request = make_request(family, HWS_CMD_TMF, 0);
+	put_sid(request.get(), Sid(4));
+	put_task_management(request.get(), 9, 5, Lun(0x0002'0001));
+	nlattr *nest = top_attribute(request.get(), HWS_A_TMF);
+	REQUIRE(nest);
+	auto *first = static_cast<nlattr *>(nla_data(nest));
+	CHECK(types_in(first, nla_len(nest)) ==
+	      std::vector<int>{HWS_TMF_A_ID, HWS_TMF_A_FUNCTION, HWS_TMF_A_LUN});
+	CHECK(nla_get_u32(nla_find(first, nla_len(nest), HWS_TMF_A_ID)) == 9);
+	CHECK(nla_get_u8(nla_find(first, nla_len(nest), HWS_TMF_A_FUNCTION)) == 5);
+	nlattr *lun = nla_find(first, nla_len(nest), HWS_TMF_A_LUN);
+	REQUIRE(nla_len(lun) == HWS_LUN_LEN);
+	const auto *bytes = static_cast<const std::uint8_t *>(nla_data(lun));
+	CHECK(Bytes(bytes, bytes + HWS_LUN_LEN) == Bytes{0, 1, 0, 2, 0, 0, 0, 0});
+
+	request = make_request(family, HWS_CMD_TMF, 0);
+	put_task_management(request.get(), 9, 6, std::nullopt);
+	nest = top_attribute(request.get(), HWS_A_TMF);
+	REQUIRE(nest);
+	CHECK(types_in(static_cast<nlattr *>(nla_data(nest)), nla_len(nest)) ==
+	      std::vector<int>{HWS_TMF_A_ID, HWS_TMF_A_FUNCTION});
+}
+
+TEST_CASE("A task management event brings the target's response, or why there is none")
+{
+	for (const std::uint32_t status : {0, ETIMEDOUT}) {
+		Message event = an_event(HWS_EVENT_TMF);
+		nlattr *nest = nla_nest_start(event.get(), HWS_A_TMF);
+		nla_put_u32(event.get(), HWS_TMF_A_ID, 9);
+		nla_put_u32(event.get(), HWS_TMF_A_STATUS, status);
+		if (status == 0)
+			nla_put_u8(event.get(), HWS_TMF_A_RESPONSE, 7);
+		nla_nest_end(event.get(), nest);
+
+		auto parsed = parse_event(nlmsg_hdr(event.get()));
+		REQUIRE(parsed);
+		REQUIRE(*parsed);
+		const auto &ended = std::get<TaskManagementEnded>((*parsed)->body);
+		CHECK(ended.id == 9);
+		CHECK(ended.status == static_cast<int>(status));
+		CHECK(ended.response == (status == 0 ? 7 : 0));
+	}
+}
+
 TEST_CASE("A Text exchange's event brings the whole answer, or why there is none")
 {
 	const Bytes answer(HWS_TEXT_MAX, 'x');

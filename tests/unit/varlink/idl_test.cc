@@ -40,8 +40,8 @@ TEST_CASE("The description of io.hawser has the methods that the daemon serves")
 	const Interface interface = io_hawser();
 	CHECK(interface.name() == "io.hawser");
 	for (const char *method :
-	     {"GetInfo", "ListSessions", "Login", "Logout", "Rescan", "Ping", "AddConnection",
-	      "RemoveConnection", "ChangeSession", "Discover", "SendTargets"})
+	     {"GetInfo", "ListSessions", "Login", "Logout", "Rescan", "Ping", "TaskManagement",
+	      "AddConnection", "RemoveConnection", "ChangeSession", "Discover", "SendTargets"})
 		CHECK(interface.method(method));
 	CHECK(interface.error("Failed"));
 	CHECK_FALSE(interface.method("login"));
@@ -77,6 +77,10 @@ TEST_CASE("What the types of io.hawser write fits the description")
 	fits("Rescan", {{"sids", {1, 2}}}, Progress<RescanResult>{{{1, 2, 3, a_failure()}}, 1, 1});
 	PingCall ping{4, 0, 64, 1, 1000};
 	fits("Ping", ping, Progress<PingResult>{{{1, 64, 123456, {}}}, 1, 1});
+	fits("TaskManagement", TaskManagementCall{4, 0, "lu_reset", INT64_MAX},
+	     TaskManagementReply{0, "function complete", {}});
+	fits("TaskManagement", TaskManagementCall{4, {}, "it_nexus_reset", {}},
+	     TaskManagementReply{{}, {}, a_failure()});
 	fits("AddConnection", AddConnectionCall{4, "192.0.2.1", 3260, {}}, {{"cid", 2}});
 	fits("AddConnection", AddConnectionCall{4, "192.0.2.1", 3260, "eth0"}, {{"cid", 2}});
 	fits("RemoveConnection", RemoveConnectionCall{4, 1}, Json::object());
@@ -103,6 +107,19 @@ TEST_CASE("The types of io.hawser read back what they wrote")
 	CHECK(result.failure->code == Code::authentication_failed);
 	CHECK(result.failure->status_detail == 1);
 	CHECK(result.failure->status_text == "authentication failure");
+
+	const Json asked = TaskManagementCall{4, 1, "lu_reset", 1ull << 40};
+	const auto call = asked.get<TaskManagementCall>();
+	CHECK(call.sid == 4);
+	CHECK(call.cid == 1);
+	CHECK(call.function == "lu_reset");
+	CHECK(call.lun == 1ull << 40);
+	const Json answered = TaskManagementReply{255, "function rejected", a_failure()};
+	const auto reply = answered.get<TaskManagementReply>();
+	CHECK(reply.response == 255);
+	CHECK(reply.text == "function rejected");
+	REQUIRE(reply.failure);
+	CHECK(reply.failure->code == Code::authentication_failed);
 }
 
 TEST_CASE("Parameters that do not fit are found by their path")
