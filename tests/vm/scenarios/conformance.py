@@ -3,14 +3,15 @@
 import contextlib
 import random
 
-from rig.checks import expect, fio, run, wait_for
+from rig.checks import expect, fio, read, run, wait_for
 from rig.scripted import Scripted
 
 from harness import shows
 from iscsi.disk import READ_10, WRITE_10
-from iscsi.pdu import (Ahs, AsyncMessage, DataIn, LogoutResponse, NopIn, NopOut, R2t, Reject, ScsiCommand, ScsiResponse,
-                       TaskManagementResponse, UnknownPdu)
+from iscsi.pdu import (RESERVED_TAG, Ahs, AsyncMessage, DataIn, DataOut, LogoutRequest, LogoutResponse, NopIn, NopOut, R2t,
+                       Reject, ScsiCommand, ScsiResponse, TaskManagementResponse, TextRequest, TextResponse, UnknownPdu)
 from iscsi.target import Target
+from iscsi.text import encode
 
 NAME = "target"
 BLOCK = 4096  # bytes of one request below
@@ -261,8 +262,48 @@ def holds_reject_reasons(rig):
             wanted[name] = shown[name]
             expect(shown.pop("pdus") == sum(wanted.values()) and shown == wanted, f"reason {reason:#04x}: {shown}")
         wait_for("the session is up again", lambda: len(target.connections) == 3, 60)  # the first was for discovery
-        log = run("dmesg").stdout
-        for words in ("the task is in progress (reason 0x07", "a reason of no RFC (reason 0x7f"):
-            expect(f"the target rejected a PDU: {words}" in log, f"no '{words}'")
+        # The log is rate limited: of so many it has the first.
+        expect("the target rejected a PDU: the data segment came damaged (reason 0x02" in run("dmesg").stdout, "not told")
         wait_for("the session is up", lambda: rig.initiator.state(NAME) == "LOGGED_IN", 60)
         expect(len(target.connections) == 3, f"{len(target.connections)} connections")
+
+
+@shows("RFC 7143, 11.9.1; RFC 7143, 13.12")
+def holds_negotiation(rig):
+    """A target that asks for a negotiation gets an empty Text Request on that connection; a MaxRecvDataSegmentLength that it
+    declares then holds from there on; for what only a login can negotiate the session is made anew."""
+    with attached(rig, MaxRecvDataSegmentLength="65536") as (scripted, disk):
+        target = scripted.target
+        connection = target.connections[-1]
+
+        def ask(declared):
+            """The Text Request that the target's wish comes to."""
+            async def answer(connection, pdu):
+                await connection.send(TextResponse(encode(declared), itt=pdu.itt, lun=pdu.lun, final=1))
+            before = len(target.received(TextRequest))
+            target.on(TextRequest, answer, times=1)
+            scripted.call(connection.send(AsyncMessage(event=AsyncMessage.NEGOTIATE, parameter3=5)))
+            wait_for("a Text Request", lambda: len(target.received(TextRequest)) > before, 5)
+            asked = target.received(TextRequest)[-1]
+            expect((asked.data, asked.final, asked.more, asked.ttt) == (b"", 1, 0, RESERVED_TAG), f"{asked!r}")
+
+        def longest():
+            """What goes to the target in one PDU of a write of 64 KiB."""
+            target.log.clear()
+            run("dd", "if=/dev/zero", f"of={disk}", "bs=64k", "count=1", "oflag=direct")
+            return max(len(pdu.data) for pdu in target.received(DataOut) + target.received(ScsiCommand))
+
+        folder = rig.initiator.session(NAME).replace("/iscsi_session/session", "/iscsi_connection/connection") + ":0"
+        expect(longest() > 8192, "no long data segment before")
+        ask([])
+        expect(longest() > 8192, "no long data segment after nothing was declared")
+        ask([("TargetAlias", "a disk"), ("MaxRecvDataSegmentLength", "4096")])
+        wait_for("the new length", lambda: read(folder, "max_xmit_dlength") == "4096", 10)
+        connection.max_receive = 4096
+        expect(longest() == 4096, "longer data segments than the target takes now")
+        expect(len(target.connections) == 2, "the connection was not kept")
+        fio(disk, size="1M", bs="64k", iodepth=2)
+        ask([("MaxBurstLength", "4096")])
+        wait_for("a logout", lambda: target.received(LogoutRequest), 10)
+        wait_for("a new login", lambda: len(target.connections) == 3, 60)
+        fio(rig.initiator.disk(NAME, lun=0), size="1M", bs="64k", iodepth=2)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Long CDBs, and what iSCSIProtocolLevel 2 adds (RFC 7144), with a target that speaks from a script."""
+import subprocess
+
 from rig.checks import drop_cache, expect, read, run, wait_for, write
 from rig.io import FROM_DEVICE, TO_DEVICE, exchange
 from scenarios.conformance import BLOCK, NAME, at_block, attached
@@ -114,3 +116,39 @@ def holds_nexus_reset(rig):
         wait_for("the session is up", lambda: rig.initiator.state(NAME) == "LOGGED_IN", 60)
         expect("I_T NEXUS RESET" in run("dmesg").stdout, "the log does not tell")
         expect(read("/sys/class/block", disk[5:], "device/state") == "running", "the disk is not up")
+
+
+@shows("RFC 7144, 6.3; RFC 7144, 6.4.2")
+def holds_by_hand(rig):
+    """An administrator asks whether a unit has commands of ours, and resets a unit or the nexus; what needs level 2 is
+    refused below it."""
+    def function(*words, status=0):
+        sid = rig.initiator.session(NAME).rsplit("session", 1)[1]
+        done = rig.initiator.adm("-m", "session", "-r", sid, "-C", "tmf", "--function", *words, check=False)
+        expect(done.returncode == status, f"{words}: {done.returncode}, {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    with attached(rig, LEVEL_2) as (scripted, disk):
+        target = scripted.target
+        expect("no commands are there" in function("query_task_set", "--lun", 0), "commands are there")
+        target.on(ScsiCommand, nothing, times=1, cdb=at_block(READ_10, 16))
+        reader = subprocess.Popen(["dd", f"if={disk}", "of=/dev/null", f"bs={BLOCK}", "count=1", "skip=16", "iflag=direct"],
+                                  stderr=subprocess.DEVNULL)
+        wait_for("a command", lambda: target.received(ScsiCommand, cdb=at_block(READ_10, 16)))
+        expect(": commands are there" in function("query_task_set", "--lun", 0), "no command is there")
+        expect("function complete" in function("query_async_event", "--lun", 0), "no answer")
+        # It ends the command that hung, and the midlayer has it done again.
+        expect("function complete" in function("lu_reset", "--lun", 0), "no answer")
+        expect(reader.wait(30) == 0, "the read failed")
+        function("it_nexus_reset")
+        wait_for("the session is a new one", lambda: len(target.connections) == 3, 60)
+        wait_for("the session is up", lambda: rig.initiator.state(NAME) == "LOGGED_IN", 60)
+        preset(target, 16)
+        read_pattern(disk, 16)
+        asked = [(pdu.function, pdu.lun) for pdu in target.received(TaskManagementRequest)]
+        query, reset = TaskManagementRequest.QUERY_TASK_SET, TaskManagementRequest.LUN_RESET
+        expect(asked[:2] == [(query, 0), (query, 0)] and (reset, 0) in asked and (NEXUS_RESET, 0) in asked, f"{asked}")
+    with attached(rig, LEVEL_1) as (scripted, disk):
+        told = function("query_task_set", "--lun", 0, status=27)
+        expect("iSCSIProtocolLevel" in told, told)
+        expect(not scripted.target.received(TaskManagementRequest), "it was sent all the same")
