@@ -44,6 +44,22 @@ static bool number(const u8 *text, u32 length, u32 *value)
 	return true;
 }
 
+/* Of no interest to the data path. */
+static bool ignored(const u8 *pair, u32 length)
+{
+	return begins(pair, length, "TargetAlias=") ||
+	       begins(pair, length, "TargetAddress=") ||
+	       begins(pair, length, "TargetName=") ||
+	       begins(pair, length, "X-") || begins(pair, length, "X#");
+}
+
+static bool is_pair(const u8 *pair, u32 length)
+{
+	const u8 *sign = memchr(pair, '=', length);
+
+	return sign && sign != pair;
+}
+
 /**
  * hws_text_declared - what a target's text declares
  * @text: of a whole answer: key=value pairs, each with a NUL behind it
@@ -56,14 +72,12 @@ static bool number(const u8 *text, u32 length, u32 *value)
 enum hws_declared hws_text_declared(const u8 *text, u32 length, u32 *max)
 {
 	static const char key[] = "MaxRecvDataSegmentLength=";
-	static const char *const ignored[] = { "TargetAlias=", "TargetAddress=",
-					       "TargetName=", "X-", "X#" };
 	bool declared = false, other = false;
 	u32 at = 0;
 
 	while (at < length) {
 		const u8 *pair = text + at;
-		u32 n = 0, i;
+		u32 n = 0;
 
 		while (at + n < length && pair[n])
 			n++;
@@ -81,14 +95,9 @@ enum hws_declared hws_text_declared(const u8 *text, u32 length, u32 *max)
 			declared = true;
 			continue;
 		}
-		for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-			if (begins(pair, n, ignored[i]))
-				break;
-		if (i < sizeof(ignored) / sizeof(ignored[0]))
+		if (ignored(pair, n))
 			continue;
-		for (i = 0; i < n && pair[i] != '='; i++)
-			;
-		if (!i || i == n)
+		if (!is_pair(pair, n))
 			return HWS_DECLARED_BROKEN;
 		other = true;
 	}
