@@ -84,7 +84,7 @@ std::string response_text(const TaskManagementFunction &function, std::uint8_t r
 {
 	const auto *row = row_of(response);
 	if (!row)
-		return str("unknown response ", response);
+		return str("unknown response ", unsigned{response});
 	std::string_view meaning;
 	if (response == complete)
 		meaning = function.if_complete;
