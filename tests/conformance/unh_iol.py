@@ -8,15 +8,9 @@ NUMBERS = """
 19.1 19.2 19.3 19.4.1 19.4.2 19.4.3 19.5 20.1 20.2 20.3 20.4
 """.split()
 
-ERL_2 = "ErrorRecoveryLevel 2"
 WAITING = {
-    "7.1": ERL_2, "19.5": ERL_2,
-    "20.4": "Text exchanges in the full feature phase: Hawser negotiates by a new login, as 11.9.1 allows",
     "18.5": "a Text Request with MaxRecvDataSegmentLength, of which Hawser sends none",
     "15.3": "a NOP-Out that wants no answer, of which Hawser sends none",
-    "19.4.1": "ABORT TASK SET and CLEAR TASK SET, of which Hawser sends none",
-    "19.4.2": "ABORT TASK SET and CLEAR TASK SET, of which Hawser sends none",
-    "19.4.3": "ABORT TASK SET and CLEAR TASK SET, of which Hawser sends none",
 }
 DIFFERENT = {
     "16.4.6": "RESERVATION CONFLICT is given to the application as an error by Linux's midlayer, where the suite wants "

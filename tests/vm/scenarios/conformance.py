@@ -268,7 +268,7 @@ def holds_reject_reasons(rig):
         expect(len(target.connections) == 3, f"{len(target.connections)} connections")
 
 
-@shows("RFC 7143, 11.9.1; RFC 7143, 13.12")
+@shows("RFC 7143, 11.9.1; RFC 7143, 13.12; UNH-IOL FFP, 20.4")
 def holds_negotiation(rig):
     """A target that asks for a negotiation gets an empty Text Request on that connection; a MaxRecvDataSegmentLength that it
     declares then holds from there on; for what only a login can negotiate the session is made anew."""
@@ -282,8 +282,8 @@ def holds_negotiation(rig):
                 await connection.send(TextResponse(encode(declared), itt=pdu.itt, lun=pdu.lun, final=1))
             before = len(target.received(TextRequest))
             target.on(TextRequest, answer, times=1)
-            scripted.call(connection.send(AsyncMessage(event=AsyncMessage.NEGOTIATE, parameter3=5)))
-            wait_for("a Text Request", lambda: len(target.received(TextRequest)) > before, 5)
+            scripted.call(connection.send(AsyncMessage(event=AsyncMessage.NEGOTIATE, parameter3=3)))
+            wait_for("a Text Request", lambda: len(target.received(TextRequest)) > before, 3)
             asked = target.received(TextRequest)[-1]
             expect((asked.data, asked.final, asked.more, asked.ttt) == (b"", 1, 0, RESERVED_TAG), f"{asked!r}")
 

@@ -121,7 +121,7 @@ def reassigned(target, at, under, over):
         expect(not sent, f"{name}: sent again: {sent}")
 
 
-@shows("RFC 7143, 7.2.2; RFC 7143, 11.5.6; RFC 7143, 11.14.1")
+@shows("RFC 7143, 7.2.2; RFC 7143, 11.5.6; RFC 7143, 11.14.1; UNH-IOL FFP, 19.5")
 def holds_over_another(rig):
     """However a connection is lost, it is logged out for recovery over the other at once, and each command that it
     had goes on there from where it stood: reassigned with its tag and the next DataSN or R2TSN, run once, none issued
@@ -166,7 +166,7 @@ def holds_not_delivered(rig):
         unharmed(rig, connections_recovered=1, reassigned=0)
 
 
-@shows("RFC 7143, 6.3.4; RFC 7143, 7.2.2; RFC 7143, 11.12.9")
+@shows("RFC 7143, 6.3.4; RFC 7143, 7.2.2; RFC 7143, 11.12.9; UNH-IOL FFP, 7.1")
 def holds_reinstated(rig):
     """The only connection is lost: it is reinstated, with the session's TSIH, its CID and its ExpStatSN, and its
     commands go on there; one that was not acknowledged is retried."""

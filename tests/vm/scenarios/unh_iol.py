@@ -121,6 +121,60 @@ def holds_abort(rig):
                f"{follower!r} follows {abort!r}")
 
 
+def abort_task_set(rig):
+    """By hand; the target's answer is to be "function complete"."""
+    done = rig.initiator.adm("-m", "session", "-r", sid(rig), "-C", "tmf", "--function", "abort_task_set", "--lun", 0)
+    expect("function complete" in done.stdout, done.stdout)
+
+
+@shows("UNH-IOL FFP, 19.4.1; UNH-IOL FFP, 19.4.2; UNH-IOL FFP, 19.4.3; RFC 7143, 4.2.3.2")
+def holds_abort_task_set(rig):
+    """Until ABORT TASK SET is answered the target's tags are, of pings and of Data-In that is to be acknowledged, and a
+    status that comes before is taken; what has none then is issued anew, and its data is right."""
+    with attached(rig, {"node.session.iscsi.ERL": 1}, ErrorRecoveryLevel="1") as (scripted, disk):
+        target, held = scripted.target, []
+        preset(target, 17, 18)
+        put_pattern()
+
+        async def hold(connection, command):
+            """No answer; of a write its data may come."""
+            connection.full_feature.begin(command)
+            held.append(command)
+
+        async def ping(connection, tmf):
+            await connection.send(NopIn(ttt=0x71))
+            while not target.received(NopOut, ttt=0x71):
+                await connection.handle(await connection.receive())
+            await connection.default(tmf)
+
+        async def half_of_the_data(connection, tmf):
+            await connection.send(DataIn(PATTERN[:BLOCK // 2], itt=held[-1].itt, lun=held[-1].lun, ttt=0x72, final=1,
+                                         acknowledge=1))
+            await connection.full_feature.wait_for_ack(0x72)
+            await connection.default(tmf)
+
+        async def whole(connection, tmf):
+            await connection.send(DataIn(PATTERN, itt=held[-1].itt, final=1, has_status=1))
+            await connection.default(tmf)
+
+        for block, operation, begin, before_the_answer, times in (
+                (16, WRITE_10, writer, ping, 2), (17, READ_10, reader, half_of_the_data, 2), (18, READ_10, reader, whole, 1)):
+            target.on(ScsiCommand, hold, times=1, cdb=at_block(operation, block))
+            target.on(TaskManagementRequest, before_the_answer, times=1, function=TaskManagementRequest.ABORT_TASK_SET)
+            count = len(held)
+            work = begin(disk, block)
+            wait_for("the command", lambda count=count: len(held) > count)
+            abort_task_set(rig)
+            expect(work.wait(60) == 0, f"the I/O of block {block} failed")
+            sent = target.received(ScsiCommand, cdb=at_block(operation, block))
+            expect(len(sent) == times, f"{len(sent)} commands for block {block}, not {times}")
+        written(target, 16)
+        read_pattern(disk, 17)
+        request = target.received(TaskManagementRequest)[0]
+        expect((request.referenced_task_tag, request.lun, request.immediate) == (RESERVED_TAG, 0, 1), f"{request!r}")
+        expect(len(target.connections) == 2, "a connection was lost")
+
+
 @shows("UNH-IOL FFP, 3.1; UNH-IOL FFP, 16.5")
 def holds_closed_window(rig):
     """While MaxCmdSN is ExpCmdSN - 1 no command is sent; a NOP-In that opens the window lets it go."""
@@ -156,6 +210,12 @@ def reader(disk, block):
     return subprocess.Popen(["dd", f"if={disk}", "of=/dev/null", f"bs={BLOCK}", "count=1", f"skip={block}",
                              "iflag=direct"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
+
+
+def writer(disk, block):
+    """Writes the block of /out/block in the background."""
+    return subprocess.Popen(["dd", "if=/out/block", f"of={disk}", f"bs={BLOCK}", "count=1", f"seek={block}", "oflag=direct"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @shows("UNH-IOL FFP, 3.2")
