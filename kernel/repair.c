@@ -141,6 +141,7 @@ enum hws_violation hws_repair_data_in_header(struct hws_conn *conn,
 			     &conn->read_rules, h, &wanted);
 	if (v || !wanted)
 		return v;
+	hws_repair_begin_data(&hws_repair_of(task)->r, &task->read, h);
 	hws_cursor_seek(&task->cursor, be32_to_cpu(h->data_in.offset));
 	conn->in.task = task;
 	return HWS_V_NONE;
@@ -251,6 +252,12 @@ bool hws_repair_holds(struct hws_conn *conn, struct hws_task *task,
 	BUILD_BUG_ON(HWS_SENSE_KEPT < SCSI_SENSE_BUFFERSIZE);
 	if (hws_command_writes(task))
 		return false;
+	/* It has one, which waits: a target sends a single one (section 11.4). */
+	if (unlikely(repair->r.held)) {
+		hws_violation_report(conn, HWS_V_TAG_USE);
+		escalate(conn);
+		return true;
+	}
 	switch (hws_repair_verdict(&repair->r, &task->read, h)) {
 	case HWS_REPAIR_WAIT:
 		hold(conn, repair, h, sense, length);

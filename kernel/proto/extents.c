@@ -86,3 +86,45 @@ enum hws_extents_result hws_extents_cover(struct hws_extents *e, u32 start,
 		e->at[j] = e->at[j + gone];
 	return HWS_EXTENTS_ADDED;
 }
+
+u32 hws_extents_drop(struct hws_extents *e, u32 start, u32 length)
+{
+	const u32 end = start + length;
+	u32 gone = 0, kept = 0, i, j;
+
+	if (!length)
+		return 0;
+	for (i = 0; i < e->count; i++) {
+		struct hws_extent at = e->at[i];
+
+		if (at.end <= start || at.start >= end) {
+			e->at[kept++] = at;
+			continue;
+		}
+		gone += (at.end < end ? at.end : end) -
+			(at.start > start ? at.start : start);
+		if (at.start < start && at.end > end) {
+			/* A piece on either side; no other range is touched. */
+			if (e->count == HWS_EXTENTS_MAX) {
+				e->at[i].end = start;
+				return gone + (at.end - end);
+			}
+			for (j = e->count; j > i + 1; j--)
+				e->at[j] = e->at[j - 1];
+			e->at[i].end = start;
+			e->at[i + 1].start = end;
+			e->at[i + 1].end = at.end;
+			e->count++;
+			return gone;
+		}
+		if (at.start < start)
+			at.end = start;
+		else if (at.end > end)
+			at.start = end;
+		else
+			continue;
+		e->at[kept++] = at;
+	}
+	e->count = kept;
+	return gone;
+}

@@ -17,12 +17,14 @@ enum hws_extents_result {
 	HWS_EXTENTS_FULL,
 };
 
+struct hws_extent {
+	u32 start;
+	u32 end;	/* exclusive */
+};
+
 struct hws_extents {
 	u32 count;
-	struct {
-		u32 start;
-		u32 end;	/* exclusive */
-	} at[HWS_EXTENTS_MAX];
+	struct hws_extent at[HWS_EXTENTS_MAX];
 };
 
 static inline void hws_extents_init(struct hws_extents *e)
@@ -47,5 +49,17 @@ bool hws_extents_overlap(const struct hws_extents *e, u32 start, u32 length);
  */
 enum hws_extents_result hws_extents_cover(struct hws_extents *e, u32 start,
 					  u32 length, u32 *fresh);
+
+/*
+ * Forgets a range: it is about to be written over. Returns how many bytes of it, and
+ * where there is no room to keep a piece behind it, of that, were known.
+ */
+u32 hws_extents_drop(struct hws_extents *e, u32 start, u32 length);
+
+/* Bytes that are known from 0 on without a hole. */
+static inline u32 hws_extents_front(const struct hws_extents *e)
+{
+	return e->count && !e->at[0].start ? e->at[0].end : 0;
+}
 
 #endif /* _HWS_PROTO_EXTENTS_H */

@@ -51,6 +51,18 @@ enum hws_violation hws_repair_judge(const struct hws_repair *p,
 	return HWS_V_NONE;
 }
 
+void hws_repair_begin_data(struct hws_repair *p, struct hws_read *r,
+			   const union hws_header *h)
+{
+	if (p->anew && !h->data_in.data_sn)
+		hws_gaps_init(&p->gaps, 0);
+	p->anew = false;
+	if (p->resumed)
+		r->received -= hws_extents_drop(r->extents,
+						be32_to_cpu(h->data_in.offset),
+						hws_data_length(h));
+}
+
 enum hws_violation hws_repair_data_in(struct hws_repair *p, struct hws_read *r,
 				      const union hws_header *h)
 {
@@ -59,11 +71,7 @@ enum hws_violation hws_repair_data_in(struct hws_repair *p, struct hws_read *r,
 	const u32 sn = be32_to_cpu(h->data_in.data_sn);
 	u32 fresh;
 
-	if (p->anew && !sn)
-		hws_gaps_init(&p->gaps, 0);
-	p->anew = false;
 	if (length) {
-		/* Nothing overlaps, unless it is sent again after a reassignment. */
 		if (hws_extents_cover(r->extents, offset, length, &fresh) !=
 		    HWS_EXTENTS_ADDED)
 			return HWS_V_DATA_IN_PIECES;

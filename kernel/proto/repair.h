@@ -71,13 +71,21 @@ static inline bool hws_repair_open(const struct hws_repair *p)
 
 /*
  * Judges a Data-In header before its data is taken. On HWS_V_NONE, with @wanted
- * set, the data belongs at its Buffer Offset and hws_repair_data_in() must follow
- * when it came whole; without, it has come before.
+ * set, the data belongs at its Buffer Offset and hws_repair_begin_data() must follow,
+ * and hws_repair_data_in() when it came whole; without, it has come before.
  */
 enum hws_violation hws_repair_judge(const struct hws_repair *p,
 				    const struct hws_read *r,
 				    const struct hws_read_rules *rules,
 				    const union hws_header *h, bool *wanted);
+
+/*
+ * The data of a PDU that is wanted begins to come. What came before from another
+ * connection is written over by it, and does not count until all of it is there:
+ * this may come damaged, or not to its end.
+ */
+void hws_repair_begin_data(struct hws_repair *p, struct hws_read *r,
+			   const union hws_header *h);
 
 /*
  * A Data-In that is wanted is here, whole. HWS_V_DATA_SN when there is no room to

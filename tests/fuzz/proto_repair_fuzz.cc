@@ -123,10 +123,28 @@ struct ReadCommand : Command {
 		const uint32_t length = hws_data_length(&h);
 
 		for (uint32_t i = offset; i < offset + length; i++) {
-			REQUIRE_FUZZ(!seen[i] || repair.resumed);
+			REQUIRE_FUZZ(!seen[i]);
 			moved += !seen[i];
 			seen[i] = true;
 		}
+	}
+	/* It is written over what is there, and may be damaged. */
+	void begin(const union hws_header &h)
+	{
+		const uint32_t offset = be32_to_cpu(h.data_in.offset);
+
+		hws_repair_begin_data(&repair, &read, &h);
+		for (uint32_t i = offset; i < offset + hws_data_length(&h); i++) {
+			moved -= seen[i];
+			seen[i] = false;
+		}
+		/* With no room for all pieces more is forgotten than is written over. */
+		for (uint32_t i = 0; i < seen.size() && moved != read.received; i++)
+			if (seen[i] && !hws_extents_overlap(&extents, i, 1)) {
+				REQUIRE_FUZZ(extents.count == HWS_EXTENTS_MAX);
+				seen[i] = false;
+				moved--;
+			}
 	}
 	/* False: it ends the connection. */
 	bool data_in(const union hws_header &h, bool damaged)
@@ -145,6 +163,7 @@ struct ReadCommand : Command {
 		if (wanted) {
 			REQUIRE_FUZZ(!length ||
 				     (offset <= seen.size() && length <= seen.size() - offset));
+			begin(h);
 			if (damaged) {
 				if (!hws_repair_damage(&repair, &read, &h, now))
 					return false;
@@ -160,6 +179,21 @@ struct ReadCommand : Command {
 		REQUIRE_FUZZ(anew || !hws_sn_before(whole(), before));
 		return true;
 	}
+	/* What is called good has come, and every byte of it. */
+	void outcome(const union hws_header &h)
+	{
+		const struct hws_transfer t = {.expected = read.expected,
+					       .moved = read.received,
+					       .in_front = hws_read_front(&read),
+					       .reads = true};
+		struct hws_outcome o;
+
+		if (hws_status_outcome(&h, &t, &o) || o.target_failure)
+			return;
+		REQUIRE_FUZZ(o.residual <= read.expected);
+		for (uint32_t i = 0; i < read.expected - o.residual; i++)
+			REQUIRE_FUZZ(seen[i]);
+	}
 	/* True: the command has ended. */
 	bool status(const union hws_header &h)
 	{
@@ -172,6 +206,7 @@ struct ReadCommand : Command {
 		case HWS_REPAIR_DONE:
 			REQUIRE_FUZZ(!repair.gaps.count || repair.refused ||
 				     h.response.response != HWS_RESPONSE_COMPLETED);
+			outcome(h);
 			return true;
 		case HWS_REPAIR_FAILED:
 			REQUIRE_FUZZ(repair.refused);

@@ -203,3 +203,52 @@ TEST_CASE("covering counts what was missing, whatever overlaps")
 	CHECK(full > 0);
 	CHECK(joined > 0);
 }
+
+TEST_CASE("what is forgotten of the extents is what is written over, and nothing else")
+{
+	Random random;
+	constexpr uint32_t size = 700;
+
+	for (int round = 0; round < 2000; round++) {
+		struct hws_extents e;
+		std::vector<bool> model(size);
+
+		hws_extents_init(&e);
+		for (int step = 0; step < 60; step++) {
+			const uint32_t start = random.between(0, size - 2);
+			const uint32_t length = random.between(
+			    1, random.once_in(8) ? size - start : std::min(3u, size - start));
+			uint32_t known = 0, fresh;
+
+			for (uint32_t i = start; i < start + length; i++)
+				known += model[i];
+			if (random.once_in(3)) {
+				const uint32_t gone = hws_extents_drop(&e, start, length);
+
+				MUST(gone >= known);
+				MUST(gone == known || e.count == HWS_EXTENTS_MAX);
+				for (uint32_t i = 0; i < size; i++) {
+					const bool is = hws_extents_overlap(&e, i, 1);
+					const bool within = i >= start && i < start + length;
+
+					MUST(!within || !is);
+					MUST(!is || model[i]);
+					MUST(within || is == model[i] || gone > known);
+					model[i] = is;
+				}
+			} else if (hws_extents_cover(&e, start, length, &fresh) ==
+				   HWS_EXTENTS_ADDED) {
+				MUST(fresh == length - known);
+				for (uint32_t i = start; i < start + length; i++)
+					model[i] = true;
+			}
+			uint32_t front = 0;
+
+			while (front < size && model[front])
+				front++;
+			MUST(hws_extents_front(&e) == front);
+			for (uint32_t i = 0; i + 1 < e.count; i++)
+				MUST(e.at[i].end < e.at[i + 1].start);
+		}
+	}
+}

@@ -34,7 +34,21 @@ struct Read {
 		bool wanted = false;
 		const auto v = judge(h, wanted);
 
-		return v || !wanted ? v : hws_repair_data_in(&repair, &read, &h);
+		if (v || !wanted)
+			return v;
+		hws_repair_begin_data(&repair, &read, &h);
+		return hws_repair_data_in(&repair, &read, &h);
+	}
+	/* It comes damaged, or not to its end. False when it was not wanted. */
+	bool begin(uint32_t sn, uint32_t offset, uint32_t length, bool damaged)
+	{
+		const auto h = data_in(sn, offset, length);
+		bool wanted = false;
+
+		if (judge(h, wanted) || !wanted)
+			return false;
+		hws_repair_begin_data(&repair, &read, &h);
+		return !damaged || hws_repair_damage(&repair, &read, &h, 0);
 	}
 	uint32_t resume() { return hws_repair_resume_read(&repair, &read); }
 };
@@ -203,6 +217,44 @@ TEST_CASE(
 	CHECK(w.take(sn, 512, 512) == HWS_V_R2T_ORDER);
 }
 
+TEST_CASE("data that comes again after a reassignment counts when it is whole, and not before")
+{
+	auto three_of_four = [] {
+		Read r(4096);
+
+		for (uint32_t sn = 0; sn < 3; sn++)
+			REQUIRE(r.take(sn, sn * 1024, 1024) == HWS_V_NONE);
+		REQUIRE(r.resume() == 3);
+		return r;
+	};
+	const auto good = response(0, F);
+
+	/* All of it again, the first of it damaged: that is asked for. */
+	Read damaged = three_of_four();
+	damaged.read.extents = &damaged.extents;
+	REQUIRE(damaged.begin(0, 0, 1024, true));
+	CHECK(damaged.read.received == 2048);
+	for (uint32_t sn = 1; sn < 4; sn++)
+		REQUIRE(damaged.take(sn, sn * 1024, 1024) == HWS_V_NONE);
+	CHECK(damaged.read.received == 3072);
+	CHECK(hws_repair_verdict(&damaged.repair, &damaged.read, &good) == HWS_REPAIR_WAIT);
+	REQUIRE(damaged.take(0, 0, 1024) == HWS_V_NONE);
+	CHECK(hws_repair_verdict(&damaged.repair, &damaged.read, &good) == HWS_REPAIR_DONE);
+	CHECK(hws_read_front(&damaged.read) == 4096);
+
+	/* The connection goes in the middle of it: it has not come. */
+	Read cut = three_of_four();
+	cut.read.extents = &cut.extents;
+	REQUIRE(cut.begin(0, 0, 1024, false));
+	CHECK(cut.resume() == 0);
+	CHECK(cut.read.received == 2048);
+	CHECK(hws_read_front(&cut.read) == 0);
+	for (uint32_t sn = 0; sn < 4; sn++)
+		REQUIRE(cut.take(sn, sn * 1024, 1024) == HWS_V_NONE);
+	CHECK(hws_repair_verdict(&cut.repair, &cut.read, &good) == HWS_REPAIR_DONE);
+	CHECK(cut.read.received == 4096);
+}
+
 TEST_CASE("a write of which the target lacks nothing may end well without another R2T")
 {
 	Write write(20000);
@@ -210,7 +262,7 @@ TEST_CASE("a write of which the target lacks nothing may end well without anothe
 
 	write.resume();
 	const struct hws_transfer moved = {
-	    .expected = 20000, .moved = write.write.sent, .reads = false};
+	    .expected = 20000, .moved = write.write.sent, .in_front = 0, .reads = false};
 	const auto h = response(0, F);
 	CHECK(hws_status_outcome(&h, &moved, &outcome) == HWS_V_NONE);
 }

@@ -42,6 +42,7 @@ struct Read {
 
 		if (v || !*wanted)
 			return v;
+		hws_repair_begin_data(&repair, &read, &h);
 		v = hws_repair_data_in(&repair, &read, &h);
 		for (uint32_t i = 0; !v && i < hws_data_length(&h); i++)
 			counted[be32_to_cpu(h.data_in.offset) + i]++;
@@ -53,7 +54,11 @@ struct Read {
 
 		return come(data_in(sn, offset, length, flags), &wanted);
 	}
-	bool damage(const union hws_header &h) { return hws_repair_damage(&repair, &read, &h, 0); }
+	bool damage(const union hws_header &h)
+	{
+		hws_repair_begin_data(&repair, &read, &h);
+		return hws_repair_damage(&repair, &read, &h, 0);
+	}
 	/* What is asked for, "" for nothing. */
 	std::string asks(uint32_t now = 0)
 	{
@@ -439,6 +444,7 @@ TEST_CASE(
 				if (!wanted)
 					continue;
 				damaged++;
+				hws_repair_begin_data(&r.repair, &r.read, &h);
 				if (!hws_repair_damage(&r.repair, &r.read, &h, 0)) {
 					exhausted++;
 					goto next;
