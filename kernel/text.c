@@ -95,18 +95,26 @@ void hws_negotiate(struct hws_conn *conn)
 		hws_session_put(conn->session);
 }
 
-static void set_length(struct hws_conn *conn, u32 length)
+/**
+ * hws_text_answered - an exchange has all of its answer
+ * @conn: the connection, under its socket lock
+ * @r: the request
+ *
+ * Whoever began it: what the target declares holds before anything else is sent, for
+ * that acknowledges the answer.
+ */
+void hws_text_answered(struct hws_conn *conn, const struct hws_request *r)
 {
-	struct sock *sk = hws_conn_lock_sock(conn);
+	u32 length;
 
-	if (!sk)
+	if (hws_text_declared(r->answer, r->text.received, &length) !=
+	    HWS_DECLARED_LENGTH)
 		return;
 	hws_notice(conn->session,
 		   "the target's MaxRecvDataSegmentLength is %u now, it was %u",
 		   length, conn->params.max_xmit_data_segment_length);
 	conn->params.max_xmit_data_segment_length = length;
 	conn->write_rules.max_data_segment_length = length;
-	hws_conn_unlock_sock(sk);
 }
 
 /* A Logout in the place of an exchange is allowed too. */
@@ -139,9 +147,7 @@ void hws_negotiate_work(struct work_struct *work)
 	}
 	switch (hws_text_declared(x.answer, x.answered, &length)) {
 	case HWS_DECLARED_NOTHING:
-		break;
-	case HWS_DECLARED_LENGTH:
-		set_length(conn, length);
+	case HWS_DECLARED_LENGTH:	/* hws_text_answered() */
 		break;
 	case HWS_DECLARED_OTHER:
 		log_in_anew(conn, "the target wants what only a login can give");

@@ -6,6 +6,7 @@
 #include <linux/workqueue.h>
 
 struct hws_conn;
+struct hws_request;
 struct hws_session;
 
 /* The memory is kvmalloc'd, and the caller's to free, by kvfree(), when it is over. */
@@ -18,6 +19,8 @@ struct hws_exchange {
 
 int hws_text_exchange(struct hws_session *session, struct hws_conn *conn,
 		      struct hws_exchange *x);
+
+void hws_text_answered(struct hws_conn *conn, const struct hws_request *r);
 
 void hws_negotiate(struct hws_conn *conn);
 void hws_negotiate_work(struct work_struct *work);
