@@ -21,6 +21,7 @@
 #include "session.h"
 #include "stats.h"
 #include "task.h"
+#include "text.h"
 #include "trace.h"
 
 /* The live task of this connection that has the tag, or NULL. */
@@ -181,6 +182,14 @@ static void take_sense(struct hws_conn *conn, struct hws_task *task,
 					      SCSI_SENSE_BUFFERSIZE));
 }
 
+static bool is_recovered_error(const u8 *sense, u32 length)
+{
+	struct scsi_sense_hdr sshdr;
+
+	return scsi_normalize_sense(sense, length, &sshdr) &&
+	       sshdr.sense_key == RECOVERED_ERROR;
+}
+
 /* A command has its status, in a SCSI Response or in its last Data-In. */
 void hws_response_status(struct hws_conn *conn, struct hws_task *task,
 			 const union hws_header *h, const u8 *sense,
@@ -198,6 +207,7 @@ void hws_response_status(struct hws_conn *conn, struct hws_task *task,
 	if (t.reads) {
 		t.expected = task->read.expected;
 		t.moved = task->read.received;
+		t.in_front = hws_read_front(&task->read);
 	} else {
 		t.expected = task->write.expected;
 		t.moved = task->write.sent;
@@ -225,6 +235,9 @@ void hws_response_status(struct hws_conn *conn, struct hws_task *task,
 			take_sense(conn, task, sense, sense_length);
 		else if (o.status == SAM_STAT_GOOD && o.residual &&
 			 scsi_bufflen(sc) - o.residual < sc->underflow)
+			result = DID_ERROR << 16;
+		/* sd takes all of the buffer for good then, whatever the residual. */
+		if (unlikely(o.missing) && is_recovered_error(sense, sense_length))
 			result = DID_ERROR << 16;
 	}
 	HWS_COUNT_ON(conn, COMPLETIONS, 1);
@@ -422,6 +435,8 @@ static enum hws_violation text_response_pdu(struct hws_conn *conn,
 	step = hws_text_response(&task->request->text, h, &v);
 	if (v)
 		hws_violation_report(conn, v);
+	if (step == HWS_TEXT_DONE && !hws_response_text_error(&task->request->text))
+		hws_text_answered(conn, task->request);
 	if (step == HWS_TEXT_DONE || task->request->abandoned) {
 		hws_request_end(task, hws_response_text_error(&task->request->text));
 		return HWS_V_NONE;

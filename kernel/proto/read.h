@@ -50,6 +50,12 @@ static inline void hws_read_init(struct hws_read *r, u32 expected,
 		hws_extents_init(extents);
 }
 
+/* Bytes from the first on without a hole. */
+static inline u32 hws_read_front(const struct hws_read *r)
+{
+	return r->extents ? hws_extents_front(r->extents) : r->received;
+}
+
 /*
  * Judges a Data-In header before its data is taken. When it returns HWS_V_NONE
  * the data is counted as received and belongs at BufferOffset.

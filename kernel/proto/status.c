@@ -28,6 +28,7 @@ enum hws_violation hws_status_outcome(const union hws_header *h,
 			    h->response.response != HWS_RESPONSE_COMPLETED;
 	o->residual = 0;
 	o->overflow = false;
+	o->missing = false;
 
 	/* Without "completed" only the response code means anything (11.4.3). */
 	if (o->target_failure)
@@ -45,11 +46,14 @@ enum hws_violation hws_status_outcome(const union hws_header *h,
 
 	/*
 	 * A command that failed may have stopped anywhere. Of a read, no more
-	 * than what came counts, whatever the target says.
+	 * than what came counts, whatever the target says, and that up to the
+	 * first hole: what lies before an error is taken for good.
 	 */
 	if (!hws_status_is_good(o->status)) {
-		if (t->reads && o->residual < t->expected - t->moved)
-			o->residual = t->expected - t->moved;
+		if (t->reads && o->residual < t->expected - t->in_front) {
+			o->residual = t->expected - t->in_front;
+			o->missing = true;
+		}
 		return HWS_V_NONE;
 	}
 
@@ -58,9 +62,10 @@ enum hws_violation hws_status_outcome(const union hws_header *h,
 	 * of a read not one more. ExpDataSN (11.4.8) is not looked at: it could
 	 * only say the same again, and LIO and tgt leave it 0.
 	 */
-	if (t->moved < t->expected - o->residual)
-		return t->reads ? HWS_V_DATA_IN_MISSING :
-				  HWS_V_DATA_OUT_MISSING;
+	if (t->reads && t->in_front < t->expected - o->residual)
+		return HWS_V_DATA_IN_MISSING;
+	if (!t->reads && t->moved < t->expected - o->residual)
+		return HWS_V_DATA_OUT_MISSING;
 	if (t->reads && t->moved > t->expected - o->residual)
 		return HWS_V_RESIDUAL;
 	return HWS_V_NONE;

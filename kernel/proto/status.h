@@ -14,6 +14,7 @@
 struct hws_transfer {
 	u32 expected;		/* Expected Data Transfer Length */
 	u32 moved;		/* bytes of Data-In received, or of data sent */
+	u32 in_front;		/* of a read: those from the first on without a hole */
 	bool reads;
 };
 
@@ -22,6 +23,7 @@ struct hws_outcome {
 	bool target_failure;	/* response code other than "completed" */
 	u32 residual;		/* bytes not transferred */
 	bool overflow;		/* the device had more than was asked for */
+	bool missing;		/* not all came that the status speaks of */
 };
 
 /*

@@ -48,13 +48,18 @@ bool is_good(uint8_t status)
 }
 
 /* The end of a command, from either PDU. True when it was accepted. */
-bool judge(const union hws_header &h, uint32_t expected, uint32_t moved, bool reads)
+bool judge(const union hws_header &h, uint32_t expected, uint32_t moved,
+	   const struct hws_read *read)
 {
-	struct hws_transfer t = {.expected = expected, .moved = moved, .reads = reads};
+	const bool reads = read;
+	struct hws_transfer t = {.expected = expected,
+				 .moved = moved,
+				 .in_front = reads ? hws_read_front(read) : 0,
+				 .reads = reads};
 	struct hws_outcome o;
 
 	if (fuzz::planted && moved + 7 == expected)
-		t.moved = expected;
+		t.moved = t.in_front = expected;
 
 	if (hws_check_header(&h, HWS_DATA_SEGMENT_MAX) || hws_status_outcome(&h, &t, &o))
 		return false;
@@ -66,7 +71,7 @@ bool judge(const union hws_header &h, uint32_t expected, uint32_t moved, bool re
 	if (is_good(o.status)) {
 		REQUIRE_FUZZ(moved >= expected - o.residual);
 		if (reads)
-			REQUIRE_FUZZ(moved == expected - o.residual);
+			REQUIRE_FUZZ(moved == expected - o.residual && t.in_front == moved);
 	}
 	return true;
 }
@@ -112,7 +117,7 @@ void read_command(fuzz::Input &input, uint32_t expected)
 
 		if (input.byte() >= 0xe0) {
 			h = response(input);
-			judge(h, expected, moved, true);
+			judge(h, expected, moved, &read);
 			take_sense(input, h);
 			return;
 		}
@@ -141,7 +146,7 @@ void read_command(fuzz::Input &input, uint32_t expected)
 		moved += length;
 		next = length ? offset + length : next;
 		REQUIRE_FUZZ(read.received == moved);
-		if ((h.data_in.flags & HWS_DATA_IN_STATUS) && judge(h, expected, moved, true))
+		if ((h.data_in.flags & HWS_DATA_IN_STATUS) && judge(h, expected, moved, &read))
 			return;
 	}
 }
@@ -216,7 +221,7 @@ void write_command(fuzz::Input &input, uint32_t expected)
 
 		if (what >= 0xe0) {
 			h = response(input);
-			judge(h, expected, moved, false);
+			judge(h, expected, moved, nullptr);
 			take_sense(input, h);
 			return;
 		}

@@ -19,7 +19,8 @@ struct Judged {
 
 Judged judge(const union hws_header &h, uint32_t expected, uint32_t moved, bool reads)
 {
-	const struct hws_transfer t = {.expected = expected, .moved = moved, .reads = reads};
+	const struct hws_transfer t = {
+	    .expected = expected, .moved = moved, .in_front = moved, .reads = reads};
 	Judged j;
 
 	std::memset(&j, 0x5a, sizeof(j));
@@ -307,4 +308,30 @@ TEST_CASE("sense never reaches beyond the bytes at hand")
 			sum += sense[k];
 		MUST(sum <= 255 * length);
 	}
+}
+
+TEST_CASE("of a read that failed only what came without a hole from its beginning counts")
+{
+	for (uint8_t scsi : {check_condition, busy}) {
+		const struct hws_transfer t = {
+		    .expected = 8192, .moved = 5120, .in_front = 1024, .reads = true};
+		const auto h = response(scsi);
+		struct hws_outcome o;
+
+		CHECK(hws_status_outcome(&h, &t, &o) == HWS_V_NONE);
+		CHECK(o.residual == 8192 - 1024);
+		CHECK(o.missing);
+	}
+	/* What the target itself says is missing is not ours to miss. */
+	CHECK_FALSE(read_ends(response(check_condition, U, 512), 1024, 512).outcome.missing);
+}
+
+TEST_CASE("a good status does not excuse a hole before what its residual leaves out")
+{
+	const struct hws_transfer t = {
+	    .expected = 8192, .moved = 4096, .in_front = 1024, .reads = true};
+	const auto h = response(good, U, 4096);
+	struct hws_outcome o;
+
+	CHECK(hws_status_outcome(&h, &t, &o) == HWS_V_DATA_IN_MISSING);
 }
