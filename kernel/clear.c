@@ -87,6 +87,7 @@ static bool ask(struct hws_conn *conn)
 	task->request->clears = conn;
 
 	conn->clear_reason = task->request->function;
+	WRITE_ONCE(conn->asking, true);
 	do {
 		rcu_read_lock();
 		over = hws_conn_any(session);
@@ -94,6 +95,7 @@ static bool ask(struct hws_conn *conn)
 		if (over && !hws_request_submit(task, over, false))
 			return true;
 	} while (over);
+	WRITE_ONCE(conn->asking, false);
 	hws_request_put(task);
 	return false;
 }
@@ -120,6 +122,7 @@ void hws_clear_ended(const struct hws_request *r)
 	conn->clear_response = r->response;
 	conn->clear_time2wait = r->time2wait;
 	WRITE_ONCE(conn->clear_error, r->error);
+	WRITE_ONCE(conn->asking, false);
 	answered(conn);
 }
 

@@ -140,6 +140,7 @@ struct hws_conn {
 	bool member;			/* of the session: it is listed */
 	bool removing;			/* it will not be one any more */
 	bool remove_pending;		/* remove_work has not ended */
+	bool asking;			/* a request about it is under way */
 	u8 strand;			/* enum hws_strand */
 	u8 clear_reason;		/* of its logout over another */
 	bool closed;			/* the target agreed to that */

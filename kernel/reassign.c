@@ -26,6 +26,12 @@ enum {
 	REASSIGN_TIMEOUT = 10,
 };
 
+static bool is_done(const struct hws_session *session, u8 response)
+{
+	return hws_reassign_response(READ_ONCE(session->reassign_codes),
+				     response) == HWS_TMF_RSP_COMPLETE;
+}
+
 /**
  * hws_reassign_ended - a reassignment has its answer, or never will
  * @r: the request
@@ -36,9 +42,14 @@ void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over)
 	struct hws_task *task = r->reassigns;
 	struct hws_conn *conn = r->clears;
 
-	if (!r->error &&
-	    hws_reassign_response(READ_ONCE(conn->session->reassign_codes),
-				  r->response) == HWS_TMF_RSP_COMPLETE) {
+	/*
+	 * It waits for this answer: who takes it from its connection in the meantime
+	 * ends the session first (take_down() in recovery.c).
+	 */
+	if (unlikely(task->state != HWS_TASK_STRANDED ||
+		     READ_ONCE(task->conn) != conn || task->tag != r->ref_tag)) {
+		hws_conn_lost(over, HWS_LOSS_UNREPAIRED);
+	} else if (!r->error && is_done(conn->session, r->response)) {
 		hws_command_reassign(task, over);
 	} else if (r->error == -ECONNRESET && over != conn) {
 		/* The target may have done it: then it is stranded there. */
@@ -85,6 +96,7 @@ static bool ask(struct hws_conn *conn, struct hws_task *task)
 		ask_for(request->request, task);
 	else
 		request->request->ref_tag = hws_tag(session->nr_tasks, 0);
+	WRITE_ONCE(conn->asking, true);
 	do {
 		rcu_read_lock();
 		over = hws_policy_select(session);
@@ -92,6 +104,7 @@ static bool ask(struct hws_conn *conn, struct hws_task *task)
 		if (over && !hws_request_submit(request, over, false))
 			return true;
 	} while (over);
+	WRITE_ONCE(conn->asking, false);
 	hws_request_put(request);
 	return false;
 }

@@ -253,7 +253,12 @@ static void take_down(struct hws_conn *conn)
 	rcu_read_lock();
 	others = hws_conn_any(session);
 	rcu_read_unlock();
-	if (session->leaving || (!others && session->params.erl < 2)) {
+	/*
+	 * Reinstated, and lost again while a task of it is being reassigned: what
+	 * the answer would be about is not known any more.
+	 */
+	if (session->leaving || (!others && session->params.erl < 2) ||
+	    READ_ONCE(conn->asking)) {
 		hws_session_fail(session);
 		return;
 	}
