@@ -183,7 +183,8 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 	HWS_COUNT_SESSION(session, ABORTS, 1);
 	if (knows_rfc7144(session))
 		ret = query_task(session, conn, &args, &has);
-	if (!ret)
+	/* A Reject, or no room for the question, says nothing of the abort. */
+	if (ret != -ETIMEDOUT && ret != -ECONNRESET && ret != -ENOTCONN)
 		ret = hws_tmf(session, conn, &args, &response);
 	if (ret == -ECONNRESET || ret == -ENOTCONN)
 		return settled(session, task, sc, SUCCESS);
