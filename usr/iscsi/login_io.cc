@@ -65,6 +65,7 @@ connect_and_login(std::vector<Address> portals, const LoginConfig &config, Chall
 	std::vector<std::string> path; // the addresses that sent us on
 	std::optional<LoginConfig> elsewhere;
 	std::optional<Address> moved_to;
+	std::optional<LoginFailure> own_failure; // one that may pass
 	bool moved = true; // until another portal, or a temporary redirect, has part in it
 	auto visited = [&](const Address &candidate) {
 		return std::find(path.begin(), path.end(), to_string(candidate)) != path.end();
@@ -93,9 +94,17 @@ connect_and_login(std::vector<Address> portals, const LoginConfig &config, Chall
 			co_return LoggedIn{std::move(connected->socket), std::move(*result),
 					   std::move(reached), std::move(moved_to)};
 		if (auto *failed = std::get_if<LoginFailure>(&end)) {
-			if (!path.empty() || !failed->retryable || candidates.size() == 1)
+			const bool by_own = reached == own;
+			if (!path.empty() || (by_own && !failed->retryable))
 				co_return tl::unexpected(std::move(*failed));
-			// It is reached and does not serve: another portal may.
+			if (candidates.size() == 1)
+				co_return tl::unexpected(
+				    std::move(own_failure ? *own_failure : *failed));
+			// It is reached and does not serve: another portal may. What it says is
+			// the session's target's word at the session's own portal alone: others
+			// may have been given to someone else.
+			if (by_own)
+				own_failure = std::move(*failed);
 			std::erase(candidates, reached);
 			continue;
 		}

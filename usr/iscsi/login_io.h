@@ -48,10 +48,11 @@ inline constexpr std::size_t max_candidates = 16; // addresses of one redirect t
  * Checks @config, connects to one of @portals, which are of one portal group, and logs in,
  * following redirects (RFC 7143, 11.13.5) to at most max_redirects addresses, none of them
  * twice. Of several portals, and of several addresses that a redirect names, it is the first
- * that can be connected, as connect_to_any() says; when the login there fails in a way that
- * may pass, the other portals are tried, one login at a time. The portal group tag that
- * @config expects is that of @portals, and not looked for where a redirect leads. Only the
- * first of @portals can have moved.
+ * that can be connected, as connect_to_any() says; when the login there fails, the other
+ * portals are tried, one login at a time: at the first of @portals, the session's own, in a
+ * way that may pass, and elsewhere in any, for a portal may have been given to another
+ * target. The portal group tag that @config expects is that of @portals, and not looked for
+ * where a redirect leads. Only the first of @portals can have moved.
  */
 asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
 connect_and_login(std::vector<Address> portals, const LoginConfig &config, ChallengeBook &book,

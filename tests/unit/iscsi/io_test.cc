@@ -341,6 +341,44 @@ TEST_CASE("redirects are followed and a permanent one is told")
 	}
 }
 
+TEST_CASE("a portal that refuses for good does not keep a session from the others")
+{
+	asio::io_context io;
+	Address nobody;
+	{
+		Listener gone(io);
+		nobody = gone.address();
+	}
+	Listener stale(io), good(io);
+	FakeTarget refusing, here;
+	refusing.tamper = [](Response &r) {
+		r.status_class = 2;
+		r.status_detail = 3;
+	};
+	const auto config = config_for();
+	ChallengeBook book;
+	auto refuse = [&] { asio::co_spawn(io, serve_one_login(stale, refusing), asio::detached); };
+	refuse();
+	asio::co_spawn(io, serve_one_login(good, here), asio::detached);
+	auto session =
+	    run(io, connect_and_login({nobody, stale.address(), good.address()}, config, book));
+	REQUIRE(session);
+	CHECK(session->address == good.address());
+
+	/* The session's own portal has the last word: it may be back, or has refused itself. */
+	refuse();
+	io.restart();
+	auto away = run(io, connect_and_login({nobody, stale.address()}, config, book));
+	REQUIRE(!away);
+	CHECK(away.error().retryable);
+	CHECK(away.error().error.code == Code::connect_failed);
+	refuse();
+	io.restart();
+	auto refused = run(io, connect_and_login({stale.address(), good.address()}, config, book));
+	REQUIRE(!refused);
+	CHECK(!refused.error().retryable);
+}
+
 TEST_CASE("a circle of redirects is refused")
 {
 	asio::io_context io;
