@@ -12,6 +12,14 @@
 namespace hawser::daemon
 {
 
+namespace
+{
+
+constexpr auto take_over_again = std::chrono::seconds(1);
+constexpr std::uint32_t fence_timeout = 5; // seconds: the module's, without a ping time-out
+
+} // namespace
+
 Sessions::Sessions(Surroundings surroundings)
     : env_(std::move(surroundings)), writer_(env_.io, env_.worker, env_.paths)
 {
@@ -91,9 +99,16 @@ void Sessions::take_over()
 {
 	auto sessions = env_.control.sessions();
 	if (!sessions) {
-		if (sessions.error().error.code != Code::no_module)
-			env_.log(Level::error,
-				 "reading the module's sessions: ", sessions.error().error.text);
+		if (sessions.error().error.code == Code::no_module)
+			return;
+		env_.log(Level::error,
+			 "reading the module's sessions: ", sessions.error().error.text);
+		// Out of memory, say: until it succeeds nobody knows what was lost meanwhile.
+		again_.expires_after(take_over_again);
+		again_.async_wait([this](const asio::error_code &cancelled) {
+			if (!cancelled)
+				take_over();
+		});
 		return;
 	}
 
@@ -473,7 +488,7 @@ Sessions::manage_tasks(Sid sid, std::optional<Cid> cid, const TaskManagementFunc
 	std::uint32_t waits =
 	    std::max({settings.abort_tmo, settings.lu_reset_tmo, settings.tgt_reset_tmo});
 	for (const auto &connection : session->connections)
-		waits += connection.ping_timeout;
+		waits += connection.ping_timeout ? connection.ping_timeout : fence_timeout;
 	Begin begin = [&](std::uint32_t id) {
 		auto begun = env_.control.task_management(sid, cid, id, function.code, lun);
 		if (!begun && begun.error().number == EOPNOTSUPP)

@@ -19,6 +19,7 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 #include <functional>
 #include <map>
@@ -153,8 +154,9 @@ private:
 	// Sessions that nobody can look after, or nobody yet: in the way of a login that
 	// would take their place.
 	std::map<Sid, kernel::SessionIdentity> orphans_;
-	std::set<Sid> told_;	 // of these: told about
-	std::set<Sid> adopting_; // of these: their records are being read
+	std::set<Sid> told_;		    // of these: told about
+	std::set<Sid> adopting_;	    // of these: their records are being read
+	asio::steady_timer again_{env_.io}; // of a take_over() that failed
 };
 
 } // namespace hawser::daemon

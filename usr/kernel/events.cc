@@ -5,7 +5,6 @@
 #include "kernel/message.h"
 
 #include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cstring>
@@ -15,6 +14,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <sys/socket.h>
+#include <system_error>
 
 namespace hawser::kernel
 {
@@ -51,7 +51,11 @@ Result<std::unique_ptr<EventStream>> EventStream::open(asio::io_context &io, con
 	stream->join();
 	if (int e = nl_socket_set_nonblocking(stream->socket_.get()); e < 0)
 		return fail(Code::failed, str("generic netlink: ", nl_geterror(e)));
-	asio::co_spawn(io, stream->run(), asio::detached);
+	// What goes wrong there leaves the event loop: without events no session is looked after.
+	asio::co_spawn(io, stream->run(), [](std::exception_ptr exception) {
+		if (exception)
+			std::rethrow_exception(exception);
+	});
 	return stream;
 }
 
@@ -101,8 +105,11 @@ asio::awaitable<void> EventStream::run()
 		asio::error_code ec;
 		co_await descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
 						asio::redirect_error(asio::use_awaitable, ec));
-		if (ec || stopping_)
+		// Cancelled: by stop(), or because the stream is gone.
+		if (ec == asio::error::operation_aborted || stopping_)
 			co_return;
+		if (ec)
+			throw std::system_error(ec, "events of the kernel module");
 		for (;;) {
 			const int e = nl_recvmsgs_default(socket_.get());
 			if (e == -NLE_AGAIN)

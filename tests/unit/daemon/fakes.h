@@ -17,6 +17,7 @@
 #include <set>
 #include <string>
 #include <sys/socket.h>
+#include <utility>
 
 class SilentSink : public hawser::LogSink
 {
@@ -53,6 +54,7 @@ public:
 	std::set<Cid> retained;		       // connections whose tasks are kept
 	std::map<std::uint64_t, Cid> reserved; // by cookie
 	int refuse_new = 0;		       // errno of the next new_session()
+	int refuse_dump = 0;		       // errno of the next one
 	std::deque<int> refuse_join;	       // errnos of the next reservations of a join
 	int refuse_adopt = 0;		       // errno of the next adopt()
 	std::vector<Cid> dropped;	       // connections, in order
@@ -104,6 +106,8 @@ public:
 	}
 	Answer<std::vector<hawser::kernel::SessionInfo>> sessions() override
 	{
+		if (refuse_dump)
+			return refuse(std::exchange(refuse_dump, 0));
 		std::vector<hawser::kernel::SessionInfo> all;
 		for (const auto &[sid, info] : live)
 			all.push_back(info);

@@ -336,6 +336,16 @@ TEST_CASE_METHOD(World, "A session that nothing is known of is told about and it
 	CHECK(target.logins == 0);
 }
 
+TEST_CASE_METHOD(World, "A dump that fails is asked for again until it succeeds")
+{
+	log_in(stored(a_node()));
+	kernel.live.clear();
+	kernel.refuse_dump = ENOMEM;
+	sessions.on_resync();
+	CHECK(sessions.find(Sid(1)));
+	CHECK(until([&] { return sessions.all().empty(); }));
+}
+
 TEST_CASE_METHOD(World, "A session that is missing in a dump has ended")
 {
 	log_in(stored(a_node()));
