@@ -230,10 +230,14 @@ asio::awaitable<void> SessionAgent::first_login()
 		}
 		note_failure(failure);
 		const bool limited = persistence_ == Persistence::limited;
-		if (!failure.retryable || (limited && attempts_ > plan_.initial_login_retries))
+		// A target that is being set up refuses with the same words as one that never will
+		// let us in.
+		const bool final = !failure.retryable && (limited || !failure.status);
+		if (final || (limited && attempts_ > plan_.initial_login_retries))
 			break;
-		const std::chrono::milliseconds wait =
-		    limited ? first_login_pause : backoff_.next();
+		std::chrono::milliseconds wait = first_login_pause;
+		if (!limited)
+			wait = failure.retryable ? backoff_.next() : backoff_.next_after_final();
 		co_await pause(wait);
 	}
 	report(tl::unexpected(std::move(failure)));

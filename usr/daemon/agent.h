@@ -76,7 +76,7 @@ public:
 	/* How a first login deals with failures. */
 	enum class Persistence {
 		limited, // node.session.initial_login_retry_max times
-		endless, // until it is refused for good
+		endless, // until it succeeds, or cannot here whatever the target says
 	};
 
 	/* How long a login waits for the devices of its session to be looked for. */

@@ -50,6 +50,24 @@ TEST_CASE_METHOD(World, "A login that may succeed later is tried as often as the
 	CHECK(lines_with("busy") == 1); // the same failure is not told twice
 }
 
+TEST_CASE_METHOD(World,
+		 "An automatic login goes on after a refusal of the target, and not after ours")
+{
+	auto refusal = FakeTarget::failure("target not found", false);
+	refusal.status = LoginStatus{2, 3};
+	target.failures.push_back(refusal);
+	auto agent = started(SessionAgent::Persistence::endless);
+	REQUIRE(until([&] { return agent->next_attempt().has_value(); }));
+	CHECK(*agent->next_attempt() - Clock::now() > 25s);
+	CHECK_FALSE(outcome);
+	CHECK(ended == 0);
+
+	target.failures.push_back(FakeTarget::failure("no secret", false));
+	auto ours = started(SessionAgent::Persistence::endless);
+	REQUIRE(until([&] { return ended == 1; }));
+	CHECK_FALSE(outcome->has_value());
+}
+
 TEST_CASE_METHOD(World, "A session that the module refuses is reported and leaves no file")
 {
 	kernel.refuse_new = EEXIST;
