@@ -66,8 +66,9 @@ void SendTargetsReader::take_address(const std::string &value)
 		auto &portals = reply_.targets[*current_].portals;
 		if (std::find(portals.begin(), portals.end(), *portal) != portals.end())
 			return;
-		if (portals.size() < max_portals) {
+		if (portals.size() < max_portals && portals_ < max_portals_in_all) {
 			portals.push_back(std::move(*portal));
+			portals_++;
 			return;
 		}
 	}
@@ -78,6 +79,8 @@ void SendTargetsReader::take_address(const std::string &value)
 		skip(portal.error().text);
 	else if (!any_target_)
 		skip(str("address ", quoted(value), " came before any TargetName"));
+	else if (portals_ == max_portals_in_all)
+		skip(str("address ", quoted(value), " is one of more than ", max_portals_in_all));
 	else
 		skip(str("address ", quoted(value), " is one of more than ", max_portals,
 			 " of its target"));

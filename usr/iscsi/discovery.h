@@ -48,7 +48,8 @@ struct DiscoveryReply {
 class SendTargetsReader
 {
 public:
-	static constexpr std::size_t max_targets = 100'000, max_portals = 256, max_skipped = 100;
+	static constexpr std::size_t max_targets = 100'000, max_portals = 256,
+				     max_portals_in_all = 100'000, max_skipped = 100;
 
 	void take(const KeyValue &pair);
 	DiscoveryReply finish();
@@ -59,6 +60,7 @@ private:
 	void skip(std::string why);
 
 	DiscoveryReply reply_;
+	std::size_t portals_ = 0;				// of all targets
 	std::size_t skipped_ = 0;				// those that are not in reply_, too
 	std::set<std::size_t> bad_addresses_;			// targets that had one
 	std::map<std::string, std::size_t, std::less<>> index_; // into reply_.targets
@@ -83,7 +85,7 @@ public:
 	 * login's; @max_text_length bounds the whole reply in bytes.
 	 */
 	SendTargets(std::string what, CmdSn cmd_sn, StatSn exp_stat_sn,
-		    std::size_t max_text_length = std::size_t{64} << 20);
+		    std::size_t max_text_length = std::size_t{16} << 20);
 
 	Step start();
 	Step receive(const Pdu &pdu);
