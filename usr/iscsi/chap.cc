@@ -170,6 +170,10 @@ Status check(const ChapConfig &config)
 		return refuse("CHAP has no algorithm to offer");
 	if (config.secret.empty())
 		return refuse("CHAP has no secret");
+	if (!config.target_username.empty() && config.target_secret.empty())
+		return refuse(
+		    "CHAP names the user that the target is to be (username_in) and has no "
+		    "secret of it (password_in)");
 	if (config.username.size() > max_chap_username_length ||
 	    config.target_username.size() > max_chap_username_length)
 		return refuse(
