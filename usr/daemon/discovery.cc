@@ -171,11 +171,11 @@ Status keep_discovery(const varlink::DiscoverCall &call, const config::Discovery
 	if (!ifaces.empty())
 		discovery.ifaces = std::move(ifaces);
 	/*
-	 * A portal that names no target at all, as one does that is being set up or does not know
-	 * this initiator, and one whose answer cannot be read whole, say nothing of what is gone.
+	 * A portal or a name server that names no target at all, as one does that is being set up,
+	 * was started anew or does not know this initiator, and one whose answer cannot be read
+	 * whole, say nothing of what is gone.
 	 */
-	const bool whole = !reply.incomplete && (!reply.targets.empty() ||
-						 record.kind() != config::RecordKind::send_targets);
+	const bool whole = !reply.incomplete && !reply.targets.empty();
 	discovery.changes = {wants(call, "new"), wants(call, "update"),
 			     wants(call, "delete") && whole};
 	if (call.keep_portal)
