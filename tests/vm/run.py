@@ -27,6 +27,7 @@ class Rig:
     def __init__(self, args):
         self.target = targets.KINDS[args.target]()
         self.initiator = initiators.KINDS[args.initiator]()
+        self.initiator.portal = self.target.portal
         self.full = args.full
         self.seed = args.seed
         self.skipped = 0

@@ -29,19 +29,20 @@ class Initiator:
 
     def __init__(self):
         self.daemon = None
+        self.portal = PORTAL  # where the target is
         self.start_limit = 30  # seconds that the daemon has until it answers
 
     def adm(self, *words, **keywords):
         return run(self.program, *words, **keywords)
 
-    def discover(self, portal=PORTAL, **keywords):
+    def discover(self, portal=None, **keywords):
         """Discovers, which makes the records; returns the target names without our prefix."""
-        lines = self.adm("-m", "discovery", "-t", "sendtargets", "-p", portal, **keywords).stdout.splitlines()
+        lines = self.adm("-m", "discovery", "-t", "sendtargets", "-p", portal or self.portal, **keywords).stdout.splitlines()
         names = {line.split()[1] for line in lines}
         return {name[len(IQN):] for name in names if name.startswith(IQN)}
 
     def node(self, target, *words, **keywords):
-        return self.adm("-m", "node", "-T", IQN + target, "-p", PORTAL, *words, **keywords)
+        return self.adm("-m", "node", "-T", IQN + target, "-p", self.portal, *words, **keywords)
 
     def set(self, target, **keys):
         """Record keys with '.' written '__' and '[0]' written '_0'."""

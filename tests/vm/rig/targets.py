@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 
+from rig import wire
 from rig.checks import Skip, expect, read, run, wait_for, write
 
 IQN = "iqn.2026-11.io.hawser.test:"
@@ -36,6 +37,7 @@ def sparse(path, size):
 class Target:
     """What differs from what the scenarios take for granted."""
 
+    portal = "127.0.0.1:3260"
     own_luns = ()  # disks that it has beside those that were asked for
     fixed = {}  # text keys whose outcome it decides alone
     unmaps = True
@@ -101,7 +103,7 @@ class Lio(Target):
 
     def add_lun(self, target, lun, size="64M", backend="ramdisk", block_size=512):
         """backend: ramdisk; file (sparse, so it may be huge, and it takes UNMAP); block, a loop
-        device whose size can change; stalling, which `stalled` holds up."""
+        device whose size can change; stalling, which `stalled` holds up; or a block device of that path."""
         self.serial += 1
         label = f"u{self.serial}"
         loop = None
@@ -112,6 +114,8 @@ class Lio(Target):
             device = self._device("fileio", label, f"fd_dev_name={path},fd_dev_size={size_bytes(size)},"
                                   "fd_buffered_io=1", block_size)
             write(1, device, "attrib/emulate_tpu")
+        elif backend.startswith("/dev/"):
+            device = self._device("iblock", label, f"udev_path={backend}")
         else:
             loop = run("losetup", "--find", "--show", sparse(f"{STORE}/{label}", size)).stdout.strip()
             path = self._mapper(label, size, loop) if backend == "stalling" else loop
@@ -471,4 +475,20 @@ def listens(host, port, daemon):
         return client.connect_ex((host, port)) == 0
 
 
-KINDS = {"lio": Lio, "tgt": Tgt, "istgt": Istgt}
+class Remote(Target):
+    """LIO on the other machine of a pair (tests/vm/pair), which sets it up: the target "t" with one LUN."""
+
+    name = "remote"
+    portal = f"{wire.TARGET}:3260"
+
+    def __init__(self):
+        wire.up(wire.INITIATOR)
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+
+KINDS = {"lio": Lio, "tgt": Tgt, "istgt": Istgt, "remote": Remote}
