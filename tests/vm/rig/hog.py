@@ -7,6 +7,7 @@ order that no read-ahead helps. FILE holds the number of passes that were done; 
 program with status 1.
 """
 import mmap
+import os
 import random
 import struct
 import sys
@@ -27,8 +28,9 @@ def main():
         memory[page * PAGE:(page + 1) * PAGE] = pattern(page, 0)
     generation = 0
     while True:
-        with open(sys.argv[2], "w", encoding="ascii") as f:
+        with open(sys.argv[2] + ".new", "w", encoding="ascii") as f:
             f.write(str(generation))
+        os.rename(sys.argv[2] + ".new", sys.argv[2])
         dice.shuffle(order)
         for first in order:
             for page in range(first, min(first + 16, pages)):
