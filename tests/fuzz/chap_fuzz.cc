@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The target's side of CHAP, two steps. The first byte chooses the configuration (its lowest
- * bits: mutual, a user name, a target's name, one digest alone, no MD5 here). Each step is a
- * count and as many pairs: a byte that chooses the key and where its value comes from, and, for a
- * value of the input, its length (from 200 on, in steps of 32) and bytes. A value can be the right
- * proof, our own response or a challenge of ours, which no search would find. With the highest bit
- * of the first byte the rest is a configuration to check.
+ * bits: mutual, a user name, when mutual a target's name, one digest alone, no MD5 here). Each step
+ * is a count and as many pairs: a byte that chooses the key and where its value comes from, and,
+ * for a value of the input, its length (from 200 on, in steps of 32) and bytes. A value can be the
+ * right proof, our own response or a challenge of ours, which no search would find. With the
+ * highest bit of the first byte the rest is a configuration to check.
  *
  * Whatever the target says: our response is to its challenge and never to one of our own, and
  * nobody is authenticated without the secret and the name.
@@ -44,7 +44,7 @@ ChapConfig make_config(unsigned how)
 		config.target_secret = Secret("target-secret-16");
 	if (how & with_username)
 		config.username = "user";
-	if (how & with_target_name)
+	if ((how & mutual) && (how & with_target_name))
 		config.target_username = target_name;
 	if (how & md5_alone)
 		config.algorithms = {ChapAlgorithm::md5};

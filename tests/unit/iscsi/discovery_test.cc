@@ -262,3 +262,19 @@ TEST_CASE("what a reply makes us keep has bounds")
 	CHECK(contains(reply.skipped.back(), "more"));
 	CHECK(reply.incomplete);
 }
+
+TEST_CASE("what all targets of a reply have together has a bound")
+{
+	SendTargetsReader reader;
+	for (int target = 0; target < 500; target++) {
+		reader.take({"TargetName", str("iqn.2026-01.com.example:disk", target)});
+		for (int i = 0; i < 250; i++)
+			reader.take({"TargetAddress", str("192.0.2.", i, ":3260,1")});
+	}
+	const auto reply = reader.finish();
+	std::size_t portals = 0;
+	for (const auto &target : reply.targets)
+		portals += target.portals.size();
+	CHECK(portals == SendTargetsReader::max_portals_in_all);
+	CHECK(reply.incomplete);
+}
