@@ -155,7 +155,7 @@ int hws_admin_tmf(struct hws_session *session, struct hws_conn *conn, u32 id,
 	struct admin_work *w;
 
 	if (function > HWS_TMF_TASK_REASSIGN &&
-	    READ_ONCE(session->params.protocol_level) < HWS_LEVEL_RFC7144) {
+	    !hws_session_knows_rfc7144(session)) {
 		NL_SET_ERR_MSG(extack,
 			       "iSCSIProtocolLevel is below 2, which the function needs (RFC 7144 section 6.3)");
 		return -EOPNOTSUPP;

@@ -122,7 +122,8 @@ void hws_clear_ended(const struct hws_request *r)
 	conn->clear_response = r->response;
 	conn->clear_time2wait = r->time2wait;
 	WRITE_ONCE(conn->clear_error, r->error);
-	WRITE_ONCE(conn->asking, false);
+	/* With it the new allegiance of a task, see take_down() in recovery.c. */
+	smp_store_release(&conn->asking, false);
 	answered(conn);
 }
 

@@ -317,7 +317,7 @@ static void reset_data_path(struct hws_conn *conn)
 		.sequence_in_order = s->data_sequence_in_order,
 	};
 	conn->exp_stat_sn = p->exp_stat_sn;
-	conn->priorities = s->protocol_level >= HWS_LEVEL_RFC7144;
+	conn->priorities = hws_session_knows_rfc7144(conn->session);
 	conn->tmf_active = NULL;
 	conn->ping_active = NULL;
 	conn->text_active = NULL;

@@ -124,11 +124,6 @@ static int settled(struct hws_session *session, struct hws_task *task,
 	return READ_ONCE(task->sc) == sc ? FAILED : answer;
 }
 
-static bool knows_rfc7144(const struct hws_session *session)
-{
-	return READ_ONCE(session->params.protocol_level) >= HWS_LEVEL_RFC7144;
-}
-
 /*
  * Does the target still have the command that timed out? For the log alone, which
  * then says where it hung: the abort follows whatever the answer is, but not when
@@ -144,9 +139,9 @@ static int query_task(struct hws_session *session, struct hws_conn *conn,
 	args.function = HWS_TMF_QUERY_TASK;
 	ret = hws_tmf(session, conn, &args, &response);
 	if (!ret && response == HWS_TMF_RSP_SUCCEEDED)
-		*has = ", which the target still had";
+		*has = ", which the target still had,";
 	else if (!ret && response == HWS_TMF_RSP_COMPLETE)
-		*has = ", which the target did not have";
+		*has = ", which the target did not have,";
 	return ret;
 }
 
@@ -181,7 +176,7 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 	if (step == ABORT_GONE)
 		return SUCCESS;
 	HWS_COUNT_SESSION(session, ABORTS, 1);
-	if (knows_rfc7144(session))
+	if (hws_session_knows_rfc7144(session))
 		ret = query_task(session, conn, &args, &has);
 	/* A Reject, or no room for the question, says nothing of the abort. */
 	if (ret != -ETIMEDOUT && ret != -ECONNRESET && ret != -ENOTCONN)
@@ -193,7 +188,7 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 		     response == HWS_TMF_RSP_NO_TASK)) {
 		if (!abort_finish(session, task, sc, conn, args.ref_tag))
 			return settled(session, task, sc, SUCCESS);
-		hws_notice(session, "LUN %llu: a command%s, timed out and was aborted (CDB %*ph)",
+		hws_notice(session, "LUN %llu: a command%s timed out and was aborted (CDB %*ph)",
 			   sc->device->lun, has, sc->cmd_len, sc->cmnd);
 		return SUCCESS;
 	}
@@ -297,7 +292,7 @@ int hws_eh_target_reset(struct scsi_cmnd *sc)
 		return FAILED;
 	HWS_COUNT_SESSION(session, TARGET_RESETS, 1);
 	/* Who asks by hand means the target, not this nexus. */
-	if (knows_rfc7144(session) &&
+	if (hws_session_knows_rfc7144(session) &&
 	    sc->submitter != SUBMITTED_BY_SCSI_RESET_IOCTL)
 		ret = reset(session, sc, HWS_TMF_I_T_NEXUS_RESET,
 			    session->config.tgt_reset_tmo, "I_T NEXUS RESET");

@@ -258,7 +258,7 @@ static void take_down(struct hws_conn *conn)
 	 * the answer would be about is not known any more.
 	 */
 	if (session->leaving || (!others && session->params.erl < 2) ||
-	    READ_ONCE(conn->asking)) {
+	    smp_load_acquire(&conn->asking)) {
 		hws_session_fail(session);
 		return;
 	}

@@ -31,6 +31,7 @@
 #include <hawser/hawser.h>
 
 #include "proto/extents.h"
+#include "proto/pdu.h"
 #include "proto/policy.h"
 #include "proto/window.h"
 #include "task.h"
@@ -184,6 +185,12 @@ static inline struct hws_session __rcu **hws_session_slot(struct Scsi_Host *shos
 static inline struct hws_session *hws_session_of(struct Scsi_Host *shost)
 {
 	return rcu_dereference_raw(*hws_session_slot(shost));
+}
+
+/* The session may use what RFC 7144 adds. Any context. */
+static inline bool hws_session_knows_rfc7144(const struct hws_session *s)
+{
+	return READ_ONCE(s->params.protocol_level) >= HWS_LEVEL_RFC7144;
 }
 
 static inline u8 hws_session_state(const struct hws_session *s)
