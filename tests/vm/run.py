@@ -99,7 +99,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--target", choices=targets.KINDS, default="lio")
     parser.add_argument("--initiator", choices=initiators.KINDS, default="hawser")
-    parser.add_argument("--full", action="store_true", help="the long run: all kills and rounds, the whole product of settings")
+    parser.add_argument("--full", action="store_true",
+                        help="the long run: all kills and rounds, the whole product of settings")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("scenarios", nargs="+")
     args = parser.parse_args()

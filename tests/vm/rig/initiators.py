@@ -37,8 +37,8 @@ class Initiator:
 
     def discover(self, portal=None, **keywords):
         """Discovers, which makes the records; returns the target names without our prefix."""
-        lines = self.adm("-m", "discovery", "-t", "sendtargets", "-p", portal or self.portal, **keywords).stdout.splitlines()
-        names = {line.split()[1] for line in lines}
+        done = self.adm("-m", "discovery", "-t", "sendtargets", "-p", portal or self.portal, **keywords)
+        names = {line.split()[1] for line in done.stdout.splitlines()}
         return {name[len(IQN):] for name in names if name.startswith(IQN)}
 
     def node(self, target, *words, **keywords):

@@ -23,8 +23,8 @@ def attached(rig, records=(), **support):
     with Scripted() as scripted:
         scripted.target.policy.support.update(support)
         rig.initiator.discover()
-        for key, value in dict(records).items():
-            rig.initiator.set_key(NAME, key, value)
+        if records:
+            rig.initiator.set_keys(NAME, dict(records))
         rig.initiator.login(NAME)
         try:
             yield scripted, rig.initiator.disk(NAME, lun=0)

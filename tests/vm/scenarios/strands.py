@@ -34,8 +34,7 @@ def laid(rig, count=2, records=(), window=64, disks=(), **support):
         target.disks.update(disks)
         target.policy.support.update({"DefaultTime2Wait": "0", "ErrorRecoveryLevel": "0", **support})
         rig.initiator.discover()
-        for key, value in {"node.session.nr_connections": count, **dict(records)}.items():
-            rig.initiator.set_key(NAME, key, value)
+        rig.initiator.set_keys(NAME, {"node.session.nr_connections": count, **dict(records)})
         rig.initiator.login(NAME)
         try:
             disk = rig.initiator.disk(NAME, lun=0)
