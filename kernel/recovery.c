@@ -239,7 +239,7 @@ void hws_conn_hold(struct hws_conn *conn)
 static void take_down(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
-	bool others;
+	bool others, asking;
 
 	if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP || !conn->sock)
 		return;
@@ -255,10 +255,12 @@ static void take_down(struct hws_conn *conn)
 	rcu_read_unlock();
 	/*
 	 * Reinstated, and lost again while a task of it is being reassigned: what
-	 * the answer would be about is not known any more.
+	 * the answer would be about is not known any more. Pairs with
+	 * hws_clear_ended().
 	 */
+	asking = smp_load_acquire(&conn->asking);
 	if (session->leaving || (!others && session->params.erl < 2) ||
-	    smp_load_acquire(&conn->asking)) {
+	    asking) {
 		hws_session_fail(session);
 		return;
 	}
