@@ -277,10 +277,14 @@ void hws_clear_work(struct work_struct *work)
 	/* Of a step that was left in the meantime, it says nothing any more. */
 	if (READ_ONCE(conn->answered)) {
 		conn->answered = false;
-		if (conn->strand == HWS_STRAND_LOGOUT)
+		if (conn->lost_again) {
+			conn->lost_again = false;
+			hws_conn_recover(conn);
+		} else if (conn->strand == HWS_STRAND_LOGOUT) {
 			logout_answered(conn);
-		else if (conn->strand == HWS_STRAND_REASSIGN)
+		} else if (conn->strand == HWS_STRAND_REASSIGN) {
 			hws_reassign_answered(conn);
+		}
 	}
 	mutex_unlock(&session->control);
 	hws_session_put(session);

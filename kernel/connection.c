@@ -429,8 +429,10 @@ static void end_requests(struct hws_conn *conn)
 /**
  * hws_conn_strand - keep the commands of a connection that was killed
  * @conn: the connection, under session->control
+ * @except: one that is stranded already and may be taken from it this moment, or
+ *	NULL
  */
-void hws_conn_strand(struct hws_conn *conn)
+void hws_conn_strand(struct hws_conn *conn, const struct hws_task *except)
 {
 	struct hws_session *session = conn->session;
 	unsigned int i;
@@ -438,7 +440,7 @@ void hws_conn_strand(struct hws_conn *conn)
 	for (i = 0; i < session->nr_commands; i++) {
 		struct hws_task *task = &session->tasks[i];
 
-		if (READ_ONCE(task->conn) == conn)
+		if (READ_ONCE(task->conn) == conn && task != except)
 			hws_command_strand(task);
 	}
 }

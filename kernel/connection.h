@@ -141,6 +141,7 @@ struct hws_conn {
 	bool removing;			/* it will not be one any more */
 	bool remove_pending;		/* remove_work has not ended */
 	bool asking;			/* a request about it is under way */
+	bool lost_again;		/* while that was so: all begins anew */
 	u8 strand;			/* enum hws_strand */
 	u8 clear_reason;		/* of its logout over another */
 	bool closed;			/* the target agreed to that */
@@ -218,7 +219,7 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 		   struct netlink_ext_ack *extack);
 void hws_conn_kill(struct hws_conn *conn, bool clean);
 void hws_conn_drain(struct hws_conn *conn);
-void hws_conn_strand(struct hws_conn *conn);
+void hws_conn_strand(struct hws_conn *conn, const struct hws_task *except);
 void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss);
 struct sock *hws_conn_lock_sock(struct hws_conn *conn);
 void hws_conn_unlock_sock(struct sock *sk);

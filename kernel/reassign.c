@@ -44,7 +44,7 @@ void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over)
 
 	/*
 	 * It waits for this answer: who takes it from its connection in the meantime
-	 * ends the session first (take_down() in recovery.c).
+	 * kills this one first (hws_session_drain()).
 	 */
 	if (unlikely(task->state != HWS_TASK_STRANDED ||
 		     READ_ONCE(task->conn) != conn || task->tag != r->ref_tag)) {

@@ -116,6 +116,7 @@ void hws_conn_gone(struct hws_conn *conn)
 
 	WRITE_ONCE(conn->state, HWS_CONN_FREE);
 	WRITE_ONCE(conn->strand, HWS_STRAND_NONE);
+	conn->lost_again = false;
 	session->upsets++;
 	if (conn->removing) {
 		conn->removing = false;
@@ -235,6 +236,26 @@ void hws_conn_hold(struct hws_conn *conn)
 	tell_loss(conn);
 }
 
+/**
+ * hws_conn_recover - begin to go on with the commands of a connection
+ * @conn: in state CLEANUP and killed, its commands STRANDED, no request about it
+ *	under way, under control
+ */
+void hws_conn_recover(struct hws_conn *conn)
+{
+	bool others;
+
+	rcu_read_lock();
+	others = hws_conn_any(conn->session);
+	rcu_read_unlock();
+	if (conn->logged_out && others)
+		hws_clear_tasks(conn);
+	else if (conn->logged_out)
+		hws_session_fail(conn->session);
+	else if (!hws_clear_begin(conn))
+		hws_conn_hold(conn);
+}
+
 /* Under control: a connection that was lost goes, if it has not gone yet. */
 static void take_down(struct hws_conn *conn)
 {
@@ -253,26 +274,23 @@ static void take_down(struct hws_conn *conn)
 	rcu_read_lock();
 	others = hws_conn_any(session);
 	rcu_read_unlock();
-	/*
-	 * Reinstated, and lost again while a task of it is being reassigned: what
-	 * the answer would be about is not known any more. Pairs with
-	 * hws_clear_ended().
-	 */
-	asking = smp_load_acquire(&conn->asking);
-	if (session->leaving || (!others && session->params.erl < 2) ||
-	    asking) {
+	if (session->leaving || (!others && session->params.erl < 2)) {
 		hws_session_fail(session);
 		return;
 	}
 	hws_policy_update(session);
 	kill_lost(conn);
-	hws_conn_strand(conn);
-	if (conn->logged_out && others)
-		hws_clear_tasks(conn);
-	else if (conn->logged_out)
-		hws_session_fail(session);
-	else if (!hws_clear_begin(conn))
-		hws_conn_hold(conn);
+	/*
+	 * Reinstated, and lost again while a task of it is being reassigned over
+	 * another: whose the task is shows when that has ended, and not before.
+	 * Pairs with hws_clear_ended().
+	 */
+	asking = smp_load_acquire(&conn->asking);
+	hws_conn_strand(conn, asking ? conn->reassigning : NULL);
+	if (asking)
+		conn->lost_again = true;
+	else
+		hws_conn_recover(conn);
 }
 
 /*

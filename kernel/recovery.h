@@ -46,5 +46,6 @@ void hws_conn_gone(struct hws_conn *conn);
 
 /* Under control: it has tasks, and there is nothing to go on over. */
 void hws_conn_hold(struct hws_conn *conn);
+void hws_conn_recover(struct hws_conn *conn);
 
 #endif /* _HWS_RECOVERY_H */
