@@ -141,6 +141,7 @@ private:
 	asio::awaitable<void> until_moved();
 	Result<Sid> make_session(LoggedIn &login);
 	Link leader();
+	std::uint64_t completions();
 	Retention what_is_retained();
 	kernel::Answer<Claim> claim();
 	LoginConfig login_of(const Claim &claim) const;
@@ -194,8 +195,12 @@ private:
 	Clock::time_point logged_at_{};
 	Clock::time_point lost_at_{};
 	Retention retention_;
-	std::optional<Clock::time_point> reinstated_at_; // a connection, until the next loss
-	unsigned short_lived_ = 0;			 // see Retention
+	struct Reinstated {
+		Clock::time_point at;
+		std::uint64_t completions; // of the session until then
+	};
+	std::optional<Reinstated> reinstated_; // a connection, until the next loss
+	unsigned short_lived_ = 0;	       // see Retention
 	Strands strands_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <hawser/hawser.h>
 #include <utility>
 
 namespace hawser::daemon
@@ -82,6 +83,16 @@ asio::awaitable<void> SessionAgent::reconnect()
 	}
 }
 
+/* Commands that the target has ended, or 0 when that cannot be told. */
+std::uint64_t SessionAgent::completions()
+{
+	const auto stats = env_.control.stats(*sid_);
+	if (!stats)
+		return 0;
+	const auto found = stats->session.find(HWS_SESSION_STAT_COMPLETIONS);
+	return found == stats->session.end() ? 0 : found->second;
+}
+
 /*
  * As the session was negotiated. When an earlier daemon saw the loss, time is counted from
  * now: a target that has let go of the tasks says so.
@@ -95,8 +106,11 @@ Retention SessionAgent::what_is_retained()
 		retention.error_recovery_level = session->parameters.error_recovery_level;
 		retention.time2retain = std::chrono::seconds(session->parameters.time2retain);
 	}
-	if (auto since = std::exchange(reinstated_at_, std::nullopt))
-		short_lived_ = Clock::now() - *since < lasting ? short_lived_ + 1 : 0;
+	if (auto last = std::exchange(reinstated_, std::nullopt))
+		short_lived_ =
+		    Clock::now() - last->at < lasting && completions() == last->completions
+			? short_lived_ + 1
+			: 0;
 	retention.short_lived = short_lived_;
 	if (short_lived_ == max_short_lived)
 		env_.log(Level::warning, title(), ": reinstated ", short_lived_,
@@ -175,6 +189,7 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 		parameters = parameters_of(login.result);
 		max_connections = parameters->max_connections;
 	}
+	const auto completed = anew ? 0 : completions();
 	// Before the call: the event of a connection that is lost at once comes later.
 	lost_ = false;
 	auto adopted = env_.control.adopt(*sid_, reservation.cookie, connection, parameters);
@@ -185,7 +200,7 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 	if (anew)
 		short_lived_ = 0;
 	else
-		reinstated_at_ = Clock::now();
+		reinstated_ = {Clock::now(), completed};
 	std::string how =
 	    anew ? ", logged in anew" : str(", connection ", link.cid.value, " reinstated");
 	if (login.address != link.portal)

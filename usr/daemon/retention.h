@@ -21,13 +21,14 @@ struct Retention {
 	std::chrono::seconds time2wait{0};   // of this loss
 	std::chrono::seconds time2retain{0}; // begins when time2wait has passed
 	bool over = false;		     // the target has refused, or the module kept nothing
-	/* Reinstatements in a row that did not last, up to this loss. */
+	/* Reinstatements in a row that did not last and ended no command, up to this loss. */
 	unsigned short_lived = 0;
 };
 
 /*
  * A target that takes the connection back and drops it again over its tasks would otherwise be
- * asked for ever: a new session rids it of them.
+ * asked for ever: a new session rids it of them. Where commands end in between, the network is
+ * bad and not the target, and a new session would only issue again what is under way.
  */
 inline constexpr unsigned max_short_lived = 3;
 inline constexpr std::chrono::seconds lasting{30}; // a reinstatement that is no such one

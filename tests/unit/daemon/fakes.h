@@ -289,7 +289,13 @@ public:
 			return refuse(ENOENT);
 		return {};
 	}
-	Answer<hawser::kernel::SessionStats> stats(Sid) override { return refuse(ENOENT); }
+	Answer<hawser::kernel::SessionStats> stats(Sid sid) override
+	{
+		if (!live.contains(sid))
+			return refuse(ENOENT);
+		return hawser::kernel::SessionStats{
+		    sid, {{HWS_SESSION_STAT_COMPLETIONS, completions}}, {}};
+	}
 	Answer<std::vector<hawser::kernel::SessionStats>> stats() override
 	{
 		return refuse(ENOENT);
@@ -297,7 +303,8 @@ public:
 
 	std::vector<hawser::kernel::SessionChange> changes;
 	std::uint32_t last_ping = 0;
-	int refuse_function = 0; // errno of task_management()
+	std::uint64_t completions = 0; // commands that the target has ended
+	int refuse_function = 0;       // errno of task_management()
 	std::uint32_t last_function_id = 0;
 	std::uint8_t last_function = 0;
 	std::optional<hawser::Lun> last_lun;

@@ -248,6 +248,18 @@ TEST_CASE_METHOD(Retained, "A target that drops what it has taken back is logged
 	CHECK(until([&] { return kernel.reinstatements == 4; }));
 }
 
+TEST_CASE_METHOD(Retained, "A connection that ends commands is reinstated however often it is lost")
+{
+	auto agent = logged_in();
+	for (int i = 1; i <= 10; i++) {
+		lose_all(*agent);
+		REQUIRE(until([&] { return kernel.reinstatements == i; }));
+		kernel.completions++;
+	}
+	CHECK(kernel.adoptions == 0);
+	CHECK(lines_with("and lost again each time") == 0);
+}
+
 TEST_CASE_METHOD(Retained, "A reinstatement that the module does not take is tried again")
 {
 	auto agent = logged_in();
