@@ -24,9 +24,9 @@ ENDS = {"flip-header", "flip-header-digest", "flip-data", "flip-data-digest", "t
 class Proxy:
     """A fault_proxy before the target; lines: what it did."""
 
-    def __init__(self, *options):
-        self.log = open("/tmp/faults", "w+", encoding="ascii")  # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([PROXY, *map(str, options), PORTAL, "127.0.0.1:3260"], stdout=self.log)
+    def __init__(self, *options, to="127.0.0.1:3260"):
+        self.log = open("/out/faults.log", "w+", encoding="ascii")  # pylint: disable=consider-using-with
+        self.process = subprocess.Popen([PROXY, *map(str, options), PORTAL, to], stdout=self.log)
         wait_for("the proxy listens", lambda: "listening" in self.text())
 
     def text(self):
