@@ -28,7 +28,11 @@ void usage(std::FILE *out)
 		   "  -c, --connections N  MaxConnections at most; 8\n"
 		   "  -r, --retain N       DefaultTime2Retain at most, seconds; 60\n"
 		   "  -s, --seed N         of what is random; 1\n"
-		   "  -t, --latency USEC   a command takes up to this long; 0\n",
+		   "  -t, --latency USEC   a command takes up to this long; 0\n"
+		   "  -w, --whims          data out of order where that was agreed on, R2Ts in\n"
+		   "                       any order and of any length, a command window that\n"
+		   "                       closes, pings, and commands that end BUSY or TASK\n"
+		   "                       SET FULL\n",
 		   out);
 }
 
@@ -54,11 +58,12 @@ Settings settings_of(int argc, char **argv)
 				  {"retain", required_argument, nullptr, 'r'},
 				  {"seed", required_argument, nullptr, 's'},
 				  {"latency", required_argument, nullptr, 't'},
+				  {"whims", no_argument, nullptr, 'w'},
 				  {"help", no_argument, nullptr, 'h'},
 				  {}};
 	Settings settings;
 	for (int letter = 0;
-	     (letter = ::getopt_long(argc, argv, "p:m:e:c:r:s:t:h", options, nullptr)) != -1;) {
+	     (letter = ::getopt_long(argc, argv, "p:m:e:c:r:s:t:wh", options, nullptr)) != -1;) {
 		switch (letter) {
 		case 'p':
 			settings.port = static_cast<std::uint16_t>(number(optarg, 65535));
@@ -80,6 +85,10 @@ Settings settings_of(int argc, char **argv)
 			break;
 		case 't':
 			settings.latency = std::chrono::microseconds(number(optarg, 10'000'000));
+			break;
+		case 'w':
+			settings.whims = true;
+			settings.offer.in_order = false;
 			break;
 		case 'h':
 			usage(stdout);

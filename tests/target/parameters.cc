@@ -57,8 +57,6 @@ std::string digest(bool &agreed, const std::string &list)
 std::string answer(const std::string &key, const std::string &value, const Offer &offer,
 		   Parameters &agreed)
 {
-	bool always = false;
-
 	if (key == "InitiatorName") {
 		agreed.initiator_name = value;
 		return {};
@@ -79,8 +77,10 @@ std::string answer(const std::string &key, const std::string &value, const Offer
 		return truth(agreed.initial_r2t, value == "Yes");
 	if (key == "ImmediateData")
 		return truth(agreed.immediate_data, value == "Yes");
-	if (key == "DataPDUInOrder" || key == "DataSequenceInOrder")
-		return truth(always, true);
+	if (key == "DataPDUInOrder")
+		return truth(agreed.pdus_in_order, offer.in_order || value == "Yes");
+	if (key == "DataSequenceInOrder")
+		return truth(agreed.sequences_in_order, offer.in_order || value == "Yes");
 	if (key == "MaxBurstLength")
 		return least(agreed.max_burst, offer.max_burst, value);
 	if (key == "FirstBurstLength")

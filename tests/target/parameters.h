@@ -24,11 +24,13 @@ struct Offer {
 	std::uint32_t max_burst = 262144, first_burst = 65536;
 	unsigned max_r2t = 4;
 	unsigned time2wait = 0, time2retain = 60;
+	bool in_order = true; // DataPDUInOrder and DataSequenceInOrder
 };
 
 struct Parameters {
 	bool header_digest = false, data_digest = false;
 	bool initial_r2t = true, immediate_data = true;
+	bool pdus_in_order = true, sequences_in_order = true;
 	std::uint32_t max_send = 8192; // the initiator's MaxRecvDataSegmentLength
 	std::uint32_t max_burst = 262144, first_burst = 65536;
 	unsigned max_r2t = 1, level = 0, connections = 1;

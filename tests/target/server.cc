@@ -77,6 +77,11 @@ void Server::complain(const std::string &what)
 	std::printf("complaint: %s\n", what.c_str());
 }
 
+std::uint32_t Server::whim(std::uint32_t below)
+{
+	return settings.whims && below > 1 ? static_cast<std::uint32_t>(random_() >> 4) % below : 0;
+}
+
 std::chrono::microseconds Server::latency()
 {
 	const auto most = settings.latency.count();

@@ -22,6 +22,8 @@ struct Settings {
 	std::size_t size = 64 << 20;
 	std::uint64_t seed = 1;
 	std::chrono::microseconds latency{0}; // a command takes up to this long
+	/* Does what a target may, and few do: see --help. */
+	bool whims = false;
 };
 
 class Server
@@ -43,6 +45,10 @@ public:
 	static void complain(const std::string &what);
 	/* How long a command takes, from the seed. */
 	std::chrono::microseconds latency();
+	/* A number from 0 to @below - 1, from the seed; 0 without whims. */
+	std::uint32_t whim(std::uint32_t below);
+	/* One of @in times, when there are whims. */
+	bool once(std::uint32_t in) { return whim(in) == 1; }
 
 	asio::io_context &context;
 	const Settings settings;

@@ -33,8 +33,24 @@ constexpr std::uint8_t logout_session = 0, logout_connection = 1, logout_recover
 
 Session::Session(Server &server, const Parameters &agreed, Isid isid, std::uint16_t tsih,
 		 std::uint32_t cmd_sn)
-    : isid(isid), tsih(tsih), parameters(agreed), server_(server), exp_cmd_sn_(cmd_sn)
+    : isid(isid),
+      tsih(tsih),
+      parameters(agreed),
+      server_(server),
+      exp_cmd_sn_(cmd_sn),
+      max_cmd_sn_(cmd_sn + window - 1)
 {
+}
+
+/* Closed for good it would be of no use to anyone: with nothing under way it is open. */
+void Session::move_window()
+{
+	const bool idle = std::all_of(tasks_.begin(), tasks_.end(), [](const auto &one) {
+		return one.second->answer.has_value();
+	});
+	const auto next = exp_cmd_sn_ + (idle ? window : window - server_.whim(window + 1)) - 1;
+	if (before(max_cmd_sn_, next))
+		max_cmd_sn_ = next;
 }
 
 /* Connections. */
@@ -162,6 +178,7 @@ void Session::deliver()
 		const auto ready = std::move(next->second);
 		early_.erase(next);
 		exp_cmd_sn_++;
+		move_window();
 		if (ready.connection)
 			handle(*ready.connection, ready.pdu);
 	}
@@ -169,6 +186,8 @@ void Session::deliver()
 
 void Session::handle(Connection &connection, const Pdu &pdu)
 {
+	if (server_.once(50))
+		ask_for_life(connection);
 	switch (pdu.opcode()) {
 	case nop_out:
 		if (pdu.itt() != reserved_tag) {
@@ -196,6 +215,14 @@ void Session::handle(Connection &connection, const Pdu &pdu)
 	default:
 		refuse(connection, pdu, command_not_supported);
 	}
+}
+
+/* A NOP-In that is to be answered (11.19); the answer is not looked at. */
+void Session::ask_for_life(Connection &connection)
+{
+	auto ping = make(nop_in, reserved_tag);
+	ping.put32(20, next_tag_++);
+	connection.send(std::move(ping));
 }
 
 void Session::refuse(Connection &connection, const Pdu &pdu, std::uint8_t reason)
@@ -267,7 +294,12 @@ void Session::progress(const TaskPtr &task)
 	if (!task->connection || task->unsolicited || task->running)
 		return;
 	while (task->asked.size() < parameters.max_r2t) {
-		const auto piece = task->to_ask(parameters.max_burst);
+		/* From anywhere and of any length, where the target has its whims. */
+		const auto from = parameters.sequences_in_order ? 0 : server_.whim(task->wanted);
+		const auto most = parameters.max_burst - server_.whim(parameters.max_burst);
+		auto piece = task->to_ask(from / Disk::block * Disk::block, most);
+		if (!piece)
+			piece = task->to_ask(0, most);
 		if (!piece)
 			break;
 		ask(*task, *piece);
@@ -299,12 +331,28 @@ void Session::ask(Task &task, Piece piece)
 	task.connection->send(std::move(request));
 }
 
+/* What a target may say instead of doing it (SAM-5, 5.3.1); only to what may be said again. */
+std::uint8_t Session::moody(const Task &task)
+{
+	constexpr std::uint8_t busy = 0x08, task_set_full = 0x28;
+	const bool moves =
+	    Disk::wanted(task.cdb) != 0 || task.cdb[0] == 0x28 || task.cdb[0] == 0x88;
+	if (!moves || !server_.once(100))
+		return 0;
+	return server_.once(2) ? busy : task_set_full;
+}
+
 void Session::execute(const TaskPtr &task)
 {
 	/* LUN 1 is the disk, in whichever of SAM-5's ways it is written. */
 	const bool there = (task->lun[0] & 0x3f) == 0 && task->lun[1] == 1;
-	task->answer =
-	    there ? server_.disk.execute(task->cdb, task->data) : Disk::absent(task->cdb);
+	if (const auto mood = moody(*task); mood != 0)
+		task->answer = Answer{.status = mood, .sense = {}, .data = {}};
+	else if (there)
+		task->answer = server_.disk.execute(task->cdb, task->data);
+	else
+		task->answer = Disk::absent(task->cdb);
+	move_window();
 	if (!task->connection)
 		return;
 	cut(*task);
@@ -314,30 +362,45 @@ void Session::execute(const TaskPtr &task)
 	send_answer(task, 0, 0);
 }
 
-/* Which Data-In PDUs the answer is sent in. Sequences end at MaxBurstLength. */
-void Session::cut(Task &task) const
+/*
+ * Which Data-In PDUs the answer is sent in. Sequences end at MaxBurstLength; in which order they
+ * are sent, and their PDUs, is what was agreed on (13.18 and 13.19).
+ */
+void Session::cut(Task &task)
 {
 	const auto length = static_cast<std::uint32_t>(
 	    std::min<std::size_t>(task.answer->data.size(), task.reads() ? task.expected : 0));
 	const auto most = task.connection->parameters().max_send;
-	task.data_ins.clear();
-	for (std::uint32_t at = 0; at < length;) {
-		const auto sequence = parameters.max_burst - at % parameters.max_burst;
-		const auto size = std::min({most, sequence, length - at});
-		task.data_ins.push_back({at, size});
-		at += size;
+	const auto shuffle = [this](auto &things) {
+		for (std::size_t n = things.size(); n > 1; n--)
+			std::swap(things[n - 1],
+				  things[server_.whim(static_cast<std::uint32_t>(n))]);
+	};
+	std::vector<std::vector<Piece>> sequences;
+	for (std::uint32_t start = 0; start < length; start += parameters.max_burst) {
+		const auto end = std::min(start + parameters.max_burst, length);
+		auto &sequence = sequences.emplace_back();
+		for (auto at = start; at < end; at += most)
+			sequence.push_back({at, std::min(most, end - at)});
+		if (!parameters.pdus_in_order)
+			shuffle(sequence);
+		sequence.back().last = true;
 	}
+	if (!parameters.sequences_in_order)
+		shuffle(sequences);
+	task.data_ins.clear();
+	for (const auto &sequence : sequences)
+		task.data_ins.insert(task.data_ins.end(), sequence.begin(), sequence.end());
 }
 
 void Session::send_data(const TaskPtr &task, std::uint32_t data_sn)
 {
 	const auto piece = task->data_ins.at(data_sn);
 	const bool last = data_sn + 1 == task->data_ins.size();
-	const bool sequence_ends = last || piece.end() % parameters.max_burst == 0;
 	auto pdu = make(data_in, task->itt);
-	pdu.header[1] = sequence_ends ? final_bit : 0;
+	pdu.header[1] = piece.last ? final_bit : 0;
 	pdu.put32(20, reserved_tag);
-	if (sequence_ends && parameters.level > 0) {
+	if (piece.last && parameters.level > 0) {
 		pdu.header[1] |= 0x40; // A: the initiator acknowledges it by a SNACK
 		std::copy(task->lun.begin(), task->lun.end(), pdu.header.begin() + 8);
 		pdu.put32(20, next_tag_++);

@@ -31,7 +31,7 @@ public:
 	const Parameters parameters; // of the leading login
 
 	std::uint32_t exp_cmd_sn() const { return exp_cmd_sn_; }
-	std::uint32_t max_cmd_sn() const { return exp_cmd_sn_ + window - 1; }
+	std::uint32_t max_cmd_sn() const { return max_cmd_sn_; }
 
 	bool has_room(std::uint16_t cid) const
 	{
@@ -69,7 +69,9 @@ private:
 	void send_answer(const TaskPtr &task, std::uint32_t data_sn, std::uint32_t snack_tag);
 	void send_data(const TaskPtr &task, std::uint32_t data_sn);
 	static void put_residual(const Task &task, Pdu &pdu);
-	void cut(Task &task) const;
+	void cut(Task &task);
+	std::uint8_t moody(const Task &task);
+	void ask_for_life(Connection &connection);
 	void task_management(Connection &connection, const Pdu &pdu);
 	std::uint8_t manage(Connection &connection, const Pdu &pdu, TaskPtr &reassigned);
 	bool abort_undelivered(const Pdu &pdu);
@@ -80,7 +82,10 @@ private:
 	void refuse(Connection &connection, const Pdu &pdu, std::uint8_t reason);
 
 	Server &server_;
-	std::uint32_t exp_cmd_sn_;
+	/* Lets the window grow, as far as it is to at the moment; it never shrinks. */
+	void move_window();
+
+	std::uint32_t exp_cmd_sn_, max_cmd_sn_;
 	std::uint32_t next_tag_ = 1;
 	std::map<std::uint16_t, std::shared_ptr<Connection>> connections_;
 	std::map<std::uint16_t, Clock::time_point>

@@ -56,12 +56,12 @@ Task::Task(const Pdu &command)
 	unsolicited = writes() && !command.final();
 }
 
-std::optional<Piece> Task::to_ask(std::uint32_t most) const
+std::optional<Piece> Task::to_ask(std::uint32_t from, std::uint32_t most) const
 {
 	auto there = received;
 	for (const auto &[tag, piece] : asked)
 		there.add(piece);
-	return there.missing(0, wanted, most);
+	return there.missing(from, wanted, most);
 }
 
 void Task::forget_asked()

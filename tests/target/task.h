@@ -24,6 +24,7 @@ using Clock = std::chrono::steady_clock;
 /* A piece of a buffer. */
 struct Piece {
 	std::uint32_t offset = 0, length = 0;
+	bool last = false; // of its sequence
 	std::uint32_t end() const { return offset + length; }
 };
 
@@ -45,8 +46,8 @@ struct Task {
 
 	bool reads() const { return (flags & 0x40) != 0; }
 	bool writes() const { return (flags & 0x20) != 0; }
-	/* A piece of data that is neither here nor asked for. */
-	std::optional<Piece> to_ask(std::uint32_t most) const;
+	/* The first piece of data from @from on that is neither here nor asked for. */
+	std::optional<Piece> to_ask(std::uint32_t from, std::uint32_t most) const;
 	/* All that was asked for will not come: the connection is gone, or time is over. */
 	void forget_asked();
 

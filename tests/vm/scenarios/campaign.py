@@ -2,15 +2,23 @@
 """Faults by seed at a target that can recover from all of them (tests/target): at error recovery level 2 whatever
 happens between the two, over one connection or several, costs no command, no session and no byte."""
 import collections
+import contextlib
 import os
+import re
 import subprocess
 
 from rig.checks import Failure, Fio, expect, wait_for, write
 from rig.targets import IQN
 from scenarios.errors import counter
+from rig.trace import TRACING
 from scenarios.faults import PORTAL, RECORDS, TOP, Proxy
 
 TARGET = os.path.join(TOP, "build/tests/target/recovering_target")
+# What at each level nothing costs.
+NEVER = {0: ("failed_by_loss",), 1: ("failed_by_loss", "timeout_err"),
+         2: ("failed_by_loss", "timeout_err", "recoveries", "requeued")}
+TRACED = re.compile(r"\s(\d+\.\d+): (\w+): (.*)")
+FIELD = re.compile(r"(\w+)=(\S+)")
 BEHIND = 3262  # the target's port; the proxy has PORTAL's
 COUNTERS = ("connection_losses", "recoveries", "requeued", "failed_by_loss", "reassigned", "connections_recovered",
             "reinstated", "data_snacks", "status_snacks", "repaired", "retried", "recovery_r2ts", "rjt_pdus",
@@ -40,10 +48,12 @@ class Recovering:
         self.log.close()
 
 
-def under(rig, limit, every, timeout, connections, records=()):
-    """fio verify while so many faults happen at error recovery level 2; afterwards all is as it was."""
-    target = Recovering("-s", rig.seed, "-t", 2000)
-    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every, to=f"127.0.0.1:{BEHIND}")
+@contextlib.contextmanager
+def session(rig, connections, proxy_options, target_options=(), records=()):
+    """A session with so many connections through the proxy, of level 2 unless the records have another; gives target,
+    proxy and the disk."""
+    target = Recovering("-s", rig.seed, *target_options)
+    proxy = Proxy("-s", rig.seed, *proxy_options, to=f"127.0.0.1:{BEHIND}")
     words = ("-m", "node", "-T", IQN + "t", "-p", PORTAL)
     values = {**RECORDS, "node.session.iscsi.ERL": 2, "node.session.nr_connections": connections,
               "node.session.policy": "round-robin", "node.session.iscsi.DefaultTime2Wait": 0,
@@ -54,22 +64,8 @@ def under(rig, limit, every, timeout, connections, records=()):
                                                     for word in ("-n", key, "-v", str(value))))
         rig.initiator.adm(*words, "--login")
         disk = rig.initiator.disk("t")
-        wait_for("all connections are up", lambda: len(rig.initiator.connected("t")) == connections, 60)
-        write(60, "/sys/class/block", disk[5:], "device/timeout")  # the protocol is to repair all before that
-        load = Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32, rate_iops=None, rate="16m")
-        wait_for(f"{limit} faults (seed {rig.seed})",
-                 lambda: not load.running() or len(proxy.faults()) == limit, timeout)
-        wait_for("all connections are back",
-                 lambda: len(rig.initiator.connected("t")) == connections, 120)
-        wait_for("I/O", load.moves, 120)
-        load.stop(600)
-        done = collections.Counter(proxy.faults())
-        rig.say(f"seed {rig.seed}, {connections} connections: {dict(sorted(done.items()))}")
-        counts = {name: counter(rig, name) for name in COUNTERS}
-        rig.say(", ".join(f"{name} {count}" for name, count in counts.items()))
-        for name in ("recoveries", "requeued", "failed_by_loss", "timeout_err"):
-            expect(counts[name] == 0, f"{name} is {counts[name]}")
-        expect(not target.complaints(), f"the target: {target.complaints()[:5]}")
+        up(rig, connections)
+        yield target, proxy, disk
         rig.initiator.logout_all()
     except Failure as failure:
         raise Failure(f"{failure}\nseed {rig.seed}, the last faults:\n" +
@@ -79,16 +75,116 @@ def under(rig, limit, every, timeout, connections, records=()):
         target.stop()
 
 
+def up(rig, connections):
+    wait_for("all connections are up", lambda: len(rig.initiator.connected("t")) == connections, 120)
+
+
+def under(rig, connections, level=2, target_options=(), records=()):
+    """fio verify under faults of each kind in each direction, or under thousands of them, and afterwards all is as it
+    was. At level 2 nothing is issued again; from level 1 on nothing waits for the midlayer's time-out."""
+    limit = 3400 if rig.full else 24
+    with session(rig, connections, ("-l", limit, "-e", 100), ("-t", 2000, *target_options),
+                 {"node.session.iscsi.ERL": level, **dict(records)}) as (target, proxy, disk):
+        write(60 if level else 5, "/sys/class/block", disk[5:], "device/timeout")
+        load = Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32, rate_iops=None, rate="16m")
+        wait_for(f"{limit} faults (seed {rig.seed})",
+                 lambda: not load.running() or len(proxy.faults()) == limit, 600 + 10 * limit)
+        up(rig, connections)
+        wait_for("I/O", load.moves, 120)
+        load.stop(600)
+        rig.say(f"seed {rig.seed}, level {level}, connections {connections}: "
+                f"{dict(sorted(collections.Counter(proxy.faults()).items()))}")
+        counts = {name: counter(rig, name) for name in COUNTERS}
+        rig.say(", ".join(f"{name} {count}" for name, count in counts.items()))
+        for name in NEVER[level]:
+            expect(counts[name] == 0, f"{name} is {counts[name]}")
+        expect(not target.complaints(), f"the target: {target.complaints()[:5]}")
+
+
 def holds_one(rig):
-    """Over one connection."""
-    under(rig, 1500 if rig.full else 36, 100, 20000 if rig.full else 900, 1)
+    """Over one connection, which is reinstated each time that it is lost."""
+    under(rig, 1)
 
 
 def holds_two(rig):
-    """Over two."""
-    under(rig, 1500 if rig.full else 36, 100, 20000 if rig.full else 900, 2)
+    """Over two connections, each logged out for recovery over the other."""
+    under(rig, 2)
 
 
 def holds_four(rig):
-    """Over four."""
-    under(rig, 1500 if rig.full else 36, 100, 20000 if rig.full else 900, 4)
+    """Over four connections."""
+    under(rig, 4)
+
+
+def holds_level_one(rig):
+    """At level 1, over one connection and over two: what is lost or damaged comes again, and what breaks a connection
+    costs its commands a second run."""
+    under(rig, 1, 1)
+    under(rig, 2, 1)
+
+
+def holds_level_zero(rig):
+    """At level 0, over one connection and over two."""
+    under(rig, 1, 0)
+    under(rig, 2, 0)
+
+
+def holds_whims(rig):
+    """Over two connections, at a target that does what it may: data and R2Ts in any order and of any length, a command
+    window that closes, pings, BUSY and TASK SET FULL."""
+    under(rig, 2, 2, ("-w",),
+          {"node.session.iscsi.DataPDUInOrder": "No", "node.session.iscsi.DataSequenceInOrder": "No",
+           "node.session.iscsi.MaxBurstLength": 65536, "node.session.iscsi.FirstBurstLength": 8192,
+           "node.session.iscsi.MaxOutstandingR2T": 4,
+           "node.conn[0].iscsi.MaxRecvDataSegmentLength": 8192})
+
+
+def recovery_times(lines, cleanup=5):
+    """Of each loss in a trace: milliseconds until the last command that the connection had then has its status."""
+    under_way, losses = {}, []  # CID by ITT; [begin, ITTs, end]
+    for line in lines:
+        found = TRACED.search(line)
+        if not found:
+            continue
+        at, event, text = float(found[1]), found[2], found[3]
+        fields = dict(FIELD.findall(text))
+        if event == "hws_conn_state" and int(fields["to"]) == cleanup:
+            losses.append([at, {itt for itt, cid in under_way.items() if cid == fields["cid"]}, at])
+        elif event == "hws_pdu_sent" and "SCSI Command" in text:
+            under_way[fields["itt"]] = fields["cid"]
+        elif event == "hws_pdu_received" and ("SCSI Response" in text or
+                                              "Data-In" in text and int(fields["flags"], 0) & 1):
+            under_way.pop(fields["itt"], None)
+            for loss in losses:
+                if fields["itt"] in loss[1]:
+                    loss[1].discard(fields["itt"])
+                    loss[2] = at
+    expect(not any(left for _, left, _ in losses), "commands of a lost connection have no status in the trace")
+    return sorted((end - begin) * 1000 for begin, _, end in losses if end > begin)
+
+
+def holds_times(rig):
+    """A connection is reset while it has commands, and the last of them is done soon after: at half of the resets in
+    20 ms, at 99 of 100 in 100 ms."""
+    resets = 200 if rig.full else 100
+    with session(rig, 2, ("-k", "reset", "-l", resets, "-e", 300)) as (_, proxy, disk):
+        write(60, "/sys/class/block", disk[5:], "device/timeout")
+        load = Fio.endless(disk, size="24M", bsrange="4k-64k", bs=None, rate_iops=400)
+        write(200000, TRACING, "buffer_size_kb")
+        write("", TRACING, "trace")
+        write(1, TRACING, "events/hawser/enable")
+        wait_for(f"{resets} resets", lambda: not load.running() or len(proxy.faults()) == resets, 1800)
+        up(rig, 2)
+        wait_for("I/O", load.moves, 60)
+        write(0, TRACING, "events/hawser/enable")
+        with open(f"{TRACING}/trace", encoding="ascii") as trace:
+            times = recovery_times(trace)
+        write("", TRACING, "trace")
+        load.stop(600)
+        median, most = times[len(times) // 2], times[len(times) * 99 // 100]
+        rig.say(f"{len(times)} resets with commands under way: median {median:.1f} ms, 99th percentile {most:.1f} ms, "
+                f"longest {times[-1]:.1f} ms")
+        for name in NEVER[2]:
+            expect(counter(rig, name) == 0, f"{name} is {counter(rig, name)}")
+        expect(len(times) > resets / 2, f"only {len(times)} of {resets} resets met commands")
+        expect(median < 20 and most < 100, f"median {median:.1f} ms, 99th percentile {most:.1f} ms")
