@@ -137,7 +137,9 @@ void Session::end()
 
 void Session::take(Connection &connection, Pdu pdu)
 {
-	if (over_)
+	/* What was read before the connection was taken down is not of this session any more. */
+	const auto here = connections_.find(connection.cid());
+	if (over_ || here == connections_.end() || here->second.get() != &connection)
 		return;
 	for (const auto &[stat_sn, itt] : connection.acknowledge(pdu.at32(28))) {
 		const auto found = tasks_.find(itt);

@@ -42,6 +42,9 @@ class Recovering:
     def complaints(self):
         return [line for line in self.text().splitlines() if line.startswith("complaint")]
 
+    def lives(self):
+        return bool(self.text())
+
     def stop(self):
         self.process.kill()
         self.process.wait()
@@ -88,7 +91,7 @@ def under(rig, connections, level=2, target_options=(), records=()):
         write(60 if level else 5, "/sys/class/block", disk[5:], "device/timeout")
         load = Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32, rate_iops=None, rate="16m")
         wait_for(f"{limit} faults (seed {rig.seed})",
-                 lambda: not load.running() or len(proxy.faults()) == limit, 600 + 10 * limit)
+                 lambda: target.lives() and (not load.running() or len(proxy.faults()) == limit), 600 + 10 * limit)
         up(rig, connections)
         wait_for("I/O", load.moves, 120)
         load.stop(600)
