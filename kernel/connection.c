@@ -496,7 +496,8 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 		kernel_sock_shutdown(sock, SHUT_RDWR);
 	else
 		tcp_abort(sk, ECONNABORTED);
-	synchronize_rcu();
+	/* An ordinary grace period is longer than the rest of a recovery. */
+	synchronize_rcu_expedited();
 	hws_conn_take_submitted(conn);
 	end_requests(conn);
 

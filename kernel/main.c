@@ -33,8 +33,10 @@ static int create_queues(void)
 {
 	hws_send_wq = alloc_workqueue("hawser_send",
 				      WQ_MEM_RECLAIM | HWS_WQ_PERCPU, 0);
+	/* All commands of a connection wait for its recovery. */
 	hws_recovery_wq = alloc_workqueue("hawser_recovery",
-					  WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+					  WQ_MEM_RECLAIM | WQ_UNBOUND |
+					  WQ_HIGHPRI, 0);
 	hws_control_wq = alloc_workqueue("hawser_control", WQ_UNBOUND, 0);
 	hws_teardown_wq = alloc_workqueue("hawser_teardown", WQ_UNBOUND, 0);
 	if (hws_send_wq && hws_recovery_wq && hws_control_wq &&

@@ -35,7 +35,7 @@ void hws_policy_update(struct hws_session *session)
 	next = rcu_dereference_raw(session->plan) == &session->plans[0] ?
 	       &session->plans[1] : &session->plans[0];
 	/* Who still reads it read it before the last update. */
-	cond_synchronize_rcu(session->plan_readers);
+	cond_synchronize_rcu_expedited(session->plan_readers);
 	hws_policy_plan(next, session->config.policy, table, n);
 	rcu_assign_pointer(session->plan, next);
 	session->plan_readers = get_state_synchronize_rcu();
