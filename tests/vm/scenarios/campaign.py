@@ -172,7 +172,8 @@ def holds_times(rig):
     resets = 200 if rig.full else 100
     with session(rig, 2, ("-k", "reset", "-l", resets, "-e", 300)) as (_, proxy, disk):
         write(60, "/sys/class/block", disk[5:], "device/timeout")
-        load = Fio.endless(disk, size="24M", bsrange="4k-64k", bs=None, rate_iops=400)
+        load = Fio.endless(disk, rw="randrw", size="24M", bsrange="4k-64k", bs=None, verify=None, do_verify=None,
+                           verify_fatal=None, rate_iops=None, rate="3m")
         write(200000, TRACING, "buffer_size_kb")
         write("", TRACING, "trace")
         write(1, TRACING, "events/hawser/enable")
@@ -180,7 +181,9 @@ def holds_times(rig):
         up(rig, 2)
         wait_for("I/O", load.moves, 60)
         write(0, TRACING, "events/hawser/enable")
-        with open(f"{TRACING}/trace", encoding="ascii") as trace:
+        with open(f"{TRACING}/trace", encoding="ascii") as trace, open("/out/trace", "w", encoding="ascii") as kept:
+            kept.writelines(trace)
+        with open("/out/trace", encoding="ascii") as trace:
             times = recovery_times(trace)
         write("", TRACING, "trace")
         load.stop(600)
