@@ -4,8 +4,10 @@ happens between the two, over one connection or several, costs no command, no se
 import collections
 import contextlib
 import os
+import random
 import re
 import subprocess
+import time
 
 from rig.checks import Failure, Fio, expect, wait_for, write
 from rig.targets import IQN
@@ -82,7 +84,7 @@ def up(rig, connections):
     wait_for("all connections are up", lambda: len(rig.initiator.connected("t")) == connections, 120)
 
 
-def under(rig, connections, level=2, target_options=(), records=()):
+def under(rig, connections, level=2, target_options=(), records=(), meanwhile=lambda: None):
     """fio verify under faults of each kind in each direction, or under thousands of them, and afterwards all is as it
     was. At level 2 nothing is issued again; from level 1 on nothing waits for the midlayer's time-out."""
     limit = 3400 if rig.full else 24
@@ -90,8 +92,11 @@ def under(rig, connections, level=2, target_options=(), records=()):
                  {"node.session.iscsi.ERL": level, **dict(records)}) as (target, proxy, disk):
         write(60 if level else 5, "/sys/class/block", disk[5:], "device/timeout")
         load = Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32, rate_iops=None, rate="16m")
-        wait_for(f"{limit} faults (seed {rig.seed})",
-                 lambda: target.lives() and (not load.running() or len(proxy.faults()) == limit), 600 + 10 * limit)
+
+        def done():
+            meanwhile()
+            return target.lives() and (not load.running() or len(proxy.faults()) == limit)
+        wait_for(f"{limit} faults (seed {rig.seed})", done, 600 + 10 * limit)
         up(rig, connections)
         wait_for("I/O", load.moves, 120)
         load.stop(600)
@@ -117,6 +122,24 @@ def holds_two(rig):
 def holds_four(rig):
     """Over four connections."""
     under(rig, 4)
+
+
+def holds_daemon_killed(rig):
+    """Over one connection and over two, while the daemon is killed with -9 every few seconds and started again."""
+    dice = random.Random(rig.seed)
+    kills, due = 0, time.monotonic() + 2
+
+    def kill():
+        nonlocal kills, due
+        if time.monotonic() > due:
+            rig.initiator.kill_daemon()
+            time.sleep(dice.uniform(0, 0.5))  # how long there is none
+            rig.initiator.start_daemon()
+            kills, due = kills + 1, time.monotonic() + dice.uniform(0.2, 4)
+    under(rig, 1, meanwhile=kill)
+    under(rig, 2, meanwhile=kill)
+    rig.say(f"the daemon was killed {kills} times")
+    expect(kills > 3, "the daemon was hardly killed")
 
 
 def holds_level_one(rig):
