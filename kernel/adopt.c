@@ -14,7 +14,6 @@
 #include "recovery.h"
 #include "session.h"
 #include "stats.h"
-#include "trace.h"
 
 /* Under control. The connection of the session with the CID; NULL: none. */
 static struct hws_conn *find_member(struct hws_session *session, u16 cid)
@@ -275,7 +274,6 @@ int hws_session_activate(struct hws_session *session, struct hws_conn *conn,
 	if (ret)
 		return ret;
 	conn->member = true;
-	trace_hws_conn_state(conn, HWS_CONN_IN_LOGIN, HWS_CONN_LOGGED_IN);
 	hws_policy_update(session);
 	hws_session_set_state(session, HWS_SESSION_ACTIVE);
 	hws_event_up(conn);
@@ -315,7 +313,6 @@ static int join(struct hws_session *session, struct hws_conn *conn,
 	note_members(count_members(session) + !conn->member);
 	WRITE_ONCE(session->several, true);
 	conn->member = true;
-	trace_hws_conn_state(conn, HWS_CONN_IN_LOGIN, HWS_CONN_LOGGED_IN);
 	HWS_COUNT_SESSION(session, JOINED, 1);
 	hws_policy_update(session);
 	hws_event_up(conn);
@@ -335,7 +332,6 @@ static int reinstate(struct hws_session *session, struct hws_conn *conn,
 		ret = hws_conn_adopt(conn, conn_params, extack);
 	if (ret)
 		return ret;
-	trace_hws_conn_state(conn, HWS_CONN_CLEANUP, HWS_CONN_LOGGED_IN);
 	HWS_COUNT_SESSION(session, REINSTATED, 1);
 	hws_policy_update(session);
 	hws_session_set_state(session, HWS_SESSION_ACTIVE);

@@ -22,7 +22,7 @@
 #include "log.h"
 #include "main.h"
 #include "policy.h"
-#include "proto/serial.h"
+#include "proto/window.h"
 #include "recovery.h"
 #include "stats.h"
 
@@ -167,15 +167,16 @@ bool hws_clear_goes_on(const struct hws_session *session,
 		       const struct hws_task *task)
 {
 	return !task->numbered ||
-	       !hws_sn_before(task->cmd_sn, atomic_read(&session->exp_cmd_sn));
+	       hws_window_waits_for(task->cmd_sn,
+				    atomic_read(&session->exp_cmd_sn));
 }
 
 /* A number that the target waits for, and that nobody has any more. */
 bool hws_clear_hole(const struct hws_conn *conn)
 {
 	return conn->gave_up &&
-	       !hws_sn_before(conn->gave_up_cmd_sn,
-			      atomic_read(&conn->session->exp_cmd_sn));
+	       hws_window_waits_for(conn->gave_up_cmd_sn,
+				    atomic_read(&conn->session->exp_cmd_sn));
 }
 
 /**

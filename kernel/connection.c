@@ -19,6 +19,7 @@
 #include "repair.h"
 #include "session.h"
 #include "text.h"
+#include "trace.h"
 
 struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 {
@@ -339,6 +340,29 @@ static void reset_data_path(struct hws_conn *conn)
 }
 
 /**
+ * hws_conn_step - something happens to a connection
+ * @conn: the connection
+ * @event: what
+ *
+ * Any context; a full barrier when it happens.
+ *
+ * Return: false when it may not happen in the state that it is in (proto/state.h).
+ */
+bool hws_conn_step(struct hws_conn *conn, enum hws_conn_event event)
+{
+	int old = READ_ONCE(conn->state);
+	u8 next;
+
+	do {
+		next = hws_conn_next(old, event);
+		if (!next)
+			return false;
+	} while (!try_cmpxchg(&conn->state, &old, next));
+	trace_hws_conn_state(conn, old, next);
+	return true;
+}
+
+/**
  * hws_conn_adopt - take over the socket of a finished login
  * @conn: a connection without a socket, under session->control
  * @params: what the login gave
@@ -402,7 +426,9 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 	conn->sk = sk;
 	spin_unlock_bh(&conn->lock);
 	/* Who sees it up sees what it is: hws_session_dropped(). */
-	smp_store_release(&conn->state, HWS_CONN_LOGGED_IN);
+	hws_conn_step(conn, READ_ONCE(conn->state) == HWS_CONN_FREE ?
+				    HWS_CONN_EV_ADOPTED :
+				    HWS_CONN_EV_REINSTATED);
 
 	/* What came before the callbacks were ours. */
 	hws_conn_event(conn, sk);

@@ -27,6 +27,7 @@
 #include "proto/keepalive.h"
 #include "proto/read.h"
 #include "proto/silence.h"
+#include "proto/state.h"
 #include "proto/write.h"
 
 struct hws_session;
@@ -118,7 +119,7 @@ struct hws_pong {
 struct hws_conn {
 	struct hws_session *session;
 	u8 slot;
-	int state;			/* enum hws_conn_state, by cmpxchg */
+	int state;			/* enum hws_conn_state: hws_conn_step() */
 	u8 loss;			/* enum hws_loss */
 	u16 loss_time2wait;
 
@@ -219,6 +220,7 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 		   struct netlink_ext_ack *extack);
 void hws_conn_kill(struct hws_conn *conn, bool clean);
 void hws_conn_drain(struct hws_conn *conn);
+bool hws_conn_step(struct hws_conn *conn, enum hws_conn_event event);
 void hws_conn_strand(struct hws_conn *conn, const struct hws_task *except);
 void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss);
 struct sock *hws_conn_lock_sock(struct hws_conn *conn);

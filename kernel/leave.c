@@ -13,7 +13,6 @@
 #include "recovery.h"
 #include "session.h"
 #include "task.h"
-#include "trace.h"
 
 enum {
 	/* seconds for the answer to a logout */
@@ -70,16 +69,14 @@ bool hws_conn_log_out(struct hws_conn *conn, u8 reason)
  */
 void hws_conn_leave(struct hws_conn *conn, u16 time2wait)
 {
-	int state = HWS_CONN_LOGGED_IN;
 	struct hws_task *task;
 	bool others;
 
 	conn->loss_time2wait = time2wait;
-	if (!try_cmpxchg(&conn->state, &state, HWS_CONN_IN_LOGOUT))
+	if (!hws_conn_step(conn, HWS_CONN_EV_LOGOUT))
 		return;
 	mod_delayed_work(hws_recovery_wq, &conn->leave_work,
 			 LOGOUT_TIMEOUT * HZ);
-	trace_hws_conn_state(conn, state, HWS_CONN_IN_LOGOUT);
 	task = hws_request_get(conn->session, HWS_TASK_LOGOUT);
 	if (!task) {
 		hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
@@ -191,7 +188,6 @@ int hws_conn_remove(struct hws_conn *conn, u16 cid,
 		    struct netlink_ext_ack *extack)
 {
 	struct hws_session *session = conn->session;
-	int state = HWS_CONN_LOGGED_IN;
 	struct hws_conn *other;
 	unsigned int i;
 	int ret = -EBUSY;
@@ -217,13 +213,12 @@ int hws_conn_remove(struct hws_conn *conn, u16 cid,
 
 	conn->removing = true;
 	conn->cookie = 0;
-	if (try_cmpxchg(&conn->state, &state, HWS_CONN_IN_LOGOUT)) {
-		trace_hws_conn_state(conn, state, HWS_CONN_IN_LOGOUT);
+	if (hws_conn_step(conn, HWS_CONN_EV_LOGOUT)) {
 		hws_policy_update(session);
 		conn->remove_pending = true;
 		hws_session_get(session);
 		queue_work(hws_control_wq, &conn->remove_work);
-	} else if (state == HWS_CONN_FREE) {
+	} else if (READ_ONCE(conn->state) == HWS_CONN_FREE) {
 		hws_conn_gone(conn);
 	}
 out:

@@ -50,14 +50,6 @@ static const char *const loss_texts[] = {
 	[HWS_LOSS_UNREPAIRED] = "what was lost did not come again",
 };
 
-/* CLOSING is for good; expiry only follows failure. */
-static bool may_change(u8 from, u8 to)
-{
-	if (from == HWS_SESSION_CLOSING)
-		return false;
-	return to != HWS_SESSION_EXPIRED || from == HWS_SESSION_FAILED;
-}
-
 /* Any context. Returns whether the state is @state because of this call. */
 bool hws_session_set_state(struct hws_session *session, u8 state)
 {
@@ -67,7 +59,7 @@ bool hws_session_set_state(struct hws_session *session, u8 state)
 
 	spin_lock_irqsave(&session->lock, flags);
 	old = session->state;
-	changes = old != state && may_change(old, state);
+	changes = hws_session_may_change(old, state);
 	if (changes)
 		WRITE_ONCE(session->state, state);
 	spin_unlock_irqrestore(&session->lock, flags);
@@ -88,14 +80,8 @@ bool hws_session_set_state(struct hws_session *session, u8 state)
  */
 void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss)
 {
-	int old = READ_ONCE(conn->state);
-
-	do {
-		if (old != HWS_CONN_LOGGED_IN && old != HWS_CONN_IN_LOGOUT)
-			return;
-	} while (!try_cmpxchg(&conn->state, &old, HWS_CONN_CLEANUP));
-
-	trace_hws_conn_state(conn, old, HWS_CONN_CLEANUP);
+	if (!hws_conn_step(conn, HWS_CONN_EV_LOST))
+		return;
 	conn->loss = loss;
 	hws_session_get(conn->session);
 	if (!queue_work(hws_recovery_wq, &conn->lost_work))
@@ -114,7 +100,7 @@ void hws_conn_gone(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
 
-	WRITE_ONCE(conn->state, HWS_CONN_FREE);
+	hws_conn_step(conn, HWS_CONN_EV_CLEANED);
 	WRITE_ONCE(conn->strand, HWS_STRAND_NONE);
 	conn->lost_again = false;
 	session->upsets++;

@@ -39,4 +39,14 @@ static inline bool hws_window_exp_plausible(u32 exp_cmd_sn, u32 cmd_sn)
 	return !hws_sn_after(exp_cmd_sn, cmd_sn);
 }
 
+/*
+ * After a loss: the target does not have the command with @cmd_sn, or has discarded
+ * it with its connection, and waits for its number (section 11.14). @exp_cmd_sn
+ * came after the loss: before, a command may look missing that the target has.
+ */
+static inline bool hws_window_waits_for(u32 cmd_sn, u32 exp_cmd_sn)
+{
+	return !hws_sn_before(cmd_sn, exp_cmd_sn);
+}
+
 #endif /* _HWS_PROTO_WINDOW_H */

@@ -23,6 +23,7 @@ extern "C" {
 #include "proto/replay.h"
 #include "proto/serial.h"
 #include "proto/silence.h"
+#include "proto/state.h"
 #include "proto/status.h"
 #include "proto/tag.h"
 #include "proto/text.h"

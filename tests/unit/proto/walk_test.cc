@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "walk.h"
+
+using namespace hawser::proto;
+using namespace hawser::proto::walk;
+
+namespace
+{
+
+struct Seen {
+	uint64_t steps = 0, reinstated = 0, reassigned = 0, retried = 0, anew = 0, failed = 0,
+		 again = 0;
+};
+
+void happen(Session &session, Random &random, bool losses)
+{
+	const unsigned conn = random.between(0, session.size() - 1);
+	switch (random.between(0, 11)) {
+	case 0:
+	case 1:
+	case 2:
+		session.send(conn);
+		break;
+	case 3:
+	case 4:
+	case 5:
+		session.arrive_there(conn);
+		break;
+	case 6:
+	case 7:
+	case 8:
+		session.arrive_here(conn);
+		break;
+	case 9:
+		session.log_in(conn);
+		break;
+	case 10:
+		if (losses && random.once_in(3))
+			session.lose(conn, random.once_in(2));
+		break;
+	default:
+		session.execute(random);
+	}
+}
+
+/* One session's life: commands and losses, and then only what ends them all. */
+void walk_once(Random &random, unsigned level, Seen &seen)
+{
+	Session session(level, random.between(1, 4), random.between(1, 12), random.edgy());
+	const unsigned most = random.between(20, 400);
+	for (unsigned n = 0; n < most; n++) {
+		if (random.once_in(8))
+			session.issue(!random.once_in(4));
+		happen(session, random, true);
+		session.check();
+	}
+	unsigned left = 20000;
+	for (; !session.all_ended() && left != 0; left--) {
+		happen(session, random, false);
+		session.check();
+	}
+	session.check_end();
+	seen.steps += most;
+	seen.reinstated += session.reinstated;
+	seen.reassigned += session.reassigned;
+	seen.retried += session.retried;
+	seen.anew += session.anew;
+	seen.failed += session.failed;
+	seen.again += session.again;
+}
+
+Seen walk_many(unsigned level)
+{
+	Random random;
+	Seen seen;
+	while (seen.steps < steps(1'000'000))
+		walk_once(random, level, seen);
+	return seen;
+}
+
+} // namespace
+
+TEST_CASE("A million steps at level 0: each command ends once, unsafe ones are not run twice")
+{
+	const auto seen = walk_many(0);
+	CHECK(seen.retried > 0);
+	CHECK(seen.anew > 0);
+	CHECK(seen.failed > 0);
+}
+
+TEST_CASE("A million steps at level 2: each command is executed once, whatever is lost")
+{
+	const auto seen = walk_many(2);
+	CHECK(seen.reinstated > 0);
+	CHECK(seen.reassigned > 0);
+	CHECK(seen.retried > 0);
+	CHECK(seen.again > 0); // lost in the middle of a reassignment
+	CHECK(seen.anew == 0);
+	CHECK(seen.failed == 0);
+}
