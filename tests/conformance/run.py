@@ -27,7 +27,8 @@ from harness import Case, Driver, run_case, tests_of  # noqa: E402
 from table import table  # noqa: E402
 
 AT_ONCE = 8
-SCENARIOS = ("conformance", "strands", "windows2012", "unh_iol", "erl1", "reassign", "level2")  # of tests/vm: in the table
+# Of tests/vm: what is in the table.
+SCENARIOS = ("conformance", "strands", "membership", "resets", "windows2012", "unh_iol", "erl1", "reassign", "level2")
 
 
 def modules():

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several connections in a session, at a target that speaks from a script: what goes over each, PDU by PDU."""
-import asyncio
 import contextlib
 import glob
 import os
@@ -8,7 +7,6 @@ import time
 
 from rig import io
 from rig.checks import expect, fio, read, run, wait_for, write
-from rig.initiators import PORTAL
 from rig.io import Io
 from rig.scripted import Scripted
 from scenarios.conformance import BLOCK, NAME, at_block
@@ -16,8 +14,7 @@ from scenarios.conformance import BLOCK, NAME, at_block
 from harness import shows
 from iscsi.disk import (COMPARE_AND_WRITE, PERSISTENT_RESERVE_OUT, READ_10, READ_16, SEQUENTIAL_ACCESS, UNMAP, WRITE_6,
                         WRITE_10, WRITE_16, WRITE_SAME_16, Disk)
-from iscsi.pdu import (AsyncMessage, LoginRequest, LogoutRequest, LogoutResponse, NopIn, NopOut, Numbered, Reject,
-                       ScsiCommand, TaskManagementRequest, TaskManagementResponse, TextRequest)
+from iscsi.pdu import AsyncMessage, LoginRequest, LogoutRequest, LogoutResponse, NopIn, NopOut, Reject, ScsiCommand
 
 PATTERN = bytes(n % 251 for n in range(BLOCK))
 SECTORS = BLOCK // 512
@@ -514,204 +511,3 @@ def holds_losses_under_load(rig):
         job.result(600)
         expect(target.normal_session() is session, "the session was recovered as a whole")
         whole(session)
-
-
-# 3. A connection is taken out.
-
-@shows("RFC 7143, 11.14; RFC 7143, 11.14.1")
-def holds_removal(rig):
-    """A connection that is taken out under load has its commands answered first, then logs itself out (reason 1, its
-    CID), and sends nothing after that. A target that answers late is waited for; one that answers with an error or
-    not at all is asked over the other connection."""
-    async def late(connection, request):
-        await asyncio.sleep(3)
-        await connection.default(request)
-    answers = {"at once": None, "late": late, "cleanup failed": answering(3), "no answer": nothing}
-    with laid(rig, records={"node.session.policy": "round-robin"}) as (scripted, disk):
-        target = scripted.target
-        session = target.normal_session()
-        for name, answer in answers.items():
-            began = time.monotonic()
-            leaver = target.member(0)
-            held = Held(target, lambda cdb: cdb[0] == WRITE_10, over=0, times=1)
-            # One over each connection.
-            writers = [Io(io.write, disk, block * BLOCK, PATTERN) for block in (16, 17)]
-            held.wait()
-            if answer:
-                target.on(LogoutRequest, answer, times=1, over=0)
-            at = mark(target)
-            removal = Io(rig.initiator.connection, NAME, "-o", "delete", "--cid", "0")
-            wait_for("it leaves", lambda: rig.initiator.connected(NAME) == {1})
-            expect(not since(target, at, LogoutRequest), "a logout before the commands are answered")
-            scripted.call(leaver.default(held.commands[0][1]))
-            for writer in writers:
-                writer.result()
-            logout = wait_for("the logout", lambda: since(target, at, LogoutRequest, over=0))[0]
-            expect((logout.reason, logout.cid) == (LogoutRequest.CONNECTION, 0), f"{logout!r}")
-            removal.result(90)
-            wait_for("it has gone", lambda: set(rig.initiator.connections(NAME)) == {1})
-            after = [entry.pdu for entry in target.log[at:] if entry.connection == leaver.index]
-            after = [pdu for pdu in after[after.index(logout) + 1:] if isinstance(pdu, Numbered)]
-            expect(not after, f"after the logout: {after}")
-            over_other = since(target, at, LogoutRequest, over=1)
-            expect(len(over_other) == (answer not in (None, late)), f"over the other connection: {over_other}")
-            expect(not since(target, at, LoginRequest), "a login")
-            rig.initiator.connection(NAME, "-o", "new", "-p", PORTAL)
-            up(rig, 0, 1)
-            rig.say(f"{name} ({time.monotonic() - began:.1f} s)")
-        expect(target.normal_session() is session, "the session was recovered as a whole")
-        whole(session)
-
-
-# 4. Joining.
-
-@shows("RFC 7143, 11.13.5; RFC 7143, 6.3.1; RFC 7143, 11.13.3; RFC 7143, 4.4.3")
-def holds_join_refused(rig):
-    """A target that refuses a further connection is told of by its own word, for status 0206, 0207 and 020a, as is
-    one that lets it join another session (TSIH) or portal group; the session goes on with what it has."""
-    def tsih(response, request):
-        if request.tsih and response.transit and response.nsg == 3:
-            response.tsih = request.tsih ^ 0x4000
-
-    def portal_group(pairs, request):
-        return [(key, "2" if key == "TargetPortalGroupTag" and request.tsih else value) for key, value in pairs]
-    refusals = {
-        "too many connections": dict(join_status=(2, 6)), "Missing parameter": dict(join_status=(2, 7)),
-        "session does not exist": dict(join_status=(2, 10)), "TSIH": dict(edit=tsih),
-        "portal group": dict(say=portal_group),
-    }
-    with laid(rig, count=1, records={"node.session.iscsi.MaxConnections": 4}) as (scripted, disk):
-        policy = scripted.target.policy
-        session = scripted.target.normal_session()
-        for words, change in refusals.items():
-            for name, value in change.items():
-                setattr(policy, name, value)
-            refused = rig.initiator.connection(NAME, "-o", "new", "-p", PORTAL, check=False)
-            rig.say(f"{refused.returncode}: {refused.stderr.strip()}")
-            expect(refused.returncode and words.lower() in refused.stderr.lower(),
-                   f"'{words}' is not in {refused.stderr}")
-            for name in change:
-                setattr(policy, name, None)
-            expect(rig.initiator.connected(NAME) == {0}, "the session has other connections")
-        Io(io.write, disk, 16 * BLOCK, PATTERN).result()
-        rig.initiator.connection(NAME, "-o", "new", "-p", PORTAL)
-        up(rig, 0, 1)
-        expect(scripted.target.normal_session() is session, "another session")
-
-
-@shows("RFC 7143, 13.2")
-def holds_one_connection(rig):
-    """A target that allows one connection (MaxConnections=1) is not asked for a second, and the log says whose word
-    that is."""
-    seen = len(rig.initiator.logged())
-    with laid(rig, count=1, MaxConnections="1", records={"node.session.nr_connections": 2}) as (scripted, disk):
-        Io(io.write, disk, 16 * BLOCK, PATTERN).result()
-        logins = [login for login in scripted.target.received(LoginRequest) if login.tsih]
-        expect(not logins, f"asked: {logins}")
-        told = [line for line in rig.initiator.logged(seen) if "MaxConnections" in line]
-        expect(len(told) == 1 and "1 connection" in told[0], f"the log has {told}")
-
-
-# 5. Task management.
-
-@shows("RFC 7143, 11.5.1; RFC 7143, 4.2.3")
-def holds_abort(rig):
-    """ABORT TASK goes over the connection of its command."""
-    with laid(rig, records={"node.session.policy": "round-robin"}) as (scripted, disk):
-        target = scripted.target
-        write(3, "/sys/class/block", disk[5:], "device/timeout")
-        held = Held(target, lambda cdb: cdb[0] == WRITE_10, times=2)
-        writers = [Io(io.write, disk, block * BLOCK, PATTERN) for block in (16, 17)]
-        held.wait(2)
-        for writer in writers:
-            writer.result()
-        expect({connection.cid for connection, _ in held.commands} == {0, 1}, f"{held.commands}")
-        for connection, command in held.commands:
-            abort, = target.received(TaskManagementRequest, referenced_task_tag=command.itt)
-            over, = since(target, 0, TaskManagementRequest, over=connection.cid)
-            expect(abort is over and abort.ref_cmd_sn == command.cmd_sn, f"{abort!r} for {command!r}")
-
-
-@shows("RFC 7143, 11.6.1; RFC 7143, 4.2.2.1")
-def holds_abort_undelivered(rig):
-    """The abort of a command that never arrived fills the hole that it left: what waited behind it, come over the other
-    connection, goes on."""
-    with laid(rig, records={"node.session.policy": "round-robin"}) as (scripted, disk):
-        target = scripted.target
-        session = target.normal_session()
-        write(3, "/sys/class/block", disk[5:], "device/timeout")
-        lost = Held(target, at_block(WRITE_10, 16), counted=False, times=1)
-        first = Io(io.write, disk, 16 * BLOCK, PATTERN)
-        connection, command = lost.wait()
-        second = Io(io.write, disk, 17 * BLOCK, PATTERN)
-        wait_for("the second one waits", lambda: session.early)
-        for block, writer in ((16, first), (17, second)):
-            writer.result()
-            written(target, block)
-        aborts = target.received(TaskManagementRequest, ref_cmd_sn=command.cmd_sn)
-        expect(len(aborts) == 1 and since(target, 0, TaskManagementRequest, over=connection.cid)[0] is aborts[0],
-               f"{aborts}")
-        whole(session)
-
-
-def reset_with_late_status(scripted, disk, answer_ping):
-    """A write over each connection, neither answered; a logical unit reset, whose answer arrives before the status of
-    the write over CID 1 does. answer_ping gets what is sent there after that status."""
-    target = scripted.target
-    held = Held(target, lambda cdb: cdb[0] == WRITE_10, times=2)
-    writers = [Io(io.write, disk, block * BLOCK, PATTERN) for block in (16, 17)]
-    held.wait(2)
-    by_cid = {connection.cid: (connection, command) for connection, command in held.commands}
-    expect(set(by_cid) == {0, 1}, f"{held.commands}")
-    told = at_once(scripted, asyncio.Event)
-
-    async def answer(connection, request):
-        await connection.send(TaskManagementResponse(itt=request.itt))
-        await asyncio.sleep(1)
-        await by_cid[1][0].default(by_cid[1][1])
-        told.set()
-
-    async def ping(connection, request):
-        await told.wait()
-        await answer_ping(connection, request)
-    target.on(TaskManagementRequest, answer, times=1, over=0, function=TaskManagementRequest.LUN_RESET)
-    target.on(NopOut, ping, over=1)
-    at = mark(target)
-    Io(io.reset_device, disk).result()
-    for writer in writers:
-        writer.result()
-    for block in (16, 17):
-        written(target, block)
-    expect(since(target, at, NopOut, over=1), "no ping on the other connection")
-    anew = since(target, at, ScsiCommand)
-    gone = by_cid[0][1]
-    expect([command.cdb for command in anew] == [gone.cdb], f"issued after the reset: {anew}, not {gone!r}")
-
-
-@shows("RFC 7143, 4.2.3.2; RFC 7143, 11.6")
-def holds_reset(rig):
-    """After the answer to a logical unit reset, a status that was still under way on another connection counts: a
-    ping there is waited for first. What has no status then is issued anew, once."""
-    with laid(rig, records={"node.session.policy": "round-robin"}) as (scripted, disk):
-        async def default(connection, request):
-            await connection.default(request)
-        reset_with_late_status(scripted, disk, default)
-        expect(rig.initiator.connected(NAME) == {0, 1}, "a connection was lost")
-
-
-@shows("RFC 7143, 4.2.3.2; RFC 7143, 11.10.5")
-def holds_reset_beside_text(rig):
-    """The same while a Text Request on that connection waits for its answer; a Reject of the ping will do."""
-    with laid(rig, records={"node.session.policy": "round-robin"}) as (scripted, disk):
-        target = scripted.target
-        asked = []
-
-        async def hold(connection, request):
-            asked.append((connection, request))
-        target.on(TextRequest, hold, times=1, over=1)
-        text = Io(rig.initiator.adm, "-m", "session", "-r", rig.initiator.sid(NAME), "-C", "sendtargets", "--cid", "1")
-        wait_for("the Text Request", lambda: asked)
-        reset_with_late_status(scripted, disk, rejecting(6))
-        scripted.call(asked[0][0].default(asked[0][1]))
-        expect(target.name in text.result().stdout, "the Text exchange was cut off")
-        expect(rig.initiator.connected(NAME) == {0, 1}, "a connection was lost")
