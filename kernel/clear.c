@@ -51,9 +51,8 @@ static u8 reason_for(const struct hws_conn *conn)
 }
 
 /* Any context. */
-static void answered(struct hws_conn *conn)
+static void queue_answer(struct hws_conn *conn)
 {
-	WRITE_ONCE(conn->answered, true);
 	hws_session_get(conn->session);
 	if (!queue_work(hws_recovery_wq, &conn->clear_work))
 		hws_session_put(conn->session);
@@ -66,7 +65,8 @@ static void answered(struct hws_conn *conn)
 void hws_clear_busy(struct hws_conn *conn)
 {
 	WRITE_ONCE(conn->clear_error, -EBUSY);
-	answered(conn);
+	WRITE_ONCE(conn->answered, true);
+	queue_answer(conn);
 }
 
 /* False when no connection is up that could be asked over. */
@@ -122,9 +122,14 @@ void hws_clear_ended(const struct hws_request *r)
 	conn->clear_response = r->response;
 	conn->clear_time2wait = r->time2wait;
 	WRITE_ONCE(conn->clear_error, r->error);
-	/* With it the new allegiance of a task, see take_down() in recovery.c. */
+	WRITE_ONCE(conn->answered, true);
+	/*
+	 * Last, for the next request may be made from here on: with it come the
+	 * answer, which that one takes away again, and the new allegiance of a task
+	 * (take_down() in recovery.c).
+	 */
 	smp_store_release(&conn->asking, false);
-	answered(conn);
+	queue_answer(conn);
 }
 
 /*
@@ -151,7 +156,8 @@ static bool go_on(struct hws_conn *conn, bool lost_too)
 		rcu_read_unlock();
 		if (over)
 			continue;
-		if (lost_too)
+		/* Its number is not given up while the target waits for it. */
+		if (lost_too && !hws_clear_goes_on(session, task))
 			hws_command_lost(task);
 		else
 			left = true;
@@ -189,8 +195,11 @@ void hws_clear_tasks(struct hws_conn *conn)
 		hws_session_fail(conn->session);
 		return;
 	}
-	go_on(conn, true);
-	hws_conn_gone(conn);
+	/* No other is up any more over which the rest could go on. */
+	if (go_on(conn, true))
+		hws_session_fail(conn->session);
+	else
+		hws_conn_gone(conn);
 }
 
 /* It was logged out for recovery: its tasks may be reassigned. */
@@ -275,8 +284,11 @@ void hws_clear_work(struct work_struct *work)
 	if (READ_ONCE(conn->clear_error) == -EBUSY)
 		msleep(HWS_BUSY_WAIT_MS);
 	mutex_lock(&session->control);
-	/* Of a step that was left in the meantime, it says nothing any more. */
-	if (READ_ONCE(conn->answered)) {
+	/*
+	 * Of a step that was left in the meantime, it says nothing any more. Who ends
+	 * the request that is under way comes here again.
+	 */
+	if (!smp_load_acquire(&conn->asking) && READ_ONCE(conn->answered)) {
 		conn->answered = false;
 		if (conn->lost_again) {
 			conn->lost_again = false;
