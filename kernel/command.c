@@ -136,6 +136,8 @@ hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
 {
 	struct hws_session *session = hws_session_of(shost);
 	struct hws_task *task = task_of(session, sc);
+	/* Once it is given it may end, and @sc be another command. */
+	const bool last = sc->flags & SCMD_LAST;
 	struct hws_conn *conn;
 
 	rcu_read_lock();
@@ -147,9 +149,9 @@ hws_queue_status_t hws_queuecommand(struct Scsi_Host *shost,
 	hws_task_new_tag(task);
 	task->sc = sc;
 	task->numbered = false;
-	give(task, conn, sc->flags & SCMD_LAST);
+	give(task, conn, last);
 	/* The batch may have put others on other connections. */
-	if ((sc->flags & SCMD_LAST) && session->several)
+	if (last && session->several)
 		hws_command_kick(session);
 	rcu_read_unlock();
 	return 0;
@@ -199,7 +201,8 @@ void hws_command_reassign(struct hws_task *task, struct hws_conn *conn)
 	atomic_inc(&conn->outstanding);
 	atomic_dec(&old->outstanding);
 	WRITE_ONCE(task->conn, conn);
-	task->state = HWS_TASK_ACTIVE;
+	/* Pairs with hws_task_is_active(): the old one's does not find it so. */
+	smp_store_release(&task->state, HWS_TASK_ACTIVE);
 	HWS_COUNT_ON(conn, REASSIGNED, 1);
 }
 

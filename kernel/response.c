@@ -34,8 +34,7 @@ struct hws_task *hws_response_task(struct hws_conn *conn, __be32 itt)
 	if (hws_tag_index(tag) >= session->nr_tasks)
 		return NULL;
 	task = &session->tasks[hws_tag_index(tag)];
-	if (READ_ONCE(task->conn) != conn || task->state != HWS_TASK_ACTIVE ||
-	    task->tag != tag) {
+	if (!hws_task_is_active(task, conn) || task->tag != tag) {
 		HWS_COUNT_CONN(conn, UNKNOWN_TASK_TAGS, 1);
 		return NULL;
 	}
@@ -79,7 +78,9 @@ static enum hws_violation data_in_header(struct hws_conn *conn,
 	v = hws_read_data_in(&task->read, &conn->read_rules, h);
 	if (v)
 		return v;
-	hws_cursor_seek(&task->cursor, be32_to_cpu(h->data_in.offset));
+	/* A command without data need not have a list to go through. */
+	if (hws_data_length(h))
+		hws_cursor_seek(&task->cursor, be32_to_cpu(h->data_in.offset));
 	conn->in.task = task;
 	return HWS_V_NONE;
 }

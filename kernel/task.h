@@ -11,7 +11,9 @@
  *  - STRANDED: the holder of session->control; while it is being reassigned, the
  *    request that does it, under the socket lock of the request's connection.
  * @conn is set before SUBMITTED, and cleared under that connection's socket
- * lock; so under a socket lock "task->conn == conn" cannot change.
+ * lock; so under a socket lock "task->conn == conn" cannot change, but for a task
+ * that is STRANDED: hws_command_reassign() makes it another connection's and then
+ * ACTIVE. So the state is looked at first: hws_task_is_active().
  */
 #ifndef _HWS_TASK_H
 #define _HWS_TASK_H
@@ -111,6 +113,15 @@ struct hws_task {
 };
 
 /* A task's first issue: a new tag, so that late answers to the last use miss. */
+/* Is the task under way on the connection, whose socket is locked? */
+static inline bool hws_task_is_active(const struct hws_task *task,
+				      const struct hws_conn *conn)
+{
+	/* Pairs with hws_command_reassign(). */
+	return smp_load_acquire(&task->state) == HWS_TASK_ACTIVE &&
+	       READ_ONCE(task->conn) == conn;
+}
+
 static inline void hws_task_new_tag(struct hws_task *task)
 {
 	task->tag = hws_tag(task->index, ++task->generation);

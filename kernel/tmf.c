@@ -143,9 +143,6 @@ static bool concerns(const struct hws_task *task,
 {
 	struct scsi_lun lun;
 
-	/* being submitted right now: it is not its connection's yet */
-	if (task->state != HWS_TASK_QUEUED && task->state != HWS_TASK_ACTIVE)
-		return false;
 	if (task->numbered &&
 	    (!cmd_sn || !hws_sn_before(task->cmd_sn, *cmd_sn)))
 		return false;
@@ -179,6 +176,7 @@ void hws_tmf_conclude(struct hws_session *session,
 		struct hws_conn *conn = READ_ONCE(task->conn);
 		struct sock *sk;
 		bool moved;
+		u8 state;
 
 		if (!conn)
 			continue;
@@ -186,9 +184,15 @@ void hws_tmf_conclude(struct hws_session *session,
 		if (!sk)
 			continue;
 		hws_conn_take_submitted(conn);
+		/* In this order: see hws_task_is_active(). */
+		state = smp_load_acquire(&task->state);
 		moved = READ_ONCE(task->conn) != conn;
-		/* On one that is lost or leaves it is not known what came. */
+		/*
+		 * On one that is lost or leaves it is not known what came. One that is
+		 * being submitted is not its connection's yet.
+		 */
 		if (!moved && READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN &&
+		    (state == HWS_TASK_QUEUED || state == HWS_TASK_ACTIVE) &&
 		    concerns(task, args, cmd_sn)) {
 			hole |= task->numbered && !hws_command_give_up(task);
 			hws_command_end(task, task->numbered ?

@@ -62,7 +62,7 @@ static void ask_tasks(struct hws_conn *conn)
 	for (i = 0; i < session->nr_commands; i++) {
 		struct hws_task *task = &session->tasks[i];
 
-		if (READ_ONCE(task->conn) != conn || !may_ask(task, exp_cmd_sn))
+		if (!hws_task_is_active(task, conn) || !may_ask(task, exp_cmd_sn))
 			continue;
 		session->repairs[i].r.tail = HWS_TAIL_ASK;
 		hws_snack_task(conn, &session->repairs[i]);
@@ -161,8 +161,7 @@ void hws_watch_answered(struct hws_conn *conn, const struct hws_task *ping,
 	for (i = 0; i < session->nr_commands; i++) {
 		struct hws_task *task = &session->tasks[i];
 
-		if (READ_ONCE(task->conn) != conn ||
-		    task->state != HWS_TASK_ACTIVE ||
+		if (!hws_task_is_active(task, conn) ||
 		    task->cmd_sn != exp_cmd_sn)
 			continue;
 		hws_notice(session,
