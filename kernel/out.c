@@ -92,6 +92,10 @@ static void send_pong(struct hws_conn *conn)
 static void build_ping(struct hws_conn *conn, struct hws_task *task)
 {
 	struct hws_nop_out *h = &next_header(conn)->nop_out;
+	struct hws_request *r = task->request;
+
+	/* What the target takes may have become less since it was asked for. */
+	r->length = min(r->length, conn->params.max_xmit_data_segment_length);
 
 	h->opcode = HWS_OP_NOP_OUT | HWS_OP_IMMEDIATE;
 	h->flags = HWS_FLAG_FINAL;
@@ -99,8 +103,8 @@ static void build_ping(struct hws_conn *conn, struct hws_task *task)
 	h->ttt = cpu_to_be32(HWS_RESERVED_TAG);
 	h->cmd_sn = cpu_to_be32(task->cmd_sn);
 	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
-	hws_set_data_length(next_header(conn), task->request->length);
-	task->request->began_ns = ktime_get_ns();
+	hws_set_data_length(next_header(conn), r->length);
+	r->began_ns = ktime_get_ns();
 	conn->ping_active = task;
 	conn->retried_behind_ping = false;
 	HWS_COUNT_CONN(conn, TX_NOP_OUT, 1);

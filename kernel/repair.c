@@ -142,7 +142,9 @@ enum hws_violation hws_repair_data_in_header(struct hws_conn *conn,
 	if (v || !wanted)
 		return v;
 	hws_repair_begin_data(&hws_repair_of(task)->r, &task->read, h);
-	hws_cursor_seek(&task->cursor, be32_to_cpu(h->data_in.offset));
+	/* A command without data need not have a list to go through. */
+	if (hws_data_length(h))
+		hws_cursor_seek(&task->cursor, be32_to_cpu(h->data_in.offset));
 	conn->in.task = task;
 	return HWS_V_NONE;
 }
