@@ -79,7 +79,9 @@ Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &r
 		if (!named.contains(node.id.target) && !gone(node.id.target))
 			discovery.found.push_back({node.id.target, node.id.portal, instance->tpgt});
 	}
-	if (!ifaces.empty())
+	if (ifaces.empty())
+		discovery.ifaces = store.ifaces_of_discovery();
+	else
 		discovery.ifaces.assign(ifaces.begin(), ifaces.end());
 	discovery.changes = {.add = true, .update = false, .remove = true};
 	auto stored = store.store_discovery(std::move(discovery));

@@ -3,7 +3,11 @@
 
 #include "daemon/worker.h"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -46,6 +50,55 @@ asio::awaitable<void> log_in_to_one_of(asio::io_context &io, const Log &log, Ses
 	log(Level::error, "no portal of ", ways.front().id.target, " gave a session");
 }
 
+/* What is wrong with records or memory for a moment only, and may be right at the next look. */
+bool may_pass(Code code)
+{
+	return code == Code::busy || code == Code::try_again || code == Code::no_memory ||
+	       code == Code::record_failed;
+}
+
+/* Pauses that grow. */
+class Pause
+{
+public:
+	explicit Pause(asio::io_context &io) : timer_(io) {}
+	asio::awaitable<void> take()
+	{
+		timer_.expires_after(std::exchange(next_, std::min(2 * next_, longest)));
+		co_await timer_.async_wait(asio::use_awaitable);
+	}
+
+private:
+	static constexpr std::chrono::seconds longest{60};
+	asio::steady_timer timer_;
+	std::chrono::seconds next_{5};
+};
+
+/*
+ * An automatic login is endless from its first try on; what comes before that, the records and the
+ * lock of who writes them, is no reason to drop it either. @said: why it could not begin.
+ */
+asio::awaitable<void> begin_later(asio::io_context &io, const Log &log, Sessions &sessions,
+				  config::Node node, std::string said)
+{
+	Pause pause(io);
+	for (;;) {
+		co_await pause.take();
+		if (!sessions.find(node.id).empty())
+			co_return;
+		auto beginning = sessions.log_in(node, no_overrides,
+						 SessionAgent::Persistence::endless, nullptr);
+		auto begun = co_await std::move(beginning);
+		if (begun || begun.error().code == Code::session_exists)
+			co_return;
+		if (begun.error().text != said)
+			log(Level::error, begun.error().text);
+		said = begun.error().text;
+		if (!may_pass(begun.error().code))
+			co_return;
+	}
+}
+
 asio::awaitable<void> log_in_to_each(asio::io_context &io, const Log &log, Sessions &sessions,
 				     std::vector<config::Node> nodes)
 {
@@ -60,8 +113,14 @@ asio::awaitable<void> log_in_to_each(asio::io_context &io, const Log &log, Sessi
 		auto beginning = sessions.log_in(node, no_overrides,
 						 SessionAgent::Persistence::endless, nullptr);
 		auto begun = co_await std::move(beginning);
-		if (!begun && !(expected && begun.error().code == Code::session_exists))
-			log(Level::error, begun.error().text);
+		if (begun || (expected && begun.error().code == Code::session_exists))
+			continue;
+		const Error &why = begun.error();
+		log(Level::error, why.text);
+		if (may_pass(why.code))
+			asio::co_spawn(io,
+				       begin_later(io, log, sessions, std::move(node), why.text),
+				       escalate);
 	}
 	for (auto &[target, ways] : leading)
 		asio::co_spawn(io, log_in_to_one_of(io, log, sessions, std::move(ways)), escalate);
@@ -118,10 +177,15 @@ asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Ses
 		all.hidden = true;
 		return config::Store(paths).nodes(all);
 	};
-	auto nodes = co_await on_worker(worker, std::move(read));
-	if (!nodes) {
-		log(Level::error, "reading the records: ", nodes.error().text);
-		co_return;
+	auto nodes = co_await on_worker(worker, read);
+	Pause pause(io);
+	for (std::string said; !nodes; nodes = co_await on_worker(worker, read)) {
+		if (nodes.error().text != said)
+			log(Level::error, "reading the records: ", nodes.error().text);
+		said = nodes.error().text;
+		if (!may_pass(nodes.error().code))
+			co_return;
+		co_await pause.take();
 	}
 	for (const Error &problem : nodes->problems)
 		log(Level::error, problem.text);

@@ -106,9 +106,22 @@ asio::awaitable<void> Strand::run(Sid sid, [[maybe_unused]] std::shared_ptr<Stra
 				  [[maybe_unused]] std::shared_ptr<void> session)
 {
 	while (!stopped_) {
-		if (wanted())
+		if (wanted()) {
 			co_await join(sid);
-		else
+			continue;
+		}
+		/* Who asked for it by hand is told, and may ask again. */
+		if (!session_up_ || !room_) {
+			LoginFailure cannot;
+			cannot.error = session_up_
+					   ? Error{Code::not_supported,
+						   "the session may have no more connections now "
+						   "(MaxConnections)"}
+					   : Error{Code::session_not_connected,
+						   "the session has no connection now"};
+			report(tl::unexpected(std::move(cannot)));
+		}
+		if (!stopped_)
 			co_await signal_.wait_until();
 	}
 	LoginFailure ended;
