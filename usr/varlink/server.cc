@@ -286,6 +286,9 @@ asio::awaitable<void> Server::serve_client(Socket socket)
 			log_(Level::error, "varlink: ", interface, '.', method, ": ", e.what());
 			co_return;
 		}
+		/* Half a reply may be on its way: nothing can follow it. */
+		if (exchange.gone())
+			co_return;
 		if (!exchange.answered() && !oneway) {
 			log_(Level::error, "varlink: ", interface, '.', method,
 			     " ended without an answer");

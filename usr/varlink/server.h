@@ -66,6 +66,8 @@ public:
 
 	/* Has the last reply been sent, or is there nobody left to answer? */
 	bool answered() const { return answered_ || gone_; }
+	/* The last reply may have gone out in part. */
+	bool gone() const { return gone_; }
 
 private:
 	asio::awaitable<Status> send(Reply reply);
