@@ -15,10 +15,11 @@ namespace
 
 Status check_type(const Options &options)
 {
-	if (!options.type)
+	if (!options.type && options.mode != Mode::discovery)
 		return fail(Code::invalid_argument,
 			    "discovery requires a type: -t sendtargets (st), isns or fw");
-	if (*options.type == "st" || *options.type == "sendtargets" || *options.type == "isns")
+	if (!options.type || *options.type == "st" || *options.type == "sendtargets" ||
+	    *options.type == "isns")
 		return {};
 	if (*options.type == "slp")
 		return fail(Code::not_supported, "discovery type slp is not supported: "
@@ -28,11 +29,13 @@ Status check_type(const Options &options)
 			": sendtargets (st), isns and fw are"));
 }
 
-/* The kind of record that the type is about; check_type() has seen it. */
+/*
+ * The kind of record that the type is about; check_type() has seen it. Without one mode discovery
+ * is about the records of SendTargets, as it was before there were others.
+ */
 config::RecordKind kind_of(const Options &options)
 {
-	return *options.type == "isns" ? config::RecordKind::isns
-				       : config::RecordKind::send_targets;
+	return options.type == "isns" ? config::RecordKind::isns : config::RecordKind::send_targets;
 }
 
 std::vector<config::DiscoveryRecord> list_records(Context &context)
@@ -151,9 +154,7 @@ std::vector<std::string> ifaces_of_record(Context &context, const config::Portal
 	auto record = context.store.discovery_record(config::RecordKind::send_targets, portal);
 	auto ifaces = record ? record->settings.list("discovery.sendtargets.iface")
 			     : std::vector<std::string>();
-	if (ifaces.empty())
-		ifaces.emplace_back(config::default_iface);
-	return ifaces;
+	return ifaces.empty() ? context.store.ifaces_of_discovery() : ifaces;
 }
 
 /* Mode discoverydb asks a portal that is not listed without listing it, unless told to. */
@@ -326,8 +327,9 @@ void run_discovery_mode(Context &context, const Options &options)
 		     str("Invalid info level ", *options.print_level, ". Try 0 or 1.")});
 	if (options.has(Op::show) && options.ops.size() > 1)
 		return context.tell({Code::invalid_argument, "show goes with no other operation"});
-	/* Mode discovery always asks the target; discoverydb only when told to. */
-	if (options.mode == Mode::discovery || options.discover) {
+	/* Mode discovery asks the target when it has a type; discoverydb only when told to. */
+	const bool asks = options.mode == Mode::discovery && (options.type || options.login);
+	if (asks || options.discover) {
 		if (options.has(Op::show))
 			return context.tell({Code::invalid_argument,
 					     "operation show is for discoverydb without -D"});

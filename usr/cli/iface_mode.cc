@@ -63,8 +63,24 @@ Status set_values(Context &context, config::Iface &iface, const Options &options
 	return {};
 }
 
+/* One that a session goes through stays as it is. */
+bool is_in_use(Context &context, const std::string &name)
+{
+	config::NodeFilter filter;
+	filter.iface = name;
+	const auto sessions = find_sessions(context, filter);
+	if (!sessions.empty())
+		context.tell(
+		    {Code::session_exists, str("interface ", name, " is used by session ",
+					       sessions.front().sid.value, ": log it out first")});
+	return context.exit_status() != 0;
+}
+
 void add_iface(Context &context, const std::string &name, const Options &options)
 {
+	/* A record of that name that is there begins anew, which would take a session's from it. */
+	if (context.store.iface(name) && is_in_use(context, name))
+		return;
 	config::Iface iface{name};
 	auto done = set_values(context, iface, options);
 	if (done)
@@ -86,17 +102,9 @@ void update_iface(Context &context, const std::string &name, const Options &opti
 	context.out << name << " updated.\n";
 }
 
-/* An interface that a session goes through stays. */
 void delete_iface(Context &context, const std::string &name)
 {
-	config::NodeFilter filter;
-	filter.iface = name;
-	const auto sessions = find_sessions(context, filter);
-	if (!sessions.empty())
-		return context.tell(
-		    {Code::session_exists, str("interface ", name, " is used by session ",
-					       sessions.front().sid.value, ": log it out first")});
-	if (context.exit_status() != 0)
+	if (is_in_use(context, name))
 		return;
 	auto removed = context.store.remove_iface(name);
 	if (!removed)

@@ -50,18 +50,11 @@ void list_nodes(Context &context, const Options &options)
 	if (options.json)
 		return show_nodes(context, nodes, true);
 	switch (options.print_level.value_or(0)) {
-	case 0: {
-		/* One line a portal, whatever its interfaces. */
-		const config::Node *last = nullptr;
-		for (const auto &node : nodes) {
-			if (!last || last->id.target != node.id.target ||
-			    last->id.portal != node.id.portal)
-				print_node_line(context.out, node.id.portal, node.tpgt,
-						node.id.target, node.vanished);
-			last = &node;
-		}
+	case 0:
+		/* One line a record, two words a line: scripts count and part them. */
+		for (const auto &node : nodes)
+			print_node_line(context.out, node.id.portal, node.tpgt, node.id.target);
 		return;
-	}
 	case 1:
 		return print_node_tree(context.out, nodes);
 	default:

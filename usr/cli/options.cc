@@ -7,6 +7,7 @@
 #include "isns/message.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <getopt.h>
 
 namespace hawser::cli
@@ -82,7 +83,7 @@ struct ModeRow {
 };
 
 constexpr ModeRow modes[] = {
-    {"discovery", Mode::discovery, "PoIlDptWSdm"},
+    {"discovery", Mode::discovery, "PoIlDptWSdmnv"},
     {"discoverydb", Mode::discoverydb, "DSIPdmntplovW"},
     {"node", Mode::node, "RsPIdmlSonvupTULW"},
     {"session", Mode::session, "PidmrRusonvSCbc"},
@@ -121,17 +122,31 @@ Result<T> number_option(int letter, std::string_view text, std::uint64_t min, st
 	return static_cast<T>(*number);
 }
 
-/* A session's number, or a path in sysfs with session<number> in it. */
-Result<std::uint32_t> parse_sid(std::string_view text)
+/* The number of a session<number> that the path leads through. */
+std::optional<std::uint32_t> sid_in(std::string_view path)
 {
-	if (const auto number = parse_number(text); number && *number <= UINT32_MAX)
-		return static_cast<std::uint32_t>(*number);
-	for (auto part : split(text, '/')) {
-		if (text.find('/') == std::string_view::npos || !part.starts_with("session"))
+	for (auto part : split(path, '/')) {
+		if (!part.starts_with("session"))
 			continue;
 		if (const auto number = parse_number(part.substr(7));
 		    number && *number <= UINT32_MAX)
 			return static_cast<std::uint32_t>(*number);
+	}
+	return std::nullopt;
+}
+
+/* A session's number, or a path in sysfs with session<number> in it, itself or by its links. */
+Result<std::uint32_t> parse_sid(std::string_view text)
+{
+	if (const auto number = parse_number(text); number && *number <= UINT32_MAX)
+		return static_cast<std::uint32_t>(*number);
+	if (text.find('/') != std::string_view::npos) {
+		if (const auto sid = sid_in(text))
+			return *sid;
+		std::error_code none;
+		const auto real = std::filesystem::canonical(std::string(text), none);
+		if (const auto sid = none ? std::nullopt : sid_in(real.native()))
+			return *sid;
 	}
 	return refuse(str(hawser::quoted(text), " is an invalid session ID or path"));
 }

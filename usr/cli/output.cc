@@ -52,11 +52,11 @@ nlohmann::ordered_json values_of(RecordKind kind, const Record &...record)
 } // namespace
 
 void print_node_line(std::ostream &out, const config::PortalId &portal, int tpgt,
-		     const std::string &target, bool vanished)
+		     const std::string &target)
 {
 	/* An unknown tag comes out as iscsiadm's: the unsigned form of -1. */
 	out << config::to_string(portal) << ',' << static_cast<std::uint32_t>(tpgt) << ' ' << target
-	    << (vanished ? " (vanished)" : "") << '\n';
+	    << '\n';
 }
 
 void print_node_tree(std::ostream &out, const std::vector<config::Node> &nodes)

@@ -20,9 +20,9 @@ namespace hawser::cli
 
 inline constexpr std::string_view empty_value = "<empty>";
 
-/* "192.0.2.1:3260,1 iqn...", and " (vanished)" */
+/* "192.0.2.1:3260,1 iqn..." */
 void print_node_line(std::ostream &out, const config::PortalId &portal, int tpgt,
-		     const std::string &target, bool vanished = false);
+		     const std::string &target);
 
 /* Target, portals, interfaces, one below the other and indented. Sorted nodes. */
 void print_node_tree(std::ostream &out, const std::vector<config::Node> &nodes);

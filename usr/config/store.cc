@@ -108,6 +108,18 @@ Result<Listing<Iface>> Store::ifaces()
 	return listing;
 }
 
+std::vector<std::string> Store::ifaces_of_discovery()
+{
+	std::vector<std::string> names;
+	if (auto listing = ifaces())
+		for (const auto &iface : listing->items)
+			if (iface.name != default_iface)
+				names.push_back(iface.name);
+	if (names.empty())
+		names.emplace_back(default_iface);
+	return names;
+}
+
 Result<Iface> Store::iface(const std::string &name)
 {
 	if (name == default_iface)

@@ -165,6 +165,11 @@ public:
 
 	/* "default" first, then by name. */
 	Result<Listing<Iface>> ifaces();
+	/*
+	 * What a discovery makes records through when nobody says: each interface that has a
+	 * record, as iscsiadm does, or default when there is none.
+	 */
+	std::vector<std::string> ifaces_of_discovery();
 	Result<Iface> iface(const std::string &name);
 	Status put_iface(const Iface &iface);
 	/* Reads, has @change change, and writes under one lock; nothing when that fails. */

@@ -32,7 +32,7 @@ bool NodeFilter::matches(const Node &node) const
 	return (target || hidden || !node.hidden()) &&
 	       (!target || *target == node.id.target || same_name(*target, node.id.target)) &&
 	       (!host || *host == node.id.portal.host) && (!port || *port == node.id.portal.port) &&
-	       (!tpgt || *tpgt == node.tpgt) && (!iface || *iface == node.id.iface) &&
+	       (!tpgt || node.tpgt == -1 || *tpgt == node.tpgt) && (!iface || *iface == node.id.iface) &&
 	       (!vanished || *vanished == node.vanished);
 }
 

@@ -124,11 +124,15 @@ Result<Portal> parse(std::string_view text, Form form, std::uint16_t default_num
 	Portal portal;
 
 	if (const auto comma = rest.find(','); comma != std::string_view::npos) {
-		const auto tag = parse_u16(rest.substr(comma + 1));
-		if (!tag)
+		/* As a tag that is not known is shown: the unsigned form of -1, or that. */
+		const auto word = rest.substr(comma + 1);
+		const bool unknown = form == Form::typed && (word == "4294967295" || word == "-1");
+		const auto tag = parse_u16(word);
+		if (!tag && !unknown)
 			return bad_address(
 			    text, "has a portal group tag that is no number from 0 to 65535");
-		portal.tpgt = Tpgt{*tag};
+		if (tag)
+			portal.tpgt = Tpgt{*tag};
 		rest = rest.substr(0, comma);
 	}
 

@@ -118,12 +118,39 @@ TEST_CASE_METHOD(Discovery, "what was not taken of an answer is warned about")
 TEST_CASE_METHOD(Discovery,
 		 "types and portals that are missing, unknown or not supported are told apart")
 {
-	bad(Code::invalid_argument, "-m discovery -p 192.0.2.9");
+	bad(Code::invalid_argument, "-m discoverydb -p 192.0.2.9");
 	CHECK(bad(Code::invalid_argument, "-m discovery -t st") ==
 	      "hawseradm: Please specify portal as <ipaddr>[:<ipport>]\n");
 	bad(Code::invalid_argument, "-m discovery -t bogus -p 192.0.2.9");
 	bad(Code::not_supported, "-m discovery -t slp -p 192.0.2.9");
 	bad(Code::invalid_argument, "-m discoverydb -D");
+}
+
+TEST_CASE_METHOD(Discovery, "without a type mode discovery is about the records of SendTargets")
+{
+	bad(Code::nothing_found, "-m discovery -p 192.0.2.9");
+	good("-m discoverydb -t st -p 192.0.2.9 -o new");
+	CHECK(good("-m discovery -p 192.0.2.9").find("discovery.sendtargets.address = 192.0.2.9") !=
+	      std::string::npos);
+	CHECK(service.discoveries.empty());
+	good("-m discovery -p 192.0.2.9 -o delete");
+	bad(Code::nothing_found, "-m discovery -p 192.0.2.9");
+	good("-m discovery -p 192.0.2.9 -D");
+	CHECK(service.discoveries.size() == 1);
+}
+
+TEST_CASE_METHOD(Discovery, "records are made through each interface that has a record itself")
+{
+	good("-m discovery -t st -p 192.0.2.9 -P 1");
+	CHECK(out.find("Iface Name: default") != std::string::npos);
+	good("-m iface -I p1 -o new");
+	good("-m iface -I p2 -o new");
+	good("-m discovery -t st -p 192.0.2.9 -P 1");
+	CHECK(out.find("Iface Name: default") == std::string::npos);
+	CHECK(out.find("Iface Name: p1") != std::string::npos);
+	CHECK(out.find("Iface Name: p2") != std::string::npos);
+	good("-m discovery -t st -p 192.0.2.9 -I default -P 1");
+	CHECK(out.find("Iface Name: default") != std::string::npos);
 }
 
 TEST_CASE_METHOD(Discovery, "an iSNS server is asked on its own port, unless another is typed")

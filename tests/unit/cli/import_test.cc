@@ -69,7 +69,8 @@ TEST_CASE_METHOD(OpenIscsi, "open-iscsi's records are taken over and told one by
 	CHECK(out.find("taken: discovery portal 192.0.2.9:3260\n") != std::string::npos);
 	CHECK(out.find("geheim") == std::string::npos);
 
-	CHECK(good("-m node") == "192.0.2.1:3260,1 " + t1 + "\n[2001:db8::1]:3260,1 " + t2 + "\n");
+	CHECK(good("-m node") == "192.0.2.1:3260,1 " + t1 + "\n192.0.2.1:3260,1 " + t1 +
+				     "\n[2001:db8::1]:3260,1 " + t2 + "\n");
 	const auto record = good("-m node -T " + t1 + " -I default");
 	CHECK(record.find("node.session.auth.username = me\n") != std::string::npos);
 	CHECK(record.find("node.session.auth.password = ********\n") != std::string::npos);

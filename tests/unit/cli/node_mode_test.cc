@@ -176,8 +176,7 @@ TEST_CASE_METHOD(Nodes, "a record that nobody names any more says so while it is
 	store.set_in_use([](const config::NodeId &) { return true; });
 	REQUIRE(store.store_discovery({.source = source, .found = {{t3, {"192.0.2.7", 3260}, 1}}}));
 	REQUIRE(store.store_discovery({.source = source, .found = {}}));
-	CHECK(good("-m node").find("192.0.2.7:3260,1 " + t3 + " (vanished)\n") !=
-	      std::string::npos);
+	CHECK(good("-m node").find("192.0.2.7:3260,1 " + t3 + "\n") != std::string::npos);
 	CHECK(good("-m node -P 1").find("Iface Name: default (vanished)\n") != std::string::npos);
 	const auto list = nlohmann::json::parse(good("-m node -T " + t3 + " -o show --json"));
 	CHECK(list[0]["vanished"] == true);
@@ -337,6 +336,16 @@ TEST_CASE_METHOD(Nodes, "without the service records are edited and the rest is 
 	      "hawseradm: hawserd does not run\n");
 	bad(Code::no_daemon, "-m node -u");
 	bad(Code::no_daemon, "-m discovery -t st -p 192.0.2.1");
+}
+
+TEST_CASE_METHOD(Nodes,
+		 "the portal that a listing prints is taken, and a tag finds a record without")
+{
+	good("-m node -T " + t3 + " -p 192.0.2.8 -o new");
+	const std::string line = "192.0.2.8:3260,4294967295 " + t3 + "\n";
+	CHECK(good("-m node").find(line) != std::string::npos);
+	good("-m node -T " + t3 + " -p 192.0.2.8:3260,4294967295");
+	good("-m node -T " + t3 + " -p 192.0.2.8:3260,1");
 }
 
 TEST_CASE_METHOD(Nodes, "a damaged record is exit status 6 and the others are listed")

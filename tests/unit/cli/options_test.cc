@@ -58,6 +58,9 @@ TEST_CASE("a portal is host, port and tag, IPv6 in brackets or bare")
 {
 	CHECK(good("-m node -p 192.0.2.1").portal->id == config::PortalId{"192.0.2.1", 3260});
 	CHECK(good("-m node -p 192.0.2.1:3261,7").portal->tpgt == 7);
+	/* As a tag that is not known is printed. */
+	CHECK_FALSE(good("-m node -p 192.0.2.1:3261,4294967295").portal->tpgt);
+	CHECK_FALSE(good("-m node -p 192.0.2.1:3261,-1").portal->tpgt);
 	CHECK(good("-m node -p [2001:db8::1]:3261,2").portal->id ==
 	      config::PortalId{"2001:db8::1", 3261});
 	CHECK(good("-m node -p [2001:DB8::1]").portal->id.host == "2001:db8::1");
