@@ -32,8 +32,8 @@ bool NodeFilter::matches(const Node &node) const
 	return (target || hidden || !node.hidden()) &&
 	       (!target || *target == node.id.target || same_name(*target, node.id.target)) &&
 	       (!host || *host == node.id.portal.host) && (!port || *port == node.id.portal.port) &&
-	       (!tpgt || node.tpgt == -1 || *tpgt == node.tpgt) && (!iface || *iface == node.id.iface) &&
-	       (!vanished || *vanished == node.vanished);
+	       (!tpgt || node.tpgt == -1 || *tpgt == node.tpgt) &&
+	       (!iface || *iface == node.id.iface) && (!vanished || *vanished == node.vanished);
 }
 
 Result<std::string> Store::target_file(std::string_view target)
