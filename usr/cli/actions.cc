@@ -175,20 +175,18 @@ void delete_nodes(Context &context, const config::NodeFilter &filter)
 void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait, bool stays)
 {
 	constexpr auto hopping = "node.session.portal_hopping";
+	auto service = service_of(context);
+	if (!service)
+		return;
 	varlink::LoginCall call;
 	call.wait = wait;
 	if (stays && std::none_of(nodes.begin(), nodes.end(), [](const config::Node &node) {
 		    return node.settings.is_set(hopping);
 	    }))
 		call.settings[hopping] = "No";
-	/* What is there needs no service; what cannot be told, it may be the reason of. */
 	auto sessions = context.sessions.sessions();
-	if (!sessions) {
-		if (service_of(context))
-			context.tell(sessions.error());
-		return;
-	}
-	std::vector<std::string> begun;
+	if (!sessions)
+		return context.tell(sessions.error());
 	for (const auto &node : nodes) {
 		const auto count = node.settings.number("node.session.nr_sessions");
 		const auto present =
@@ -202,18 +200,13 @@ void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait,
 			continue;
 		}
 		for (std::int64_t i = present; i < count; i++)
-			begun.push_back(str("Logging in to ", node_label(node.id),
-					    count > 1 ? " (multiple)" : "", "\n"));
+			context.out << "Logging in to " << node_label(node.id)
+				    << (count > 1 ? " (multiple)" : "") << '\n';
 		call.nodes.push_back(to_varlink(node.id, node.tpgt));
 	}
+	context.out.flush();
 	if (call.nodes.empty())
 		return;
-	auto service = service_of(context);
-	if (!service)
-		return;
-	for (const auto &line : begun)
-		context.out << line;
-	context.out.flush();
 	auto done = service->login(call, [&](const varlink::LoginResult &result) {
 		const auto label = node_label(id_of(result.node));
 		if (result.failure)
