@@ -263,6 +263,7 @@ public:
 			return refuse(str("unexpected argument ", hawser::quoted(argv[::optind])));
 		if (auto checked = check(); !checked)
 			return tl::unexpected(checked.error());
+		take_first_iface();
 		/* The type may stand behind the portal: only now is its port known. */
 		if (options_.type == "isns" && options_.portal)
 			if (auto taken = store(options_.portal,
@@ -490,6 +491,19 @@ private:
 		return check_together();
 	}
 
+	/* Discovery alone makes records through several. */
+	void take_first_iface()
+	{
+		const bool several = options_.mode == Mode::discovery ||
+				     options_.mode == Mode::discoverydb ||
+				     options_.mode == Mode::fw;
+		if (several || options_.ifaces.size() < 2)
+			return;
+		options_.warnings.push_back(
+		    str("-I: one interface at a time, the first is ", options_.ifaces.front()));
+		options_.ifaces.resize(1);
+	}
+
 	/* What belongs to one action alone. */
 	Status check_together() const
 	{
@@ -521,9 +535,6 @@ private:
 			return refuse("-C sendtargets: goes with -m session");
 		if (auto checked = check_task_management(); !checked)
 			return checked;
-		if (options_.ifaces.size() > 1 && !discovers)
-			return refuse(
-			    str("-I: one interface at a time, not ", options_.ifaces.size()));
 		if (options_.has(Op::nonpersistent) && !discovers)
 			return refuse("operation nonpersistent is for discovery");
 		return {};

@@ -30,6 +30,8 @@ int run(Context &context, const std::vector<std::string> &arguments)
 		context.tell(options.error());
 		return context.exit_status();
 	}
+	for (const auto &warning : options->warnings)
+		context.warn(warning);
 	if (options->help) {
 		context.out << help_text(context.program);
 		return 0;

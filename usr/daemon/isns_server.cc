@@ -446,7 +446,9 @@ asio::awaitable<void> IsnsServer::accept(std::shared_ptr<IsnsServer> self)
 			continue;
 		}
 		if (me.incoming_.size() == max_incoming) {
-			me.incoming_.front()->interrupt();
+			// Not asked to end: it may be in the middle of an answer that nobody takes.
+			asio::error_code ignored;
+			me.incoming_.front()->socket().close(ignored);
 			me.incoming_.pop_front();
 		}
 		auto connection = std::make_shared<isns::Connection>(

@@ -127,7 +127,8 @@ TEST_CASE("actions that exclude each other are refused")
 	bad("-m node -l -R");
 	bad("-m node -l -o new");
 	bad("-m node -o new -o delete");
-	bad("-m node -I a -I b");
+	CHECK(good("-m node -I a -I b").ifaces == std::vector<std::string>{"a"});
+	CHECK(good("-m discovery -t st -p 192.0.2.1 -I a -I b").ifaces.size() == 2);
 	bad("-m session -r 1 --cid 0");
 	CHECK(good("-m discovery -t st -p 192.0.2.1 -o new -o delete -o new").ops.size() == 2);
 }
