@@ -56,7 +56,7 @@ struct Options {
 	std::optional<std::string> target;
 	std::optional<PortalOption> portal;
 	std::vector<std::string> ifaces;
-	std::vector<std::string> warnings; // of what is not looked at
+	std::vector<std::string> warnings;			   // of what is not looked at
 	std::optional<std::string> type;			   // of discovery, as typed
 	std::vector<std::pair<std::string, std::string>> settings; // -n, -v
 	std::vector<SecretSource> secrets;			   // read by read_secrets()
