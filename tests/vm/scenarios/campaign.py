@@ -6,14 +6,13 @@ import contextlib
 import os
 import random
 import re
-import subprocess
 import time
 
 from rig.checks import Failure, Fio, expect, wait_for, write
 from rig.targets import IQN
-from scenarios.errors import counter
 from rig.trace import TRACING
-from scenarios.faults import PORTAL, RECORDS, TOP, Proxy
+from scenarios.errors import counter
+from scenarios.faults import PORTAL, RECORDS, TOP, Program, Proxy
 
 TARGET = os.path.join(TOP, "build/tests/target/recovering_target")
 # What at each level nothing costs.
@@ -27,30 +26,17 @@ COUNTERS = ("connection_losses", "recoveries", "requeued", "failed_by_loss", "re
             "digest_err", "timeout_err")
 
 
-class Recovering:
+class Recovering(Program):
     """The target, and what it complains of."""
 
     def __init__(self, *options):
-        self.log = open("/out/recovering.log", "w+", encoding="ascii")  # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([TARGET, "-p", str(BEHIND), *map(str, options)], stdout=self.log)
-        wait_for("the target listens", lambda: "listening" in self.text())
-
-    def text(self):
-        if self.process.poll() is not None:
-            raise Failure(f"the target ended with {self.process.returncode}")
-        with open(self.log.name, encoding="ascii") as log:
-            return log.read()
+        super().__init__("recovering_target", TARGET, "-p", BEHIND, *options)
 
     def complaints(self):
-        return [line for line in self.text().splitlines() if line.startswith("complaint")]
+        return self.lines("complaint")
 
     def lives(self):
         return bool(self.text())
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
 
 
 @contextlib.contextmanager

@@ -22,23 +22,23 @@ DATA_OUT_AND_REJECT = "0x05,0x3f"
 ENDS = {"flip-header", "flip-header-digest", "flip-data", "flip-data-digest", "truncate", "half-close", "reset"}
 
 
-class Proxy:
-    """A fault_proxy before the target; lines: what it did."""
+class Program:
+    """One of our programs beside the initiator, which says when it listens; lines: what it has said since."""
 
-    def __init__(self, *options, to="127.0.0.1:3260"):
-        self.log = open("/out/faults.log", "w+", encoding="ascii")  # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([PROXY, *map(str, options), PORTAL, to], stdout=self.log)
-        wait_for("the proxy listens", lambda: "listening" in self.text())
+    def __init__(self, name, *command):
+        self.name = name
+        self.log = open(f"/out/{name}.log", "w+", encoding="ascii")  # pylint: disable=consider-using-with
+        self.process = subprocess.Popen([str(word) for word in command], stdout=self.log)
+        wait_for(f"{name} listens", lambda: "listening" in self.text())
 
     def text(self):
         if self.process.poll() is not None:
-            raise Failure(f"the proxy ended with {self.process.returncode}")
+            raise Failure(f"{self.name} ended with {self.process.returncode}")
         with open(self.log.name, encoding="ascii") as log:
             return log.read()
 
-    def faults(self):
-        """The faults until now: of each its kind."""
-        return [line.split()[2] for line in self.text().splitlines() if line.startswith("fault ")]
+    def lines(self, start):
+        return [line for line in self.text().splitlines() if line.startswith(start)]
 
     def stop(self):
         self.process.kill()
@@ -46,11 +46,23 @@ class Proxy:
         self.log.close()
 
 
+class Proxy(Program):
+    """A fault_proxy before the target."""
+
+    def __init__(self, *options, to="127.0.0.1:3260"):
+        super().__init__("fault_proxy", PROXY, *options, PORTAL, to)
+
+    def faults(self):
+        """The faults until now: of each its kind."""
+        return [line.split()[2] for line in self.lines("fault ")]
+
+
 def under(rig, limit, every, timeout, erl=0):
     """fio verify while so many faults happen, and after the last of them all is well."""
     rig.target.add("t", **({"ErrorRecoveryLevel": erl} if erl else {}))
     rig.target.add_lun("t", 1, "64M")
-    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every, *(("-k", ",".join(REPAIRED), "-x", DATA_OUT_AND_REJECT) if erl else ()))
+    spared = ("-k", ",".join(REPAIRED), "-x", DATA_OUT_AND_REJECT) if erl else ()
+    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every, *spared)
     words = ("-m", "node", "-T", IQN + "t", "-p", PORTAL)
     try:
         rig.initiator.adm(*words, "-o", "new")
