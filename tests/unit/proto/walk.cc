@@ -119,6 +119,14 @@ std::optional<unsigned> Session::any_up() const
 	return std::nullopt;
 }
 
+std::optional<unsigned> Session::reassigning() const
+{
+	for (unsigned n = 0; n < size(); n++)
+		if (up(n) && conns_[n].asking && conns_[n].over != n)
+			return n;
+	return std::nullopt;
+}
+
 void Session::step(unsigned conn, enum hws_conn_event event)
 {
 	const uint8_t next = hws_conn_next(conns_[conn].state, event);

@@ -119,6 +119,8 @@ public:
 	void check() const;	// what must hold at any time
 	void check_end() const; // when nothing is left to happen
 	bool all_ended() const;
+	/* One that is up and whose commands are being reassigned over another. */
+	std::optional<unsigned> reassigning() const;
 	unsigned size() const { return static_cast<unsigned>(conns_.size()); }
 	unsigned reinstated = 0, reassigned = 0, retried = 0, anew = 0, failed = 0, again = 0;
 
