@@ -11,6 +11,7 @@
 #include "compat/compat.h"
 #include "digest.h"
 #include "main.h"
+#include "reserves.h"
 
 struct workqueue_struct *hws_send_wq;
 struct workqueue_struct *hws_recovery_wq;
@@ -53,9 +54,12 @@ static int __init hws_init(void)
 	ret = hws_digest_init();
 	if (ret)
 		return ret;
-	ret = create_queues();
+	ret = hws_reserves_init();
 	if (ret)
 		goto digest;
+	ret = create_queues();
+	if (ret)
+		goto reserves;
 	ret = hws_transport_register();
 	if (ret)
 		goto destroy;
@@ -68,6 +72,8 @@ unregister:
 	hws_transport_unregister();
 destroy:
 	destroy_queues();
+reserves:
+	hws_reserves_exit();
 digest:
 	hws_digest_exit();
 	return ret;
@@ -81,6 +87,7 @@ static void __exit hws_exit(void)
 	hws_netlink_unregister();
 	hws_transport_unregister();
 	rcu_barrier();
+	hws_reserves_exit();
 	hws_digest_exit();
 }
 
