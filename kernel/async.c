@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a target says unasked, RFC 7143 section 11.9. Under the socket lock. Every
- * message is an event for userspace as well.
+ * What a target says unasked, RFC 7143 section 11.9. Under the socket lock. A
+ * message is an event for userspace as well, unless there are too many.
  */
+#include <linux/ratelimit.h>
+
 #include "connection.h"
 #include "event.h"
 #include "log.h"
@@ -20,7 +22,9 @@ enum hws_violation hws_async_pdu(struct hws_conn *conn,
 	u16 cid;
 
 	HWS_COUNT_CONN(conn, RX_ASYNC, 1);
-	hws_event_async(conn, a, conn->in.keep, conn->in.kept);
+	/* Userspace looks after other sessions as well. */
+	if (__ratelimit(&conn->async_events))
+		hws_event_async(conn, a, conn->in.keep, conn->in.kept);
 
 	switch (a->event) {
 	case HWS_ASYNC_SCSI:
@@ -29,7 +33,8 @@ enum hws_violation hws_async_pdu(struct hws_conn *conn,
 	case HWS_ASYNC_LOGOUT:
 		hws_notice(session, "the target asks for a logout within %u s",
 			   be16_to_cpu(a->parameter3));
-		hws_conn_leave(conn, session->params.time2wait);
+		hws_conn_leave(conn, session->params.time2wait,
+			       be16_to_cpu(a->parameter3));
 		break;
 	case HWS_ASYNC_NEGOTIATE:
 		hws_notice(session, "the target asks for a negotiation");

@@ -11,6 +11,7 @@
 #include "policy.h"
 #include "proto/replay.h"
 #include "proto/serial.h"
+#include "recovery.h"
 #include "repair.h"
 #include "session.h"
 #include "stats.h"
@@ -72,15 +73,17 @@ static void detach(struct hws_task *task)
 static void forget_in_conn(struct hws_task *task)
 {
 	struct hws_conn *conn = task->conn;
+	bool idle;
 
 	detach(task);
 	if (unlikely(conn->repairs) && task->kind == HWS_TASK_COMMAND)
 		hws_repair_forget(task);
-	/* Somebody may wait until the connection that he takes out is idle. */
-	if (task->kind == HWS_TASK_COMMAND &&
-	    atomic_dec_and_test(&conn->outstanding) &&
-	    unlikely(READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT))
-		wake_up_all(&conn->session->state_wait);
+	if (task->kind != HWS_TASK_COMMAND)
+		return;
+	/* A connection that is to go waits until it has nothing under way. */
+	idle = atomic_dec_and_test(&conn->outstanding);
+	if (unlikely(READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT))
+		hws_conn_has_less(conn, idle);
 }
 
 void hws_task_forget(struct hws_task *task)

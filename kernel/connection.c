@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <linux/file.h>
 #include <linux/net.h>
+#include <linux/ratelimit.h>
 #include <linux/slab.h>
 #include <net/inet_connection_sock.h>
 #include <net/net_namespace.h>
@@ -17,6 +18,7 @@
 #include "main.h"
 #include "recovery.h"
 #include "repair.h"
+#include "reserves.h"
 #include "session.h"
 #include "text.h"
 #include "trace.h"
@@ -46,6 +48,8 @@ struct hws_conn *hws_conn_alloc(struct hws_session *session, u8 slot)
 	INIT_WORK(&conn->negotiate_work, hws_negotiate_work);
 	INIT_WORK(&conn->clear_work, hws_clear_work);
 	INIT_DELAYED_WORK(&conn->strand_timer, hws_strand_timer);
+	ratelimit_state_init(&conn->async_events, HZ, 20);
+	ratelimit_set_flags(&conn->async_events, RATELIMIT_MSG_ON_RELEASE);
 	spin_lock_init(&conn->lock);
 	INIT_LIST_HEAD(&conn->requests);
 	INIT_LIST_HEAD(&conn->retries);
@@ -282,11 +286,10 @@ static void set_lock_class(struct sock *sk)
 static void tune(struct sock *sk)
 {
 	tcp_sock_set_nodelay(sk);
-	if (!sock_flag(sk, SOCK_MEMALLOC))
-		sk_set_memalloc(sk);
 	lock_sock(sk);
 	/* Sent from softirq too; and never wait for what only we can free. */
-	sk->sk_allocation = GFP_ATOMIC | __GFP_MEMALLOC;
+	sk->sk_allocation = GFP_ATOMIC;
+	hws_reserves_mark(sk);
 	sk->sk_use_task_frag = false;
 	sk->sk_rcvlowat = 1;
 	release_sock(sk);
@@ -516,6 +519,7 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 	release_sock(sk);
 	/* Only now: a receiver may have been about to arm it. */
 	cancel_delayed_work_sync(&conn->leave_work);
+	WRITE_ONCE(conn->leave_phase, HWS_LEAVING_NOT);
 	cancel_work_sync(&conn->send_work);
 
 	if (clean)
@@ -526,11 +530,6 @@ void hws_conn_kill(struct hws_conn *conn, bool clean)
 	synchronize_rcu_expedited();
 	hws_conn_take_submitted(conn);
 	end_requests(conn);
-
-	/* In an orderly close the peer's packets still come. */
-	lock_sock(sk);
-	sk_clear_memalloc(sk);
-	release_sock(sk);
 	sockfd_put(sock);
 }
 
@@ -545,8 +544,9 @@ int hws_socket_prepare(int fd, struct netlink_ext_ack *extack)
 
 	if (IS_ERR(sock))
 		return PTR_ERR(sock);
-	if (!sock_flag(sock->sk, SOCK_MEMALLOC))
-		sk_set_memalloc(sock->sk);
+	lock_sock(sock->sk);
+	hws_reserves_mark(sock->sk);
+	release_sock(sock->sk);
 	sockfd_put(sock);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #define _HWS_CONNECTION_H
 
 #include <linux/llist.h>
+#include <linux/ratelimit_types.h>
 #include <linux/socket.h>
 #include <linux/workqueue.h>
 
@@ -111,6 +112,14 @@ struct hws_in {
 	u8 *keep;		/* HWS_IN_KEEP bytes */
 };
 
+/* Where a connection stands that the target asked to leave: leave.c */
+enum hws_leaving {
+	HWS_LEAVING_NOT,
+	HWS_LEAVING_BEGUN,	/* it may have commands that it did not send */
+	HWS_LEAVING_DRAINS,	/* commands that were sent are waited for */
+	HWS_LEAVING_ASKED,	/* the answer to the Logout is */
+};
+
 struct hws_pong {
 	__be32 ttt;
 	u8 lun[HWS_LUN_BYTES];
@@ -121,6 +130,9 @@ struct hws_conn {
 	u8 slot;
 	int state;			/* enum hws_conn_state: hws_conn_step() */
 	u8 loss;			/* enum hws_loss */
+	u8 leave_phase;			/* enum hws_leaving */
+	struct ratelimit_state async_events;
+	unsigned long leave_at;		/* jiffies, when leaving goes on anyhow */
 	u16 loss_time2wait;
 
 	struct llist_head submitted;	/* tasks, from any context */
@@ -129,7 +141,7 @@ struct hws_conn {
 	struct work_struct lost_work;
 	struct delayed_work ping_work;
 	struct delayed_work watch_work;	/* error recovery level 1: watch.c */
-	struct delayed_work leave_work;	/* ends a logout without an answer */
+	struct delayed_work leave_work;	/* hws_conn_leave() */
 	struct work_struct remove_work;
 	struct work_struct negotiate_work;
 	struct work_struct clear_work;	/* its logout over another has ended */

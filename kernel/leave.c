@@ -17,8 +17,10 @@
 enum {
 	/* seconds for the answer to a logout */
 	LOGOUT_TIMEOUT = 10,
-	/* seconds for what a connection that is taken out has under way */
+	/* seconds at most for what a connection has under way that is taken out */
 	REMOVE_TIMEOUT = 30,
+	/* and that the target asks to leave: if it is the only one, new commands wait */
+	DRAIN_TIMEOUT = 10,
 };
 
 /**
@@ -60,24 +62,74 @@ bool hws_conn_log_out(struct hws_conn *conn, u8 reason)
 	return !ret && !response;
 }
 
+/* Process context. Gives what was not sent to others; returns how many had to stay. */
+static int move_unsent(struct hws_conn *conn)
+{
+	struct sock *sk = hws_conn_lock_sock(conn);
+	struct hws_task *task, *next;
+	int left = 0;
+
+	if (!sk)
+		return 0;
+	hws_conn_take_submitted(conn);
+	list_for_each_entry_safe(task, next, &conn->commands, entry) {
+		struct hws_conn *over;
+
+		rcu_read_lock();
+		over = hws_policy_select(conn->session);
+		if (over)
+			hws_command_move(task, over);
+		else
+			left++;
+		rcu_read_unlock();
+	}
+	hws_conn_unlock_sock(sk);
+	rcu_read_lock();
+	hws_command_kick(conn->session);
+	rcu_read_unlock();
+	return left;
+}
+
 /**
  * hws_conn_leave - log out of a connection because the target asked for it
  * @conn: the connection, under its socket lock
  * @time2wait: seconds until the next login
+ * @patience: seconds that the target waits for the Logout
  *
- * The answer to the Logout, or the target's patience ending, is the loss.
+ * New commands go elsewhere. Those under way would be lost with the connection
+ * (RFC 7143 section 11.14): half of the target's patience is theirs. The answer
+ * to the Logout, or its time-out, is the loss.
  */
-void hws_conn_leave(struct hws_conn *conn, u16 time2wait)
+void hws_conn_leave(struct hws_conn *conn, u16 time2wait, u16 patience)
 {
-	struct hws_task *task;
-	bool others;
-
 	conn->loss_time2wait = time2wait;
 	if (!hws_conn_step(conn, HWS_CONN_EV_LOGOUT))
 		return;
-	mod_delayed_work(hws_recovery_wq, &conn->leave_work,
-			 LOGOUT_TIMEOUT * HZ);
-	task = hws_request_get(conn->session, HWS_TASK_LOGOUT);
+	WRITE_ONCE(conn->leave_phase, HWS_LEAVING_BEGUN);
+	conn->leave_at = jiffies + min(patience * HZ / 2, DRAIN_TIMEOUT * HZ);
+	mod_delayed_work(hws_recovery_wq, &conn->leave_work, 0);
+}
+
+/**
+ * hws_conn_has_less - a command of a connection in logout has ended
+ * @conn: the connection
+ * @idle: that was the last one
+ *
+ * Any context.
+ */
+void hws_conn_has_less(struct hws_conn *conn, bool idle)
+{
+	if (idle)
+		wake_up_all(&conn->session->state_wait);
+	if (READ_ONCE(conn->leave_phase) == HWS_LEAVING_DRAINS)
+		mod_delayed_work(hws_recovery_wq, &conn->leave_work, 0);
+}
+
+static void ask_to_leave(struct hws_conn *conn)
+{
+	struct hws_task *task = hws_request_get(conn->session, HWS_TASK_LOGOUT);
+	bool others;
+
 	if (!task) {
 		hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
 		return;
@@ -96,13 +148,40 @@ void hws_conn_leave(struct hws_conn *conn, u16 time2wait)
 	}
 }
 
-/* The target was asked to let us go, and neither answers nor closes. */
+/* Wakes whenever there may be less to wait for, and when it waited enough. */
 void hws_conn_leave_work(struct work_struct *work)
 {
 	struct hws_conn *conn = container_of(to_delayed_work(work),
 					     struct hws_conn, leave_work);
+	long left;
+	int unsent;
 
-	hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
+	if (READ_ONCE(conn->state) != HWS_CONN_IN_LOGOUT ||
+	    conn->leave_phase == HWS_LEAVING_NOT)
+		return;
+	if (conn->leave_phase == HWS_LEAVING_BEGUN) {
+		/* Who saw it up has submitted. */
+		synchronize_rcu_expedited();
+		WRITE_ONCE(conn->leave_phase, HWS_LEAVING_DRAINS);
+		/* The end of a command either sees this or is seen: that is a full barrier too. */
+		smp_mb();
+	}
+	left = conn->leave_at - jiffies;
+	if (conn->leave_phase == HWS_LEAVING_DRAINS) {
+		unsent = move_unsent(conn);
+		if (left <= 0 || atomic_read(&conn->outstanding) <= unsent) {
+			WRITE_ONCE(conn->leave_phase, HWS_LEAVING_ASKED);
+			left = LOGOUT_TIMEOUT * HZ;
+			conn->leave_at = jiffies + left;
+			ask_to_leave(conn);
+		}
+	} else if (left <= 0) {
+		/* It neither answers nor closes. */
+		hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
+		return;
+	}
+	/* Not if it was woken meanwhile. */
+	queue_delayed_work(hws_recovery_wq, &conn->leave_work, left);
 }
 
 /**
@@ -224,30 +303,6 @@ int hws_conn_remove(struct hws_conn *conn, u16 cid,
 out:
 	mutex_unlock(&session->control);
 	return ret;
-}
-
-/* What it was given and has not sent yet. */
-static void move_unsent(struct hws_conn *conn)
-{
-	struct sock *sk = hws_conn_lock_sock(conn);
-	struct hws_task *task, *next;
-
-	if (!sk)
-		return;
-	hws_conn_take_submitted(conn);
-	list_for_each_entry_safe(task, next, &conn->commands, entry) {
-		struct hws_conn *over;
-
-		rcu_read_lock();
-		over = hws_policy_select(conn->session);
-		if (over)
-			hws_command_move(task, over);
-		rcu_read_unlock();
-	}
-	hws_conn_unlock_sock(sk);
-	rcu_read_lock();
-	hws_command_kick(conn->session);
-	rcu_read_unlock();
 }
 
 static bool may_log_out(struct hws_conn *conn)
