@@ -50,6 +50,14 @@ static const char *const loss_texts[] = {
 	[HWS_LOSS_UNREPAIRED] = "what was lost did not come again",
 };
 
+/* Of the one connection that the class knows of: the state attribute. */
+static const u8 class_state[] = {
+	[HWS_SESSION_ACTIVE] = ISCSI_CONN_UP,
+	[HWS_SESSION_FAILED] = ISCSI_CONN_FAILED,
+	[HWS_SESSION_EXPIRED] = ISCSI_CONN_FAILED,
+	[HWS_SESSION_CLOSING] = ISCSI_CONN_DOWN,
+};
+
 /* Any context. Returns whether the state is @state because of this call. */
 bool hws_session_set_state(struct hws_session *session, u8 state)
 {
@@ -60,8 +68,11 @@ bool hws_session_set_state(struct hws_session *session, u8 state)
 	spin_lock_irqsave(&session->lock, flags);
 	old = session->state;
 	changes = hws_session_may_change(old, state);
-	if (changes)
+	if (changes) {
 		WRITE_ONCE(session->state, state);
+		/* Under the lock: what ends the session frees it afterwards. */
+		WRITE_ONCE(session->cls_conn->state, class_state[state]);
+	}
 	spin_unlock_irqrestore(&session->lock, flags);
 	if (!changes)
 		return false;

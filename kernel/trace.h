@@ -19,12 +19,14 @@
 		{ HWS_OP_NOP_OUT, "NOP-Out" },                                 \
 		{ HWS_OP_SCSI_COMMAND, "SCSI Command" },                       \
 		{ HWS_OP_TMF_REQUEST, "TMF Request" },                         \
+		{ HWS_OP_TEXT_REQUEST, "Text Request" },                       \
 		{ HWS_OP_DATA_OUT, "Data-Out" },                               \
 		{ HWS_OP_LOGOUT_REQUEST, "Logout Request" },                   \
 		{ HWS_OP_SNACK, "SNACK" },                                     \
 		{ HWS_OP_NOP_IN, "NOP-In" },                                   \
 		{ HWS_OP_SCSI_RESPONSE, "SCSI Response" },                     \
 		{ HWS_OP_TMF_RESPONSE, "TMF Response" },                       \
+		{ HWS_OP_TEXT_RESPONSE, "Text Response" },                     \
 		{ HWS_OP_DATA_IN, "Data-In" },                                 \
 		{ HWS_OP_LOGOUT_RESPONSE, "Logout Response" },                 \
 		{ HWS_OP_R2T, "R2T" },                                         \
