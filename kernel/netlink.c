@@ -7,6 +7,7 @@
 #include <scsi/scsi_host.h>
 #include <scsi/scsi_transport_iscsi.h>
 
+#include "compat/compat.h"
 #include "event.h"
 #include "main.h"
 #include "netlink.h"
@@ -430,7 +431,8 @@ static const struct genl_ops ops[] = {
 };
 
 static const struct genl_multicast_group groups[] = {
-	{ .name = HWS_GENL_MCGRP_EVENTS, },
+	/* Events have sense data and targets' answers in them. */
+	{ .name = HWS_GENL_MCGRP_EVENTS, HWS_MCGRP_CAP_NET_ADMIN },
 };
 
 struct genl_family hws_genl_family __ro_after_init = {

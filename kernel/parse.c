@@ -131,6 +131,9 @@ struct needed {
 
 #define SESSION_ATTR(x)	{ HWS_SESSION_A_##x, "HWS_SESSION_A_" #x " is missing" }
 #define CONN_ATTR(x)	{ HWS_CONN_A_##x, "HWS_CONN_A_" #x " is missing" }
+#define PING_ATTR(x)	{ HWS_PING_A_##x, "HWS_PING_A_" #x " is missing" }
+#define TEXT_ATTR(x)	{ HWS_TEXT_A_##x, "HWS_TEXT_A_" #x " is missing" }
+#define TMF_ATTR(x)	{ HWS_TMF_A_##x, "HWS_TMF_A_" #x " is missing" }
 
 static const struct needed session_adopt_needs[] = {
 	SESSION_ATTR(TSIH),
@@ -179,6 +182,11 @@ static const struct needed conn_adopt_needs[] = {
 	CONN_ATTR(PING_INTERVAL),
 	CONN_ATTR(PING_TIMEOUT),
 };
+
+static const struct needed conn_needs[] = { CONN_ATTR(CID) };
+static const struct needed ping_needs[] = { PING_ATTR(ID), PING_ATTR(SIZE) };
+static const struct needed text_needs[] = { TEXT_ATTR(ID), TEXT_ATTR(TEXT) };
+static const struct needed tmf_needs[] = { TMF_ATTR(ID), TMF_ATTR(FUNCTION) };
 
 static int check_needed(const struct nlattr *nest, struct nlattr **tb,
 			const struct needed *needed, size_t n,
@@ -397,10 +405,9 @@ int hws_parse_conn_set(const struct nlattr *nest, struct nlattr **tb,
 
 	if (ret)
 		return ret;
-	if (!tb[HWS_CONN_A_CID]) {
-		NL_SET_ERR_MSG_ATTR(extack, nest, "HWS_CONN_A_CID is missing");
-		return -EINVAL;
-	}
+	ret = check_needed(nest, tb, conn_needs, ARRAY_SIZE(conn_needs), extack);
+	if (ret)
+		return ret;
 	for (i = 1; i <= HWS_CONN_A_MAX; i++) {
 		switch (i) {
 		case HWS_CONN_A_CID:
@@ -428,10 +435,9 @@ int hws_parse_conn_cid(const struct nlattr *nest, u16 *cid,
 
 	if (ret)
 		return ret;
-	if (!tb[HWS_CONN_A_CID]) {
-		NL_SET_ERR_MSG_ATTR(extack, nest, "HWS_CONN_A_CID is missing");
-		return -EINVAL;
-	}
+	ret = check_needed(nest, tb, conn_needs, ARRAY_SIZE(conn_needs), extack);
+	if (ret)
+		return ret;
 	*cid = nla_get_u16(tb[HWS_CONN_A_CID]);
 	return 0;
 }
@@ -445,11 +451,9 @@ int hws_parse_ping(const struct nlattr *nest, u32 *id, u32 *size,
 
 	if (ret)
 		return ret;
-	if (!tb[HWS_PING_A_ID] || !tb[HWS_PING_A_SIZE]) {
-		NL_SET_ERR_MSG_ATTR(extack, nest,
-				    "HWS_PING_A_ID or HWS_PING_A_SIZE is missing");
-		return -EINVAL;
-	}
+	ret = check_needed(nest, tb, ping_needs, ARRAY_SIZE(ping_needs), extack);
+	if (ret)
+		return ret;
 	*id = nla_get_u32(tb[HWS_PING_A_ID]);
 	*size = nla_get_u32(tb[HWS_PING_A_SIZE]);
 	return 0;
@@ -465,11 +469,9 @@ int hws_parse_text(const struct nlattr *nest, u32 *id,
 
 	if (ret)
 		return ret;
-	if (!tb[HWS_TEXT_A_ID] || !tb[HWS_TEXT_A_TEXT]) {
-		NL_SET_ERR_MSG_ATTR(extack, nest,
-				    "HWS_TEXT_A_ID or HWS_TEXT_A_TEXT is missing");
-		return -EINVAL;
-	}
+	ret = check_needed(nest, tb, text_needs, ARRAY_SIZE(text_needs), extack);
+	if (ret)
+		return ret;
 	*id = nla_get_u32(tb[HWS_TEXT_A_ID]);
 	*text = tb[HWS_TEXT_A_TEXT];
 	return 0;
@@ -484,11 +486,9 @@ int hws_parse_tmf(const struct nlattr *nest, u32 *id, u8 *function, u8 *lun,
 
 	if (ret)
 		return ret;
-	if (!tb[HWS_TMF_A_ID] || !tb[HWS_TMF_A_FUNCTION]) {
-		NL_SET_ERR_MSG_ATTR(extack, nest,
-				    "HWS_TMF_A_ID or HWS_TMF_A_FUNCTION is missing");
-		return -EINVAL;
-	}
+	ret = check_needed(nest, tb, tmf_needs, ARRAY_SIZE(tmf_needs), extack);
+	if (ret)
+		return ret;
 	*id = nla_get_u32(tb[HWS_TMF_A_ID]);
 	*function = nla_get_u8(tb[HWS_TMF_A_FUNCTION]);
 	if (*function == HWS_TMF_TASK_REASSIGN ||

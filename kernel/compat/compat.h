@@ -11,6 +11,7 @@
 #include <linux/net.h>
 #include <linux/uio.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 #include <scsi/scsi_cmnd.h>
@@ -29,6 +30,13 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
 #include <linux/crc32.h>
 #define HWS_CRC32C_IN_LIBRARY
+#endif
+
+/* Joining a group needs a capability since 6.7, and in the stable kernels of December 2023. */
+#ifdef GENL_MCAST_CAP_NET_ADMIN
+#define HWS_MCGRP_CAP_NET_ADMIN	.flags = GENL_MCAST_CAP_NET_ADMIN
+#else
+#define HWS_MCGRP_CAP_NET_ADMIN
 #endif
 
 /* eh_timed_out() got an enumeration of its own in 6.2. */
