@@ -231,8 +231,9 @@ asio::awaitable<void> SessionAgent::first_login()
 		note_failure(failure);
 		const bool limited = persistence_ == Persistence::limited;
 		// A target that is being set up refuses with the same words as one that never will
-		// let us in.
-		const bool final = !failure.retryable && (limited || !failure.status);
+		// let us in, and what is missing here may come; a session that the module did not
+		// take of a login that succeeded is not tried again: it may be there already.
+		const bool final = !failure.retryable && (limited || login.has_value());
 		if (final || (limited && attempts_ > plan_.initial_login_retries))
 			break;
 		std::chrono::milliseconds wait = first_login_pause;
@@ -248,7 +249,7 @@ asio::awaitable<Connector::Outcome> SessionAgent::attempt(const Link &link,
 							  const LoginConfig &login)
 {
 	next_attempt_.reset();
-	auto first = co_await (env_.connector.log_in(plan_, link, login) || until_stopped());
+	auto first = co_await (try_login(env_.connector, plan_, link, login) || until_stopped());
 	if (first.index() == 1)
 		co_return tl::unexpected(
 		    local_failure({Code::failed, "logged out before the login had ended"}, false));
@@ -453,7 +454,8 @@ void SessionAgent::note_connected(std::string_view how)
 	attempts_ = 0;
 	last_failure_.reset();
 	logged_failure_.clear();
-	backoff_.reset();
+	turn_ = 0;
+	connected_ = {Clock::now(), completions()};
 }
 
 void SessionAgent::report(FirstLogin outcome)

@@ -6,7 +6,8 @@
  *
  * - Log in, hand the socket to the module, which makes the session of it.
  * - When the module says that the connection is lost, wait what it says (Time2Wait),
- *   then log in again with the same ISID until it succeeds, with a growing pause.
+ *   then log in again with the same ISID until it succeeds, with a growing pause, over
+ *   each of the session's connections in turn: one's network may be what was lost.
  *   Nothing but the end of the session, or node.session.reopen_max, ends this.
  * - As long as the target may still have the session's tasks (retention.h), that login
  *   reinstates a connection of the session; after that, the session itself.
@@ -83,6 +84,8 @@ public:
 	static constexpr std::chrono::seconds scan_limit{30};
 	/* Pause between the tries of a first login that somebody waits for. */
 	static constexpr std::chrono::seconds first_login_pause{1};
+	/* Losses in a row of a session that was of no use before the pause grows. */
+	static constexpr unsigned fruitless_free = 2;
 	/* How long a first login waits for its record to be moved. */
 	static constexpr std::chrono::seconds move_limit{5};
 
@@ -140,7 +143,8 @@ private:
 	asio::awaitable<void> until_scanned();
 	asio::awaitable<void> until_moved();
 	Result<Sid> make_session(LoggedIn &login);
-	Link leader();
+	std::vector<Link> leaders();
+	unsigned fruitless();
 	std::uint64_t completions();
 	Retention what_is_retained();
 	kernel::Answer<Claim> claim();
@@ -196,11 +200,14 @@ private:
 	Clock::time_point lost_at_{};
 	Retention retention_;
 	struct Reinstated {
-		Clock::time_point at;
-		std::uint64_t completions; // of the session until then
+		Clock::time_point at{};
+		std::uint64_t completions = 0; // of the session until then
 	};
 	std::optional<Reinstated> reinstated_; // a connection, until the next loss
-	unsigned short_lived_ = 0;	       // see Retention
+	Reinstated connected_{};	       // in whatever way, the last time
+	unsigned fruitless_ = 0;   // connections in a row that did not last and ended no command
+	unsigned turn_ = 0;	   // failed logins since: whose link is next
+	unsigned short_lived_ = 0; // see Retention
 	Strands strands_;
 };
 

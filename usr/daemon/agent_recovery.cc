@@ -17,11 +17,15 @@ asio::awaitable<void> SessionAgent::reconnect()
 {
 	state_ = State::reconnecting;
 	lost_at_ = Clock::now();
-	backoff_.reset();
 	// Each connection's loss may put it off.
 	while (!stopped() && Clock::now() < not_before_)
 		co_await pause_until(not_before_);
 	retention_ = what_is_retained();
+	// A target that takes us and drops us again is not asked at full speed for ever.
+	if (fruitless() > fruitless_free)
+		co_await pause(backoff_.next());
+	else
+		backoff_.reset();
 
 	while (!stopped() && lost_) {
 		auto claimed = claim();
@@ -68,6 +72,7 @@ asio::awaitable<void> SessionAgent::reconnect()
 			continue;
 		}
 		note_failure(std::move(*failure));
+		turn_++;
 		if (plan_.reopen_max != 0 && attempts_ >= plan_.reopen_max) {
 			env_.log(Level::error, title(), ": given up after ", attempts_,
 				 " logins (node.session.reopen_max)");
@@ -122,7 +127,8 @@ Retention SessionAgent::what_is_retained()
 kernel::Answer<SessionAgent::Claim> SessionAgent::claim()
 {
 	if (next_recovery(retention_, Clock::now() - lost_at_) == Recovery::connection) {
-		for (const Link &link : plan_.links) {
+		for (std::size_t n = 0; n < plan_.links.size(); n++) {
+			const Link &link = plan_.links[(turn_ + n) % plan_.links.size()];
 			auto reservation =
 			    env_.control.reserve(*sid_, kernel::AdoptKind::reinstate, link.cid);
 			if (reservation)
@@ -132,7 +138,8 @@ kernel::Answer<SessionAgent::Claim> SessionAgent::claim()
 		}
 		retention_.over = true; // the module has kept nothing
 	}
-	const Link link = leader();
+	const auto candidates = leaders();
+	const Link link = candidates[turn_ % candidates.size()];
 	auto reservation = env_.control.reserve(*sid_, kernel::AdoptKind::session, link.cid);
 	if (!reservation)
 		return tl::unexpected(reservation.error());
@@ -152,17 +159,28 @@ LoginConfig SessionAgent::login_of(const Claim &claim) const
 }
 
 /*
- * The connection that reinstates the session: one that it had (RFC 7143, 6.3.5), for
- * the first one may have been taken out, or one may never have joined.
+ * The connections that may reinstate the session: those that it had (RFC 7143, 6.3.5), for
+ * the first one may have been taken out, or one may never have joined. At least one.
  */
-Link SessionAgent::leader()
+std::vector<Link> SessionAgent::leaders()
 {
+	std::vector<Link> found;
 	if (plan_.links.size() > 1)
 		if (auto session = env_.control.session(*sid_))
 			for (const auto &connection : session->connections)
 				if (const Link *link = plan_.find(connection.cid))
-					return *link;
-	return plan_.links.front();
+					found.push_back(*link);
+	if (found.empty())
+		found.push_back(plan_.links.front());
+	return found;
+}
+
+/* How often in a row the session has been lost without having been of use. */
+unsigned SessionAgent::fruitless()
+{
+	const bool lasted = Clock::now() - connected_.at >= lasting;
+	fruitless_ = lasted || completions() != connected_.completions ? 0 : fruitless_ + 1;
+	return fruitless_;
 }
 
 /* Nothing when the module has the connection. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/connector.h"
 
+#include <exception>
+
 namespace hawser::daemon
 {
 
@@ -21,6 +23,19 @@ asio::awaitable<Connector::Outcome> TcpConnector::log_in(const Plan &plan, const
 	portals.insert(portals.begin(), link.portal);
 	co_return co_await connect_and_login(std::move(portals), login, book_, std::move(options),
 					     timeouts);
+}
+
+asio::awaitable<Connector::Outcome> try_login(Connector &connector, const Plan &plan,
+					      const Link &link, const LoginConfig &login)
+{
+	LoginFailure thrown;
+	thrown.retryable = true;
+	try {
+		co_return co_await connector.log_in(plan, link, login);
+	} catch (const std::exception &error) {
+		thrown.error = {Code::failed, error.what()};
+	}
+	co_return tl::unexpected(std::move(thrown));
 }
 
 } // namespace hawser::daemon

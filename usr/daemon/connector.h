@@ -28,6 +28,13 @@ public:
 };
 
 /*
+ * As log_in(); what it throws is a failure that may pass. Who waits for it or for something
+ * else would not hear of an exception before that comes.
+ */
+asio::awaitable<Connector::Outcome> try_login(Connector &connector, const Plan &plan,
+					      const Link &link, const LoginConfig &login);
+
+/*
  * Over TCP. The host name is resolved each time, and each socket may use the
  * memory reserves before it connects, since what waits for it may be the swap.
  */

@@ -56,19 +56,23 @@ void Strand::stop()
 
 void Strand::note_up()
 {
+	if (!up_)
+		up_since_ = Clock::now();
 	up_ = true;
+	was_up_ = true;
 	session_up_ = true;
 	attempts_ = 0;
 	denials_ = 0;
 	last_failure_.reset();
 	logged_failure_.clear();
-	backoff_.reset();
 	report(cid_);
 	signal_.notify();
 }
 
 void Strand::note_lost(std::uint16_t time2wait)
 {
+	if (up_)
+		short_lived_ = Clock::now() - up_since_ < short_life ? short_lived_ + 1 : 0;
 	up_ = false;
 	time2wait_ = time2wait;
 	signal_.notify();
@@ -84,8 +88,9 @@ void Strand::session_lost()
 	signal_.notify();
 }
 
-void Strand::session_back()
+void Strand::session_back(bool anew)
 {
+	was_up_ = up_ || (was_up_ && !anew);
 	session_up_ = true;
 	signal_.notify();
 }
@@ -132,8 +137,11 @@ asio::awaitable<void> Strand::run(Sid sid, [[maybe_unused]] std::shared_ptr<Stra
 /* Logs in until the module has the connection, or it has no place any more. */
 asio::awaitable<void> Strand::join(Sid sid)
 {
-	backoff_.reset();
 	co_await pause(std::chrono::seconds(std::exchange(time2wait_, 0)));
+	if (short_lived_ > short_lives_free)
+		co_await pause(backoff_.next());
+	else
+		backoff_.reset();
 
 	while (wanted()) {
 		auto reservation = env_.control.reserve(sid, kernel::AdoptKind::join, cid_);
@@ -164,7 +172,8 @@ asio::awaitable<void> Strand::join(Sid sid)
 		}
 		// Worked out before the co_await: g++ 12 runs both sides of a ?: within one.
 		const bool denied = denies_session(*last_failure_);
-		denials_ = denied ? denials_ + 1 : 0;
+		// A portal where the session never was is no witness of its end.
+		denials_ = denied && was_up_ ? denials_ + 1 : 0;
 		if (denials_ == denials_max)
 			env_.on_denied();
 		const auto wait = last_failure_->retryable || denied ? backoff_.next()
@@ -205,7 +214,8 @@ bool Strand::may_try_again(const kernel::Refusal &refusal)
 asio::awaitable<Connector::Outcome> Strand::attempt(const Link &link, const LoginConfig &login)
 {
 	next_attempt_.reset();
-	auto first = co_await (env_.connector.log_in(env_.plan, link, login) || until_unwanted());
+	auto first =
+	    co_await (try_login(env_.connector, env_.plan, link, login) || until_unwanted());
 	if (first.index() == 1) {
 		LoginFailure cut;
 		cut.error = {Code::failed, "there was no use for the connection any more"};

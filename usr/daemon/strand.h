@@ -69,6 +69,13 @@ public:
 	 */
 	static constexpr unsigned denials_max = 2;
 
+	/*
+	 * A target that takes the connection and drops it right away is not asked at full speed
+	 * for ever: after so many in a row that lasted less than this, the pause grows.
+	 */
+	static constexpr std::chrono::seconds short_life{1};
+	static constexpr unsigned short_lives_free = 3;
+
 	Strand(const Surroundings &surroundings, Cid cid);
 
 	/* Cares for the connection until stop(); @self and @session live on meanwhile. */
@@ -80,7 +87,8 @@ public:
 	void note_up();
 	void note_lost(std::uint16_t time2wait);
 	void session_lost();
-	void session_back();
+	/* @anew: it is another one at the target. */
+	void session_back(bool anew = false);
 	/* Whether the session has room for it, as it was negotiated last. */
 	void give_room(bool room);
 	/* It is being taken out of the session, or is not after all. */
@@ -111,6 +119,7 @@ private:
 	Surroundings env_;
 	const Cid cid_;
 	bool up_ = false;
+	bool was_up_ = false;	  // in the life that the session now has at the target
 	bool session_up_ = false; // some connection of the session is
 	bool room_ = true;
 	bool leaving_ = false;
@@ -121,6 +130,8 @@ private:
 	Backoff backoff_;
 	unsigned attempts_ = 0; // failed in a row
 	unsigned denials_ = 0;	// likewise, because of the session
+	Clock::time_point up_since_{};
+	unsigned short_lived_ = 0; // times in a row
 	std::optional<Clock::time_point> next_attempt_;
 	std::optional<LoginFailure> last_failure_;
 	std::string logged_failure_; // what was logged last

@@ -44,7 +44,7 @@ void Strands::session_back(Cid leader, std::optional<std::uint16_t> max_connecti
 		strand->note_up();
 	share_room();
 	for (const auto &[cid, strand] : strands_)
-		strand->session_back();
+		strand->session_back(max_connections.has_value());
 }
 
 void Strands::session_lost()

@@ -51,7 +51,7 @@ TEST_CASE_METHOD(World, "A login that may succeed later is tried as often as the
 }
 
 TEST_CASE_METHOD(World,
-		 "An automatic login goes on after a refusal of the target, and not after ours")
+		 "An automatic login goes on whatever happens, unless its session is there already")
 {
 	auto refusal = FakeTarget::failure("target not found", false);
 	refusal.status = LoginStatus{2, 3};
@@ -62,8 +62,13 @@ TEST_CASE_METHOD(World,
 	CHECK_FALSE(outcome);
 	CHECK(ended == 0);
 
-	target.failures.push_back(FakeTarget::failure("no secret", false));
-	auto ours = started(SessionAgent::Persistence::endless);
+	target.failures.push_back(FakeTarget::failure("the module is not there", false));
+	auto later = started(SessionAgent::Persistence::endless);
+	REQUIRE(until([&] { return later->next_attempt().has_value(); }));
+	CHECK(ended == 0);
+
+	kernel.refuse_new = EEXIST;
+	auto there = started(SessionAgent::Persistence::endless);
 	REQUIRE(until([&] { return ended == 1; }));
 	CHECK_FALSE(outcome->has_value());
 }

@@ -319,6 +319,9 @@ public:
 
 	/* How the next logins end, in order; success when there is none left. */
 	std::deque<hawser::LoginFailure> failures;
+	/* How all logins of these connections end. */
+	std::map<hawser::Cid, hawser::LoginFailure> never;
+	bool throws = false; // the next one does
 	/* While it is set, logins do not end. */
 	bool silent = false;
 	int logins = 0;
@@ -353,9 +356,13 @@ public:
 		last_portal = link.portal;
 		last_others = link.others;
 		asked[login.cid].push_back(login.tsih);
-		hawser::daemon::Signal never(io_.get_executor());
+		hawser::daemon::Signal silence(io_.get_executor());
 		while (silent)
-			co_await never.wait_until();
+			co_await silence.wait_until();
+		if (std::exchange(throws, false))
+			throw std::runtime_error("thrown in a login");
+		if (never.contains(login.cid))
+			co_return tl::unexpected(never.at(login.cid));
 		if (!failures.empty()) {
 			auto next = std::move(failures.front());
 			failures.pop_front();

@@ -195,6 +195,76 @@ TEST_CASE_METHOD(World, "A target that denies the session twice is left with all
 	CHECK(lines_with("says that the session does not exist") == 1);
 }
 
+TEST_CASE_METHOD(World,
+		 "A portal that never had the session does not cost it, however it is denied there")
+{
+	auto denial = FakeTarget::failure("session does not exist", false);
+	denial.status = {0x02, 0x0a};
+	target.never[Cid(1)] = denial;
+	set("node.session.nr_connections", "2");
+	auto agent = started();
+	const auto attempts = [&] {
+		return outcome ? agent->strands().all().at(Cid(1))->attempts() : 0;
+	};
+	REQUIRE(until([&] { return attempts() == Strand::denials_max + 1; }, 20s));
+	CHECK(kernel.dropped.empty());
+	CHECK(up() == 1);
+
+	// Nor after the session was lost for another reason.
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	const auto before = target.asked[Cid(1)].size();
+	REQUIRE(
+	    until([&] { return target.asked[Cid(1)].size() > before + Strand::denials_max; }, 40s));
+	CHECK(kernel.dropped.empty());
+}
+
+TEST_CASE_METHOD(World, "A lost session is tried over each of its connections in turn")
+{
+	auto agent = with_connections(3);
+	target.never[Cid(0)] = FakeTarget::failure("no route", true); // its cable was pulled
+	target.never[Cid(1)] = FakeTarget::failure("no route", true);
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }, 20s));
+	CHECK(kernel.handed_over.back().cid == Cid(2));
+	CHECK(agent->attempts() == 0);
+	CHECK(target.asked[Cid(0)].size() == 2);
+
+	target.never.clear();
+	CHECK(until([&] { return up() == 3; }, 20s));
+}
+
+TEST_CASE_METHOD(World,
+		 "A session that is lost again and again without having been of use is paced")
+{
+	auto agent = started();
+	REQUIRE(until([&] { return outcome.has_value(); }));
+	const auto began = Clock::now();
+	for (int i = 1; i <= 4; i++) {
+		lose(*agent);
+		REQUIRE(until([&] { return kernel.adoptions == i; }, 10s));
+	}
+	CHECK(Clock::now() - began >= 3s); // 1 s and 2 s, at the third and the fourth
+	kernel.completions++;
+	const auto before = Clock::now();
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 5; }));
+	CHECK(Clock::now() - before < 1s);
+}
+
+TEST_CASE_METHOD(World, "What a login throws is a failure that passes")
+{
+	auto agent = with_connections(2);
+	target.throws = true;
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return up() == 2; }, 10s));
+	CHECK(lines_with("thrown in a login") == 1);
+	target.throws = true;
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }, 10s));
+	CHECK(lines_with("thrown in a login") == 2);
+}
+
 TEST_CASE_METHOD(World, "What has no room in the session is told once and not tried")
 {
 	auto agent = with_connections(2);
