@@ -25,6 +25,7 @@
 #include "varlink/server.h"
 
 #include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -250,13 +251,16 @@ private:
 		done->put(true);
 	}
 
-	/* Sessions stay as they are: the module has them. */
+	/*
+	 * Sessions stay as they are: the module has them. The worker may be waiting for a disk
+	 * that only this loop brings back.
+	 */
 	void stop()
 	{
 		log_(Level::notice, "stopping, sessions stay: ", sessions_.all().size());
 		notify_stopping();
 		server_.close();
-		io_.stop();
+		asio::post(worker_, [this] { io_.stop(); });
 	}
 
 	const Log &log_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
+#include <optional>
 #include <sys/stat.h>
 
 namespace hawser::daemon
@@ -38,25 +39,34 @@ Result<Refresher::Wishes> Refresher::read_wishes(const config::Paths &paths)
 	return all;
 }
 
-/* Records are replaced by renaming, which the folder shows. */
-bool Refresher::records_changed()
+/*
+ * Records are replaced by renaming, which the folder shows. The disk that it is on may be one
+ * that is to be brought back: only the worker may wait for it.
+ */
+asio::awaitable<bool> Refresher::records_changed()
 {
-	struct stat now {
+	auto look = [folder = env_.paths.discovery()] {
+		struct stat now {
+		};
+		return stat(folder.c_str(), &now) < 0 ? std::optional<timespec>()
+						      : std::optional<timespec>(now.st_mtim);
 	};
-	if (stat(env_.paths.discovery().c_str(), &now) < 0)
-		return !portals_.empty();
-	if (now.st_mtim.tv_sec == seen_.tv_sec && now.st_mtim.tv_nsec == seen_.tv_nsec)
-		return false;
+	const auto changed_at = co_await on_worker(env_.worker, std::move(look));
+	if (!changed_at)
+		co_return !portals_.empty();
+	if (changed_at->tv_sec == seen_.tv_sec && changed_at->tv_nsec == seen_.tv_nsec)
+		co_return false;
 	// The next change may come in the same tick of the file system's clock.
-	const bool settled = now.st_mtim.tv_sec + 1 < std::time(nullptr);
-	seen_ = settled ? now.st_mtim : timespec{};
-	return true;
+	const bool settled = changed_at->tv_sec + 1 < std::time(nullptr);
+	seen_ = settled ? *changed_at : timespec{};
+	co_return true;
 }
 
 asio::awaitable<void> Refresher::run()
 {
 	for (bool starting = true;;) {
-		if (records_changed() || starting) {
+		const bool changed = co_await records_changed();
+		if (changed || starting) {
 			auto read = [paths = env_.paths] { return read_wishes(paths); };
 			auto wishes = co_await on_worker(env_.worker, std::move(read));
 			if (wishes) {

@@ -75,7 +75,7 @@ private:
 	};
 
 	static Result<Wishes> read_wishes(const config::Paths &paths);
-	bool records_changed();
+	asio::awaitable<bool> records_changed();
 	void take(const Wishes &wishes, bool starting);
 	asio::awaitable<void> refresh(std::shared_ptr<Portal> portal);
 	void note(Portal &portal, const DiscoveryOutcome &outcome);

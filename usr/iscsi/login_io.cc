@@ -16,7 +16,7 @@ LoginFailure failure(Error error)
 	const bool retryable = error.code == Code::pdu_timed_out || error.code == Code::try_again ||
 			       error.code == Code::connect_failed ||
 			       error.code == Code::connect_timed_out ||
-			       error.code == Code::host_not_found;
+			       error.code == Code::host_not_found || error.code == Code::no_memory;
 
 	return {std::move(error), std::nullopt, retryable};
 }

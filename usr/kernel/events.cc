@@ -110,7 +110,9 @@ asio::awaitable<void> EventStream::run()
 			co_return;
 		if (ec)
 			throw std::system_error(ec, "events of the kernel module");
-		for (;;) {
+		// What is left wakes this again: others have their turn in between, for a target
+		// may say much.
+		for (unsigned n = 0; n < batch; n++) {
 			const int e = nl_recvmsgs_default(socket_.get());
 			if (e == -NLE_AGAIN)
 				break;

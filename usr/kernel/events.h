@@ -41,6 +41,9 @@ public:
 
 	void stop();
 
+	/* Messages that are taken at a time. */
+	static constexpr unsigned batch = 64;
+
 private:
 	EventStream(asio::io_context &io, const Log &log, EventListener &listener,
 		    NetlinkSocket socket);
