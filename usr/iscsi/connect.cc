@@ -215,14 +215,19 @@ asio::awaitable<Result<StreamSocket>> connect_to(Address address, ConnectOptions
 	if (!endpoints)
 		co_return tl::unexpected(endpoints.error());
 
-	Error last{Code::host_not_found, str(address.host, " has no address")};
+	if (endpoints->size() == 1)
+		co_return co_await connect_endpoint(endpoints->front(), options);
+	/* One that does not answer must not hold up the next, like one of several portals. */
+	std::vector<Address> addresses;
 	for (const auto &endpoint : *endpoints) {
-		auto socket = co_await connect_endpoint(endpoint, options);
-		if (socket)
-			co_return std::move(*socket);
-		last = std::move(socket.error());
+		const auto ip = endpoint.address();
+		addresses.push_back({ip.is_v6() ? Address::Kind::ipv6 : Address::Kind::ipv4,
+				     ip.to_string(), endpoint.port()});
 	}
-	co_return tl::unexpected(std::move(last));
+	auto reached = co_await connect_to_any(std::move(addresses), std::move(options));
+	if (!reached)
+		co_return tl::unexpected(std::move(reached.error()));
+	co_return std::move(reached->socket);
 }
 
 asio::awaitable<Result<Connected>> connect_to_any(std::vector<Address> addresses,
