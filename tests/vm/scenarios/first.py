@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The short path through everything; runs on every kernel."""
-from rig.checks import Skip, drop_cache, expect, fio, on_debug_kernel, run
+from rig.checks import Skip, drop_cache, expect, fio, on_debug_kernel, read, run
 from rig.initiators import PORTAL
+from rig.targets import IQN
 
 
 def holds_disk(rig):
@@ -34,13 +35,28 @@ def holds_send_targets(rig):
     rig.initiator.logout("t")
 
 
+def holds_ipv6(rig):
+    """Over IPv6 a target is discovered, its disk keeps what is written, and the class shows the address."""
+    portal = "[::1]:3260"
+    rig.target.add("t", **({"portals": (PORTAL, portal)} if rig.target.name == "lio" else {}))
+    rig.target.add_lun("t", 1)
+    found = rig.initiator.discover(portal)
+    expect(found == {"t"}, f"discovery at {portal} found {found}")
+    rig.initiator.adm("-m", "node", "-T", IQN + "t", "-p", portal, "--login")
+    connection = rig.initiator.session("t").replace("/iscsi_session/session", "/iscsi_connection/connection") + ":0"
+    shown = [read(connection, name) for name in ("address", "persistent_address", "port", "state")]
+    expect(shown == ["::1", "::1", "3260", "up"], f"the connection is shown as {shown}")
+    fio(rig.initiator.disk("t"), size="4M", bsrange="512-256k")
+    rig.initiator.logout_all()
+
+
 def holds_filesystem(rig):
     """ext4 and xfs are made, filled, taken away, brought back and found clean."""
     disk = rig.attach(size="512M")
     for make, check in ((["mkfs.ext4", "-q", "-F"], ["e2fsck", "-f", "-n"]),
                         (["mkfs.xfs", "-q", "-f"], ["xfs_repair", "-n"])):
         if make[0] == "mkfs.xfs" and on_debug_kernel():
-            rig.say("xfs is left out of the debug kernel")
+            rig.skip("xfs is left out of the debug kernel")
             continue
         run(*make, disk)
         run("mkdir", "-p", "/mnt/hawser")

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Administration while the disk is busy."""
+import collections
 import os
+import re
 
-from rig.checks import Fio, expect, fio, run, wait_for
+from rig.checks import Fio, expect, fio, read, run, wait_for, write
+from rig.trace import TRACING
+
+EVENTS = [f"scsi_dispatch_cmd_{event}" for event in ("start", "done", "error")]
 
 
 def holds_module_refuses_removal(rig):
@@ -42,15 +47,52 @@ def holds_logout(rig):
     fio(rig.initiator.disk("t"), size="2M")
 
 
+COMMAND = re.compile(r" \[(\d+)\] .*(?:scsi_dispatch_cmd_(start|done|error)): host_no=(\d+) .*driver_tag=(\d+)")
+
+
+def submissions(lines, host):
+    """How many commands each processor submitted to the host, and how many were under way at most; a tag that is two
+    commands' at once fails."""
+    count, under_way, most = collections.Counter(), set(), 0
+    for line in lines:
+        found = COMMAND.search(line)
+        if not found or found[3] != host:
+            continue
+        processor, event, tag = int(found[1]), found[2], found[4]
+        if event == "start":
+            expect(tag not in under_way, f"tag {tag} is two commands': {line}")
+            under_way.add(tag)
+            count[processor] += 1
+            most = max(most, len(under_way))
+        else:
+            under_way.discard(tag)
+    return count, most
+
+
 def holds_queues(rig):
-    """Each processor submits through a hardware queue of its own, with one set of tags for all."""
+    """Each processor submits through a hardware queue of its own, with one set of tags for all: commands are seen from
+    each at once, and no tag is two commands'."""
     disk = rig.attach()
-    queues = f"/sys/class/block/{disk[5:]}/mq"
-    found = {queue: open(f"{queues}/{queue}/cpu_list", encoding="ascii").read().strip()
-             for queue in os.listdir(queues)}
-    expect(sorted(found.values()) == [str(cpu) for cpu in range(os.cpu_count())],
-           f"processors by hardware queue: {found}")
-    jobs = [Fio(disk, size="4M", offset=f"{8 * cpu}M", cpus_allowed=cpu, iodepth=32).start()
-            for cpu in range(os.cpu_count())]
+    name = disk[5:]
+    processors = range(os.cpu_count())
+    queues = f"/sys/class/block/{name}/mq"
+    found = {queue: read(queues, queue, "cpu_list") for queue in os.listdir(queues)}
+    expect(sorted(found.values()) == [str(cpu) for cpu in processors], f"processors by hardware queue: {found}")
+    before = {queue: int(read(f"/sys/kernel/debug/block/{name}/hctx{queue}/run")) for queue in found}
+    host = os.path.basename(os.path.realpath(f"/sys/class/block/{name}/device")).split(":")[0]
+    write(40000, TRACING, "buffer_size_kb")
+    write("", TRACING, "trace")
+    for event in EVENTS:
+        write(1, TRACING, "events/scsi", event, "enable")
+    jobs = [Fio(disk, size="4M", offset=f"{8 * cpu}M", cpus_allowed=cpu, iodepth=32).start() for cpu in processors]
     for job in jobs:
         job.finish()
+    for event in EVENTS:
+        write(0, TRACING, "events/scsi", event, "enable")
+    with open(f"{TRACING}/trace", encoding="ascii", errors="replace") as lines:
+        count, most = submissions(lines, host)
+    write("", TRACING, "trace")
+    for queue, runs in before.items():
+        expect(int(read(f"/sys/kernel/debug/block/{name}/hctx{queue}/run")) > runs, f"queue {queue} was not used")
+    rig.say(f"commands by processor: {dict(count)}, {most} under way at once")
+    expect(all(count[cpu] >= 1024 for cpu in processors) and most >= 16, f"commands by processor: {count}, at once: {most}")

@@ -3,12 +3,15 @@
 import time
 
 from rig.checks import Fio, expect, fio, wait_for
+from scenarios.errors import counter
 
 
 def small(rig, window):
     disk = rig.attach(window=window)
     fio(disk, size="4M", iodepth=32)
     fio(disk, size="4M", iodepth=8, bsrange="512-256k")
+    closed = counter(rig, "window_closed")
+    expect(closed > 0, f"with a window of {window} and 32 commands it was never closed")
 
 
 def holds_one(rig):
