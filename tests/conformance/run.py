@@ -28,7 +28,8 @@ from table import table  # noqa: E402
 
 AT_ONCE = 8
 # Of tests/vm: what is in the table.
-SCENARIOS = ("conformance", "strands", "membership", "resets", "windows2012", "unh_iol", "erl1", "reassign", "level2")
+SCENARIOS = ("conformance", "strands", "membership", "resets", "windows2012", "unh_iol", "erl1", "reassign", "level2",
+             "asynchronous")
 
 
 def modules():
