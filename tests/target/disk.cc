@@ -145,7 +145,7 @@ Answer Disk::absent(std::span<const std::uint8_t> cdb)
 
 bool Disk::holds(std::uint64_t lba, std::uint64_t blocks) const
 {
-	const std::uint64_t all = bytes_.size() / block;
+	const std::uint64_t all = storage_.bytes().size() / block;
 	return lba <= all && blocks <= all - lba;
 }
 
@@ -153,10 +153,8 @@ Answer Disk::read(std::uint64_t lba, std::uint64_t blocks) const
 {
 	if (!holds(lba, blocks))
 		return illegal(0x21); // LOGICAL BLOCK ADDRESS OUT OF RANGE
-	const auto from = bytes_.begin() + static_cast<std::ptrdiff_t>(lba * block);
-	return {.status = 0,
-		.sense = {},
-		.data = Bytes(from, from + static_cast<std::ptrdiff_t>(blocks * block))};
+	const auto from = storage_.bytes().subspan(lba * block, blocks * block);
+	return {.status = 0, .sense = {}, .data = Bytes(from.begin(), from.end())};
 }
 
 Answer Disk::write(std::uint64_t lba, std::uint64_t blocks, std::span<const std::uint8_t> data)
@@ -165,8 +163,8 @@ Answer Disk::write(std::uint64_t lba, std::uint64_t blocks, std::span<const std:
 		return illegal(0x21);
 	if (data.size() < blocks * block)
 		return illegal(0x24); // INVALID FIELD IN CDB
-	std::copy_n(data.begin(), blocks * block,
-		    bytes_.begin() + static_cast<std::ptrdiff_t>(lba * block));
+	std::copy_n(data.begin(), blocks * block, blocks_at(lba, blocks).begin());
+	storage_.keep(lba * block, blocks * block);
 	return {};
 }
 
@@ -180,8 +178,8 @@ Answer Disk::unmap(std::span<const std::uint8_t> list)
 		const auto blocks = number(list.subspan(at + 8, 4));
 		if (!holds(lba, blocks))
 			return illegal(0x21);
-		std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(lba * block),
-			    blocks * block, std::uint8_t{0});
+		std::ranges::fill(blocks_at(lba, blocks), std::uint8_t{0});
+		storage_.keep(lba * block, blocks * block);
 	}
 	return {};
 }
@@ -194,12 +192,13 @@ Answer Disk::write_same(std::span<const std::uint8_t> cdb, std::span<const std::
 	if (blocks > most_blocks)
 		return illegal(0x24);
 	for (auto i = lba; i < lba + blocks; i++) {
-		const auto to = bytes_.begin() + static_cast<std::ptrdiff_t>(i * block);
+		const auto to = blocks_at(i, 1);
 		if (data.size() < block)
-			std::fill_n(to, block, std::uint8_t{0});
+			std::ranges::fill(to, std::uint8_t{0});
 		else
-			std::copy_n(data.begin(), block, to);
+			std::copy_n(data.begin(), block, to.begin());
 	}
+	storage_.keep(lba * block, blocks * block);
 	return {};
 }
 
@@ -250,7 +249,7 @@ Answer Disk::inquiry(std::span<const std::uint8_t> cdb) const
 
 Answer Disk::execute(std::span<const std::uint8_t> cdb, std::span<const std::uint8_t> data)
 {
-	const std::uint64_t last = bytes_.size() / block - 1;
+	const std::uint64_t last = storage_.bytes().size() / block - 1;
 
 	switch (cdb[0]) {
 	case test_unit_ready:

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The test target's logical unit: a disk of 512-byte blocks in memory, thin provisioned, as much of
- * SPC-4 and SBC-3 as Linux asks of a disk.
+ * The test target's logical unit: a disk of 512-byte blocks, thin provisioned, as much of SPC-4 and
+ * SBC-3 as Linux asks of a disk. What a command changed is kept before it ends, cache or not.
  */
 #pragma once
 
 #include "pdu.h"
+#include "storage.h"
 
 #include <cstdint>
 #include <span>
@@ -24,7 +25,10 @@ class Disk
 public:
 	static constexpr std::size_t block = 512;
 
-	explicit Disk(std::size_t bytes) : bytes_(bytes) {}
+	/* In memory. */
+	explicit Disk(std::size_t bytes) : storage_(bytes) {}
+	/* All of a file or block device. */
+	explicit Disk(const std::string &path) : storage_(path) {}
 
 	/* Bytes that the command takes from the initiator. */
 	static std::uint64_t wanted(std::span<const std::uint8_t> cdb);
@@ -43,7 +47,12 @@ private:
 	Answer write_same(std::span<const std::uint8_t> cdb, std::span<const std::uint8_t> data);
 	bool holds(std::uint64_t lba, std::uint64_t blocks) const;
 
-	Bytes bytes_;
+	std::span<std::uint8_t> blocks_at(std::uint64_t lba, std::uint64_t blocks)
+	{
+		return storage_.at(lba * block, blocks * block);
+	}
+
+	Storage storage_;
 };
 
 } // namespace hawser::target

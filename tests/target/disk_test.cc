@@ -3,6 +3,10 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+#include <unistd.h>
 
 using namespace hawser::target;
 
@@ -41,6 +45,22 @@ TEST_CASE("What was written is read, and zeroes where it was unmapped")
 	CHECK(disk.execute(ten(unmap, 0, 24), list).status == 0);
 	CHECK(disk.execute(ten(read_10, 3, 1), {}).data == Bytes(Disk::block));
 	CHECK(disk.execute(ten(read_10, 4, 1), {}).data == Bytes(Disk::block, 0x5a));
+}
+
+TEST_CASE("A disk that is a file is what it was, for whoever opens it next")
+{
+	std::string path = "/tmp/hawser-disk.XXXXXX";
+	const int fd = ::mkstemp(path.data());
+	REQUIRE(fd >= 0);
+	CHECK(::ftruncate(fd, 64 * Disk::block) == 0);
+	::close(fd);
+
+	const Bytes data(Disk::block, 0x5a);
+	CHECK(Disk(path).execute(ten(write_10, 63, 1), data).status == 0);
+	CHECK(Disk(path).execute(ten(read_10, 63, 1), {}).data == data);
+	CHECK(Disk(path).execute(ten(read_10, 64, 1), {}).status == 2);
+	::unlink(path.c_str());
+	CHECK_THROWS_AS(Disk(path), std::system_error);
 }
 
 TEST_CASE("Beyond the disk's end nothing is read or written")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * recovering_target: one disk in memory at an iSCSI target that does all of error recovery levels 1
+ * recovering_target: one disk at an iSCSI target that does all of error recovery levels 1
  * and 2 and several connections a session, which no target that runs on Linux does whole. It is
  * fast, obeys no script and forgives nothing: the load tests' other end. See --help.
  */
@@ -21,19 +21,22 @@ namespace
 
 void usage(std::FILE *out)
 {
-	std::fputs("usage: recovering_target [options]\n"
-		   "  -p, --port N         3260\n"
-		   "  -m, --size MIB       of the disk, LUN 1; 64\n"
-		   "  -e, --level N        ErrorRecoveryLevel at most; 2\n"
-		   "  -c, --connections N  MaxConnections at most; 8\n"
-		   "  -r, --retain N       DefaultTime2Retain at most, seconds; 60\n"
-		   "  -s, --seed N         of what is random; 1\n"
-		   "  -t, --latency USEC   a command takes up to this long; 0\n"
-		   "  -w, --whims          data out of order where that was agreed on, R2Ts in\n"
-		   "                       any order and of any length, a command window that\n"
-		   "                       closes, pings, and commands that end BUSY or TASK\n"
-		   "                       SET FULL\n",
-		   out);
+	std::fputs(
+	    "usage: recovering_target [options]\n"
+	    "  -p, --port N         3260\n"
+	    "  -m, --size MIB       of the disk, LUN 1; 64\n"
+	    "  -f, --file FILE      the disk is this file or block device, and outlives the\n"
+	    "                       program; without it, it is in memory\n"
+	    "  -e, --level N        ErrorRecoveryLevel at most; 2\n"
+	    "  -c, --connections N  MaxConnections at most; 8\n"
+	    "  -r, --retain N       DefaultTime2Retain at most, seconds; 60\n"
+	    "  -s, --seed N         of what is random; 1\n"
+	    "  -t, --latency USEC   a command takes up to this long; 0\n"
+	    "  -w, --whims          data out of order where that was agreed on, R2Ts in\n"
+	    "                       any order and of any length, a command window that\n"
+	    "                       closes, pings, and commands that end BUSY or TASK\n"
+	    "                       SET FULL\n",
+	    out);
 }
 
 unsigned long number(const char *word, unsigned long most)
@@ -53,6 +56,7 @@ Settings settings_of(int argc, char **argv)
 {
 	const option options[] = {{"port", required_argument, nullptr, 'p'},
 				  {"size", required_argument, nullptr, 'm'},
+				  {"file", required_argument, nullptr, 'f'},
 				  {"level", required_argument, nullptr, 'e'},
 				  {"connections", required_argument, nullptr, 'c'},
 				  {"retain", required_argument, nullptr, 'r'},
@@ -63,13 +67,16 @@ Settings settings_of(int argc, char **argv)
 				  {}};
 	Settings settings;
 	for (int letter = 0;
-	     (letter = ::getopt_long(argc, argv, "p:m:e:c:r:s:t:wh", options, nullptr)) != -1;) {
+	     (letter = ::getopt_long(argc, argv, "p:m:f:e:c:r:s:t:wh", options, nullptr)) != -1;) {
 		switch (letter) {
 		case 'p':
 			settings.port = static_cast<std::uint16_t>(number(optarg, 65535));
 			break;
 		case 'm':
 			settings.size = number(optarg, 4096) << 20;
+			break;
+		case 'f':
+			settings.file = optarg;
 			break;
 		case 'e':
 			settings.offer.level = static_cast<unsigned>(number(optarg, 2));

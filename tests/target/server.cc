@@ -17,7 +17,7 @@ using asio::ip::tcp;
 Server::Server(asio::io_context &context, const Settings &settings)
     : context(context),
       settings(settings),
-      disk(settings.size),
+      disk(settings.file.empty() ? Disk(settings.size) : Disk(settings.file)),
       random_(static_cast<std::minstd_rand::result_type>(settings.seed))
 {
 }

@@ -20,6 +20,7 @@ struct Settings {
 	Offer offer;
 	std::uint16_t port = 3260;
 	std::size_t size = 64 << 20;
+	std::string file; // the disk is all of it, unless empty
 	std::uint64_t seed = 1;
 	std::chrono::microseconds latency{0}; // a command takes up to this long
 	/* Does what a target may, and few do: see --help. */

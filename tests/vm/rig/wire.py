@@ -5,6 +5,7 @@ import os
 from rig.checks import run, wait_for
 
 TARGET, INITIATOR = "10.93.0.1", "10.93.0.2"
+FAULTY_PORT = 3261  # of the target that recovers, through the proxy
 
 
 def up(address):

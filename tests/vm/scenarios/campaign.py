@@ -3,60 +3,51 @@
 happens between the two, over one connection or several, costs no command, no session and no byte."""
 import collections
 import contextlib
-import os
 import random
 import re
 import time
 
 from rig.checks import Failure, Fio, expect, wait_for, write
+from rig.programs import Proxy, Recovering
 from rig.targets import IQN
 from rig.trace import TRACING
 from scenarios.errors import counter
-from scenarios.faults import PORTAL, RECORDS, TOP, Program, Proxy
+from scenarios.faults import PORTAL, RECORDS
 
-TARGET = os.path.join(TOP, "build/tests/target/recovering_target")
 # What at each level nothing costs.
 NEVER = {0: ("failed_by_loss",), 1: ("failed_by_loss", "timeout_err"),
          2: ("failed_by_loss", "timeout_err", "recoveries", "requeued")}
 TRACED = re.compile(r"\s(\d+\.\d+): (\w+): (.*)")
 FIELD = re.compile(r"(\w+)=(\S+)")
-BEHIND = 3262  # the target's port; the proxy has PORTAL's
 COUNTERS = ("connection_losses", "recoveries", "requeued", "failed_by_loss", "reassigned", "connections_recovered",
             "reinstated", "data_snacks", "status_snacks", "repaired", "retried", "recovery_r2ts", "rjt_pdus",
             "digest_err", "timeout_err")
+# One of these moves for each fault that was met.
+REACTIONS = ("connection_losses", "data_snacks", "status_snacks", "retried", "recovery_r2ts")
 
 
-class Recovering(Program):
-    """The target, and what it complains of."""
-
-    def __init__(self, *options):
-        super().__init__("recovering_target", TARGET, "-p", BEHIND, *options)
-
-    def complaints(self):
-        return self.lines("complaint")
-
-    def lives(self):
-        return bool(self.text())
+def log_in(rig, connections, portal=PORTAL, records=()):
+    """A session with so many connections, of level 2 unless the records have another; gives the disk."""
+    words = ("-m", "node", "-T", IQN + "t", "-p", portal)
+    values = {**RECORDS, "node.session.iscsi.ERL": 2, "node.session.nr_connections": connections,
+              "node.session.policy": "round-robin", "node.session.iscsi.DefaultTime2Wait": 0,
+              "node.session.iscsi.DefaultTime2Retain": 60, **dict(records)}
+    rig.initiator.adm(*words, "-o", "new")
+    rig.initiator.adm(*words, "-o", "update", *(word for key, value in values.items()
+                                                for word in ("-n", key, "-v", str(value))))
+    rig.initiator.adm(*words, "--login")
+    disk = rig.initiator.disk("t")
+    up(rig, connections)
+    return disk
 
 
 @contextlib.contextmanager
 def session(rig, connections, proxy_options, target_options=(), records=()):
-    """A session with so many connections through the proxy, of level 2 unless the records have another; gives target,
-    proxy and the disk."""
+    """A session with so many connections through the proxy (log_in); gives target, proxy and the disk."""
     target = Recovering("-s", rig.seed, *target_options)
-    proxy = Proxy("-s", rig.seed, *proxy_options, to=f"127.0.0.1:{BEHIND}")
-    words = ("-m", "node", "-T", IQN + "t", "-p", PORTAL)
-    values = {**RECORDS, "node.session.iscsi.ERL": 2, "node.session.nr_connections": connections,
-              "node.session.policy": "round-robin", "node.session.iscsi.DefaultTime2Wait": 0,
-              "node.session.iscsi.DefaultTime2Retain": 60, **dict(records)}
+    proxy = Proxy("-s", rig.seed, *proxy_options, at=PORTAL, to=f"127.0.0.1:{Recovering.PORT}")
     try:
-        rig.initiator.adm(*words, "-o", "new")
-        rig.initiator.adm(*words, "-o", "update", *(word for key, value in values.items()
-                                                    for word in ("-n", key, "-v", str(value))))
-        rig.initiator.adm(*words, "--login")
-        disk = rig.initiator.disk("t")
-        up(rig, connections)
-        yield target, proxy, disk
+        yield target, proxy, log_in(rig, connections, PORTAL, records)
         rig.initiator.logout_all()
     except Failure as failure:
         raise Failure(f"{failure}\nseed {rig.seed}, the last faults:\n" +
@@ -70,6 +61,19 @@ def up(rig, connections):
     wait_for("all connections are up", lambda: len(rig.initiator.connected("t")) == connections, 120)
 
 
+def judge(rig, level=2):
+    """Says what was counted, and that nothing was which at this level nothing costs."""
+    counts = {name: counter(rig, name) for name in COUNTERS}
+    rig.say(", ".join(f"{name} {count}" for name, count in counts.items()))
+    for name in NEVER[level]:
+        expect(counts[name] == 0, f"{name} is {counts[name]}")
+
+
+def verify(disk):
+    # Of a range, fio would take rate_iops for so many of the smallest.
+    return Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32, rate_iops=None, rate="16m")
+
+
 def under(rig, connections, level=2, target_options=(), records=(), meanwhile=lambda: None):
     """fio verify under faults of each kind in each direction, or under thousands of them, and afterwards all is as it
     was. At level 2 nothing is issued again; from level 1 on nothing waits for the midlayer's time-out."""
@@ -77,7 +81,7 @@ def under(rig, connections, level=2, target_options=(), records=(), meanwhile=la
     with session(rig, connections, ("-l", limit, "-e", 100), ("-t", 2000, *target_options),
                  {"node.session.iscsi.ERL": level, **dict(records)}) as (target, proxy, disk):
         write(60 if level else 5, "/sys/class/block", disk[5:], "device/timeout")
-        load = Fio.endless(disk, size="24M", bsrange="512-1m", bs=None, fsync=32, rate_iops=None, rate="16m")
+        load = verify(disk)
 
         def done():
             meanwhile()
@@ -88,10 +92,7 @@ def under(rig, connections, level=2, target_options=(), records=(), meanwhile=la
         load.stop(600)
         rig.say(f"seed {rig.seed}, level {level}, connections {connections}: "
                 f"{dict(sorted(collections.Counter(proxy.faults()).items()))}")
-        counts = {name: counter(rig, name) for name in COUNTERS}
-        rig.say(", ".join(f"{name} {count}" for name, count in counts.items()))
-        for name in NEVER[level]:
-            expect(counts[name] == 0, f"{name} is {counts[name]}")
+        judge(rig, level)
         expect(not target.complaints(), f"the target: {target.complaints()[:5]}")
 
 

@@ -2,15 +2,12 @@
 """Faults by seed between initiator and target, under fio verify. At error recovery level 0 what breaks the
 rules of a connection ends it, and the session comes back and loses nothing; at level 1 damaged data does not."""
 import collections
-import os
-import subprocess
 
 from rig.checks import Failure, Fio, expect, wait_for, write
+from rig.programs import Proxy
 from rig.targets import IQN
 from scenarios.errors import counter
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-PROXY = os.path.join(TOP, "build/tests/fault/fault_proxy")
 PORTAL = "127.0.0.1:3261"
 RECORDS = {"node.conn[0].iscsi.HeaderDigest": "CRC32C", "node.conn[0].iscsi.DataDigest": "CRC32C",
            "node.conn[0].timeo.noop_out_interval": 2, "node.conn[0].timeo.noop_out_timeout": 2,
@@ -22,47 +19,12 @@ DATA_OUT_AND_REJECT = "0x05,0x3f"
 ENDS = {"flip-header", "flip-header-digest", "flip-data", "flip-data-digest", "truncate", "half-close", "reset"}
 
 
-class Program:
-    """One of our programs beside the initiator, which says when it listens; lines: what it has said since."""
-
-    def __init__(self, name, *command):
-        self.name = name
-        self.log = open(f"/out/{name}.log", "w+", encoding="ascii")  # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([str(word) for word in command], stdout=self.log)
-        wait_for(f"{name} listens", lambda: "listening" in self.text())
-
-    def text(self):
-        if self.process.poll() is not None:
-            raise Failure(f"{self.name} ended with {self.process.returncode}")
-        with open(self.log.name, encoding="ascii") as log:
-            return log.read()
-
-    def lines(self, start):
-        return [line for line in self.text().splitlines() if line.startswith(start)]
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
-
-
-class Proxy(Program):
-    """A fault_proxy before the target."""
-
-    def __init__(self, *options, to="127.0.0.1:3260"):
-        super().__init__("fault_proxy", PROXY, *options, PORTAL, to)
-
-    def faults(self):
-        """The faults until now: of each its kind."""
-        return [line.split()[2] for line in self.lines("fault ")]
-
-
 def under(rig, limit, every, timeout, erl=0):
     """fio verify while so many faults happen, and after the last of them all is well."""
     rig.target.add("t", **({"ErrorRecoveryLevel": erl} if erl else {}))
     rig.target.add_lun("t", 1, "64M")
     spared = ("-k", ",".join(REPAIRED), "-x", DATA_OUT_AND_REJECT) if erl else ()
-    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every, *spared)
+    proxy = Proxy("-s", rig.seed, "-l", limit, "-e", every, *spared, at=PORTAL, to="127.0.0.1:3260")
     words = ("-m", "node", "-T", IQN + "t", "-p", PORTAL)
     try:
         rig.initiator.adm(*words, "-o", "new")
