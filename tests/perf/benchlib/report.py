@@ -6,7 +6,7 @@ import os
 import statistics
 from dataclasses import dataclass
 
-from .rows import BASELINE, FLOOR, Row
+from .rows import BASELINE, FLOOR, OURS, Row
 
 
 class ReportError(Exception):
@@ -137,6 +137,12 @@ def figures(samples, drivers, rows):
                 entry["p99_ratio"] = entry["p99_us"] / median("p99_us", base)
             table.append(entry)
     return table
+
+
+def dearer(table):
+    """The rows of Hawser that take more instructions than the baseline's, each with its ratio."""
+    return [f"{entry['row']} {entry['insns_ratio']:.3f}" for entry in table
+            if entry["driver"] == OURS and entry.get("insns_ratio", 0) > 1]
 
 
 COLUMNS = (

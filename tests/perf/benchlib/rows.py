@@ -6,6 +6,7 @@ from dataclasses import dataclass
 DRIVERS = ("iscsi", "nvme", "hawser")
 FLOOR = "null"
 BASELINE = "iscsi"
+OURS = "hawser"
 
 
 @dataclass(frozen=True)
