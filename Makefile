@@ -30,7 +30,12 @@ deps:
 	scripts/install-deps
 
 userspace:
-	cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DHAWSER_TESTS=OFF
+	cmake --build $(BUILD) -j $(JOBS)
+
+# The userspace and its tests.
+tests:
+	cmake -S . -B $(BUILD) -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DHAWSER_TESTS=ON
 	cmake --build $(BUILD) -j $(JOBS)
 
 # A machine without headers for its kernel, like one that only builds packages
@@ -40,23 +45,24 @@ module:
 		scripts/build-module running; \
 	else \
 		echo 'no module: the headers of the running kernel ($(running)) are not in $(headers);'; \
-		echo "Debian's stock kernel has them in the package linux-headers-amd64"; \
+		echo "Debian has them in the package linux-headers-$(running)"; \
 	fi
 
-demo: deps userspace
-	scripts/demo $(TARGET)
+demo:
+	@$(MAKE) deps userspace || { echo 'demo: FAIL: what it needs could not be made, see above'; exit 1; }
+	@scripts/demo $(TARGET)
 
-check: deps userspace
+check: deps tests
 	ctest --test-dir $(BUILD) -j $(TESTS) --output-on-failure -LE soak
 
-soak: deps userspace
+soak: deps tests
 	ctest --test-dir $(BUILD) -j $(TESTS) --output-on-failure -L soak
 
 FUZZ_SECONDS ?= 3600
-fuzz: deps userspace
+fuzz: deps tests
 	HAWSER_FUZZ_SECONDS=$(FUZZ_SECONDS) ctest --test-dir $(BUILD) -j $(TESTS) --output-on-failure -L fuzz
 
-bench: deps userspace
+bench: deps tests
 	scripts/bench --bin $(BUILD)
 	scripts/bench logins --bin $(BUILD)
 
@@ -75,4 +81,4 @@ deb:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps userspace module demo check soak fuzz bench install uninstall deb clean
+.PHONY: all help deps userspace tests module demo check soak fuzz bench install uninstall deb clean
