@@ -134,6 +134,7 @@ static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 static void build_logout(struct hws_conn *conn, struct hws_task *task)
 {
 	struct hws_logout_request *h = &next_header(conn)->logout;
+	const struct hws_conn *about = task->request->clears ?: conn;
 
 	h->opcode = HWS_OP_LOGOUT_REQUEST | HWS_OP_IMMEDIATE;
 	h->reason = HWS_FLAG_FINAL | task->request->function;
@@ -141,7 +142,8 @@ static void build_logout(struct hws_conn *conn, struct hws_task *task)
 	h->cid = cpu_to_be16(task->request->cid);
 	conn->leaving = !task->request->clears;
 	h->cmd_sn = cpu_to_be32(task->cmd_sn);
-	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
+	/* Of the connection that is closed, section 11.14.4; it is at rest. */
+	h->exp_stat_sn = cpu_to_be32(about->exp_stat_sn);
 	HWS_COUNT_CONN(conn, TX_LOGOUT, 1);
 }
 

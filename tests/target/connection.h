@@ -41,6 +41,8 @@ public:
 	/* All before a request's ExpStatSN has arrived: StatSN and ITT of what is new among that.
 	 */
 	std::vector<std::pair<std::uint32_t, std::uint32_t>> acknowledge(std::uint32_t exp_stat_sn);
+	/* Whether it can be an ExpStatSN of this connection. */
+	bool has_sent(std::uint32_t exp_stat_sn) const { return !before(stat_sn_, exp_stat_sn); }
 	/* A Status SNACK (11.16): false when what it asks for is no longer there. */
 	bool send_again(std::uint32_t begin, std::uint32_t length);
 	/* Ends when all that was to be sent is sent. */

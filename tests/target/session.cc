@@ -93,9 +93,10 @@ void Session::lost(Connection &connection)
 	const auto found = connections_.find(connection.cid());
 	if (found == connections_.end() || found->second.get() != &connection)
 		return; // reinstated, or logged out
+	const auto gone = found->second;
 	drop(connection.cid());
 	if (parameters.level == 2)
-		lost_.insert_or_assign(connection.cid(), Clock::now());
+		lost_.insert_or_assign(connection.cid(), Lost{Clock::now(), gone});
 	else if (connections_.empty())
 		end();
 }
@@ -107,7 +108,7 @@ bool Session::look(Clock::time_point now)
 		end();
 	if (over_)
 		return false;
-	std::erase_if(lost_, [&](const auto &one) { return now - one.second > retained; });
+	std::erase_if(lost_, [&](const auto &one) { return now - one.second.since > retained; });
 	std::erase_if(tasks_, [&](const auto &one) {
 		return !one.second->connection && now - one.second->changed > retained;
 	});
@@ -141,12 +142,10 @@ void Session::take(Connection &connection, Pdu pdu)
 	const auto here = connections_.find(connection.cid());
 	if (over_ || here == connections_.end() || here->second.get() != &connection)
 		return;
-	for (const auto &[stat_sn, itt] : connection.acknowledge(pdu.at32(28))) {
-		const auto found = tasks_.find(itt);
-		if (found != tasks_.end() && found->second->stat_sn == stat_sn &&
-		    found->second->connection.get() == &connection)
-			tasks_.erase(found);
-	}
+	/* A logout's is that of the connection that it closes (11.14.4). */
+	if (pdu.opcode() != logout_request || (pdu.flags() & 0x7f) == logout_session ||
+	    pdu.at16(20) == connection.cid())
+		arrived(connection, pdu.at32(28));
 	if (pdu.damaged) {
 		if (parameters.level == 0) {
 			connection.close();
@@ -538,6 +537,16 @@ void Session::go_on(const TaskPtr &task, std::uint32_t exp_data_sn)
 	send_answer(task, task->reads() ? exp_data_sn : 0, 0);
 }
 
+void Session::arrived(Connection &connection, std::uint32_t exp_stat_sn)
+{
+	for (const auto &[stat_sn, itt] : connection.acknowledge(exp_stat_sn)) {
+		const auto found = tasks_.find(itt);
+		if (found != tasks_.end() && found->second->stat_sn == stat_sn &&
+		    (!found->second->connection || found->second->connection.get() == &connection))
+			tasks_.erase(found);
+	}
+}
+
 void Session::logout(Connection &connection, const Pdu &pdu)
 {
 	const auto reason = pdu.flags() & 0x7f;
@@ -563,15 +572,23 @@ void Session::logout(Connection &connection, const Pdu &pdu)
 		end();
 		return;
 	}
-	lost_.erase(cid);
 	if (cid != connection.cid()) {
+		const auto up = connections_.find(cid);
+		const auto closed =
+		    up != connections_.end() ? up->second : lost_.at(cid).connection;
+		if (!closed->has_sent(pdu.at32(28)))
+			Server::complain("a logout with an ExpStatSN that its connection never had "
+					 "(11.14.4)");
+		lost_.erase(cid);
 		drop(cid);
+		arrived(*closed, pdu.at32(28));
 		if (reason == logout_connection)
 			std::erase_if(tasks_,
 				      [](const auto &one) { return !one.second->connection; });
 		connection.send_status(std::move(response));
 		return;
 	}
+	lost_.erase(cid);
 	connection.send_status(std::move(response));
 	connection.finish();
 	/* drop() would close it before the response is out. */

@@ -80,6 +80,8 @@ private:
 	void serve_snack(Connection &connection, const Pdu &pdu);
 	bool resend(Connection &connection, const Pdu &pdu);
 	void refuse(Connection &connection, const Pdu &pdu, std::uint8_t reason);
+	/* Statuses of the connection up to there have arrived: their tasks are over. */
+	void arrived(Connection &connection, std::uint32_t exp_stat_sn);
 
 	Server &server_;
 	/* Lets the window grow, as far as it is to at the moment; it never shrinks. */
@@ -88,8 +90,11 @@ private:
 	std::uint32_t exp_cmd_sn_, max_cmd_sn_;
 	std::uint32_t next_tag_ = 1;
 	std::map<std::uint16_t, std::shared_ptr<Connection>> connections_;
-	std::map<std::uint16_t, Clock::time_point>
-	    lost_;				 // CIDs that may be recovered, and since when
+	struct Lost {
+		Clock::time_point since;
+		std::shared_ptr<Connection> connection;
+	};
+	std::map<std::uint16_t, Lost> lost_;	 // by CID: what may be recovered
 	std::map<std::uint32_t, Early> early_;	 // by CmdSN
 	std::map<std::uint32_t, TaskPtr> tasks_; // by ITT
 	Clock::time_point empty_since_ = Clock::now();

@@ -297,6 +297,16 @@ class Connection:
             self.left = True
         if self.session and isinstance(pdu, Numbered) and not pdu.immediate:
             self.session.issues.note(self, pdu, self.session.exp_cmd_sn)
+        about = self
+        if self.session and isinstance(pdu, LogoutRequest) and pdu.reason != LogoutRequest.SESSION and \
+                pdu.cid != self.cid:
+            about = self.session.connections.get(pdu.cid)  # the one that it closes (RFC 7143, 11.14.4)
+        if about:
+            about.acknowledge(pdu)
+
+    def acknowledge(self, pdu: Pdu) -> None:
+        """Statuses of this connection up to the PDU's ExpStatSN have arrived."""
+        complain = self.target.complain
         if serial_before(self.stat_sn, pdu.exp_stat_sn):
             complain(f"ExpStatSN {pdu.exp_stat_sn:#x} acknowledges what was not sent, {self.stat_sn:#x}: {pdu!r}")
         if self.acknowledged is not None and serial_before(pdu.exp_stat_sn, self.acknowledged):
