@@ -108,7 +108,8 @@ static void give(struct hws_task *task, struct hws_conn *conn, bool last)
 	hws_cursor_init(&task->cursor, scsi_sglist(task->sc));
 	task->state = HWS_TASK_SUBMITTED;
 	atomic_inc(&conn->outstanding);
-	WRITE_ONCE(task->conn, conn);
+	/* Who sees it at @conn sees that it is not in its lists yet. */
+	smp_store_release(&task->conn, conn);
 	hws_conn_submit(conn, task, last);
 }
 

@@ -65,6 +65,9 @@ static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 	if (task->sc == sc && READ_ONCE(task->conn) == conn) {
 		if (task->state == HWS_TASK_STRANDED) {
 			step = ABORT_LOST;
+		} else if (task->state == HWS_TASK_SUBMITTED) {
+			/* Who gives it to @conn has not done so yet. */
+			step = ABORT_MOVED;
 		} else if (task->numbered) {
 			args->ref_tag = task->tag;
 			args->ref_cmd_sn = task->cmd_sn;
@@ -170,6 +173,8 @@ static int abort_command(struct hws_session *session, struct scsi_cmnd *sc)
 		if (!conn)
 			return settled(session, task, sc, SUCCESS);
 		step = abort_begin(task, sc, conn, &args);
+		/* Who moves it may have been preempted. */
+		cond_resched();
 	} while (step == ABORT_MOVED);
 	if (step == ABORT_LOST)
 		return settled(session, task, sc, SUCCESS);
