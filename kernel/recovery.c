@@ -192,11 +192,10 @@ static bool is_retained(struct hws_session *session)
 {
 	u64 completions;
 
-	if (session->params.erl < 2 || !session->params.time2retain ||
-	    hws_session_state(session) == HWS_SESSION_CLOSING)
+	if (session->params.erl < 2 || !session->params.time2retain)
 		return false;
 	if (hws_session_state(session) != HWS_SESSION_ACTIVE)
-		return true;
+		return hws_session_state(session) == HWS_SESSION_FAILED;
 	completions = hws_session_stat(session, HWS_SESSION_STAT_COMPLETIONS);
 	if (completions != session->completions)
 		session->fruitless = 0;

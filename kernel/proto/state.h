@@ -49,13 +49,16 @@ static inline u8 hws_conn_next(u8 state, enum hws_conn_event event)
 
 /*
  * May a session change like that? Q3 is ACTIVE and CLOSING, Q4 is FAILED and, when
- * its I/O is not held back any more, EXPIRED. CLOSING is for good, and expiry only
- * follows failure.
+ * its I/O is not held back any more, EXPIRED. CLOSING is for good, expiry only
+ * follows failure, and only success follows expiry: I/O that fails already is not
+ * held back once more.
  */
 static inline bool hws_session_may_change(u8 from, u8 to)
 {
 	if (from == to || from == HWS_SESSION_CLOSING)
 		return false;
+	if (from == HWS_SESSION_EXPIRED)
+		return to != HWS_SESSION_FAILED;
 	return to != HWS_SESSION_EXPIRED || from == HWS_SESSION_FAILED;
 }
 
