@@ -7,6 +7,7 @@ enum device_type {
 	TYPE_CD_DVD = 0x05,
 	TYPE_OPTICAL = 0x07,
 	TYPE_SIMPLIFIED = 0x0e,
+	TYPE_HOST_MANAGED = 0x14,
 };
 
 /* Variable length CDBs: the operation is a service action (SPC, SBC). */
@@ -65,6 +66,7 @@ static bool changes_blocks(const u8 *cdb)
 	case 0x8f:	/* VERIFY(16) */
 	case 0x91:	/* SYNCHRONIZE CACHE(16) */
 	case 0x93:	/* WRITE SAME(16) */
+	case 0x9c:	/* WRITE ATOMIC(16) */
 	case 0xaa:	/* WRITE(12) */
 	case 0xae:	/* WRITE AND VERIFY(12) */
 		return true;
@@ -89,7 +91,11 @@ bool hws_replay_is_safe(const u8 *cdb, u8 device_type, bool passthrough)
 	case TYPE_WRITE_ONCE:
 	case TYPE_CD_DVD:
 	case TYPE_OPTICAL:
-		/* What was written once may refuse to be written again. */
+	case TYPE_HOST_MANAGED:
+		/*
+		 * What was written once may refuse to be written again, and a zone
+		 * has moved its write pointer on.
+		 */
 		return reads_blocks(cdb);
 	default:
 		return false;
