@@ -15,7 +15,9 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <spawn.h>
+#include <string>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,9 +71,23 @@ std::string kernel_release()
 	return uname(&name) == 0 ? name.release : "?";
 }
 
+/* Empty where there is none: not every kernel can be locked down. */
+std::string read_lockdown()
+{
+	std::ifstream file("/sys/kernel/security/lockdown");
+	std::string line;
+	std::getline(file, line);
+	return line;
+}
+
 } // namespace
 
-Error explain_modprobe(std::string_view output)
+bool locked_down(std::string_view lockdown)
+{
+	return !lockdown.empty() && lockdown.find("[none]") == std::string_view::npos;
+}
+
+Error explain_modprobe(std::string_view output, bool locked_down)
 {
 	const auto says = [&](std::string_view words) {
 		return output.find(words) != std::string_view::npos;
@@ -85,15 +101,16 @@ Error explain_modprobe(std::string_view output)
 			line.remove_prefix(prefix.size());
 	}
 
-	if (says("Key was rejected") || says("Required key not available"))
+	/* A kernel that Secure Boot has locked down says no more than that it is not permitted. */
+	if (says("Key was rejected") || says("Required key not available") ||
+	    (says("Operation not permitted") && locked_down))
 		return {Code::no_module,
 			"the kernel refuses the module hawser because its signature is not known: "
 			"enroll the key that it is signed with (mokutil --import), or switch "
 			"Secure Boot off"};
 	if (says("Operation not permitted"))
 		return {Code::no_permission,
-			"loading the module hawser is not permitted (kernel lockdown, or "
-			"CAP_SYS_MODULE is missing)"};
+			"loading the module hawser is not permitted (CAP_SYS_MODULE is missing)"};
 	if (says("not found in directory"))
 		return {Code::no_module, str("there is no module hawser for kernel ",
 					     kernel_release(), ": build and install it")};
@@ -108,8 +125,8 @@ Error explain_modprobe(std::string_view output)
 asio::awaitable<Status> ModuleLoader::ensure()
 {
 	auto info = control_.info();
-	if (!info && info.error().error.code == Code::no_module) {
-		// Harmless when the trouble is a loaded module of another ABI.
+	// One of another ABI is loaded, and stays.
+	if (!info && info.error().number == ENODEV) {
 		if (auto loaded = co_await modprobe(); !loaded)
 			co_return loaded;
 		info = control_.info();
@@ -142,7 +159,7 @@ asio::awaitable<Status> ModuleLoader::modprobe()
 		co_return fail(Code::no_module,
 			       str("modprobe hawser did not end within ", limit.count(), " s"));
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		co_return tl::unexpected(explain_modprobe(text));
+		co_return tl::unexpected(explain_modprobe(text, locked_down(read_lockdown())));
 	co_return Status{};
 }
 

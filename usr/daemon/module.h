@@ -38,7 +38,10 @@ private:
 	kernel::Control &control_;
 };
 
+/* Whether this is the lockdown file of a kernel that takes no unsigned module. */
+bool locked_down(std::string_view lockdown);
+
 /* What modprobe said, as a cause that an administrator can act on. */
-Error explain_modprobe(std::string_view output);
+Error explain_modprobe(std::string_view output, bool locked_down = false);
 
 } // namespace hawser::daemon

@@ -21,7 +21,7 @@ namespace hawser::kernel
 
 /*
  * Why the module refused. @number is the positive errno that <hawser/hawser.h>
- * documents at the command, 0 when no answer came at all.
+ * documents at the command, ENODEV without a module, 0 when no answer came at all.
  */
 struct Refusal {
 	int number = 0;

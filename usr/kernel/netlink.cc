@@ -11,6 +11,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <sys/socket.h>
+#include <utility>
 
 namespace hawser::kernel
 {
@@ -129,7 +130,7 @@ tl::unexpected<Refusal> refuse(Error error)
 
 tl::unexpected<Refusal> not_loaded()
 {
-	return refuse(0, Code::no_module, "the kernel module hawser is not loaded");
+	return refuse(ENODEV, Code::no_module, "the kernel module hawser is not loaded");
 }
 
 } // namespace
@@ -174,6 +175,8 @@ Answer<void> NetlinkControl::find_family()
 		info = std::move(*parsed);
 		return {};
 	});
+	// Another module may take its place: the number is good for one that serves us alone.
+	const int asked = std::exchange(family_, -1);
 	if (!answer)
 		return answer;
 	if (info.abi != HWS_ABI)
@@ -181,6 +184,7 @@ Answer<void> NetlinkControl::find_family()
 			      str("the loaded hawser module ", info.version, " speaks netlink ABI ",
 				  info.abi, " and this program ", HWS_ABI,
 				  ": load the module that was installed with it"));
+	family_ = asked;
 	abi_checked_ = true;
 	return {};
 }

@@ -72,7 +72,7 @@ public:
 	{
 		if (!module_there)
 			return tl::unexpected<hawser::kernel::Refusal>(
-			    {0, {hawser::Code::no_module, "not loaded"}});
+			    {ENODEV, {hawser::Code::no_module, "not loaded"}});
 		return hawser::kernel::ModuleInfo{HWS_ABI, "test", 1};
 	}
 	Answer<void> prepare_socket(int) override { return {}; }

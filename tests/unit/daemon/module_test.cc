@@ -14,7 +14,20 @@ TEST_CASE("A module that Secure Boot refuses is named as such, with what to do")
 	CHECK_THAT(error.text, Catch::Contains("Secure Boot") && Catch::Contains("mokutil"));
 }
 
-TEST_CASE("Lockdown and a missing capability are a matter of permission")
+TEST_CASE("What a kernel that is locked down does not permit is the signature's fault")
+{
+	using hawser::daemon::locked_down;
+	CHECK(locked_down("none [integrity] confidentiality"));
+	CHECK(locked_down("none integrity [confidentiality]"));
+	CHECK_FALSE(locked_down("[none] integrity confidentiality"));
+	CHECK_FALSE(locked_down(""));
+	const Error error = explain_modprobe(
+	    "modprobe: ERROR: could not insert 'hawser': Operation not permitted\n", true);
+	CHECK(error.code == Code::no_module);
+	CHECK_THAT(error.text, Catch::Contains("Secure Boot"));
+}
+
+TEST_CASE("A missing capability is a matter of permission")
 {
 	const Error error = explain_modprobe(
 	    "modprobe: ERROR: could not insert 'hawser': Operation not permitted\n");
