@@ -181,6 +181,40 @@ std::string as_conf(const Settings &settings, SecretBox &box)
 	return lines;
 }
 
+/* A target's level over hawserd.conf's, and an address's over both. */
+void try_levels(const Settings &global, SecretBox &box)
+{
+	constexpr auto depth = "node.session.queue_depth", method = "node.session.auth.authmethod",
+		       password = "node.session.auth.password";
+	Settings base(RecordKind::node, Level::global);
+	base.overlay(global);
+	auto target = std::make_shared<Settings>(RecordKind::node, Level::target);
+	target->set_base(std::make_shared<const Settings>(base));
+	REQUIRE_FUZZ(target->set(depth, "7", box));
+	Settings address(RecordKind::node);
+	address.set_base(target);
+
+	for (const auto &key : record_keys()) {
+		if (key.kind != RecordKind::node || key.fixed)
+			continue;
+		const auto from = address.level_of(key.name);
+		REQUIRE_FUZZ(!to_string(from).empty());
+		REQUIRE_FUZZ((from == Level::target) == (key.name == depth));
+		REQUIRE_FUZZ(from != Level::global || base.is_set(key.name) || !key.unit.empty());
+	}
+	REQUIRE_FUZZ(as_conf(address.flattened(), box) == as_conf(target->flattened(), box));
+	/* The first of a unit takes the others along; what is left of it below shows again. */
+	REQUIRE_FUZZ(address.set(method, "None", box));
+	REQUIRE_FUZZ(address.level_of(method) == Level::address);
+	REQUIRE_FUZZ(address.has_secrets() == (base.has_secret(password) ||
+					       base.has_secret("node.session.auth.password_in")));
+	address.unset(depth);
+	address.unset(method);
+	REQUIRE_FUZZ(address.number(depth) == 7);
+	REQUIRE_FUZZ(base.renew(box) ==
+		     (base.is_set(password) || base.is_set("node.session.auth.password_in")));
+}
+
 void try_conf(std::string_view text, SecretBox &box)
 {
 	const Conf conf = parse_conf(text, "hawserd.conf", box);
@@ -199,6 +233,7 @@ void try_conf(std::string_view text, SecretBox &box)
 	Settings merged(RecordKind::node);
 	merged.overlay(again.node);
 	REQUIRE_FUZZ(as_conf(merged, box) == as_conf(conf.node, box));
+	try_levels(conf.node, box);
 }
 
 } // namespace

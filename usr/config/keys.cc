@@ -114,7 +114,7 @@ Result<CheckedValue> check_number(const RecordKey &key, std::string_view value)
 	if (!parsed)
 		return refuse(key, value, str("is not a number of ", range));
 	/* Every negative time means "never"; open-iscsi's records hold them all. */
-	if (key.min == -1 && *parsed < -1 && key.max == s32_max)
+	if (key.min == -1 && *parsed < -1 && key.max >= recovery_seconds_max)
 		return CheckedValue{"-1", {}};
 	if ((*parsed < key.min || *parsed > key.max) && !(key.zero_allowed && *parsed == 0))
 		return refuse(key, value, str("is not in the range of ", range));
