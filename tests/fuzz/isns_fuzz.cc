@@ -53,9 +53,23 @@ Message again(const Builder &builder)
 	return std::move(**message);
 }
 
+/* What is asked next with a name that the server gave can be read as it was meant. */
+void ask_with(const std::string &name)
+{
+	for (const Builder &builder :
+	     {target_query(me, name), next_node(me, name), presence_query(me, name),
+	      deregistration(me, name), scn_registration(me), target_query(me)}) {
+		const Message request = again(builder);
+		REQUIRE_FUZZ(!request.is_response() && !request.attributes().empty());
+		REQUIRE_FUZZ(request.attributes().front().text() == me);
+	}
+}
+
 void look_at(const Message &message)
 {
-	const Registration self{me, "", {}, 4711, 60};
+	const Registration self{me, "an alias", {}, 4711, 60};
+	const Message asked = again(registration(self));
+	REQUIRE_FUZZ(!asked.is_response() && asked.attributes().size() > 8);
 
 	Builder copy(message, message.status());
 	for (const auto &attribute : message.attributes()) {
@@ -69,9 +83,11 @@ void look_at(const Message &message)
 		     copied.attributes().size() == message.attributes().size());
 	status_text(message.status());
 	function_name(message.function());
-	read_registration(message, self);
+	if (auto granted = read_registration(message, self))
+		ask_with(granted->entity);
 	is_present(message, self);
-	read_next_node(message);
+	if (auto node = read_next_node(message); node && *node)
+		ask_with((*node)->name);
 	TargetReader reader;
 	if (reader.take(message)) {
 		reader.take(message);

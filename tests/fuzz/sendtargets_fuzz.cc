@@ -110,6 +110,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 
 		if (auto *error = std::get_if<Error>(&step)) {
 			REQUIRE_FUZZ(!error->text.empty());
+			text.insert(text.end(), pdu.data.begin(), pdu.data.end());
+			if (const auto whole = read_send_targets(text); !whole)
+				REQUIRE_FUZZ(!whole.error().text.empty());
 			return 0;
 		}
 		if ((pdu.bhs[0] & 0x3f) == static_cast<unsigned>(Opcode::text_response))
@@ -119,6 +122,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 			if (fuzz::planted)
 				lose_portals(*reply);
 			REQUIRE_FUZZ(reply->targets == read_at_once(as_text(text)));
+			/*
+			 * The module gives the reply within a session in one piece, where NULs that
+			 * a PDU ends in stand between pairs.
+			 */
+			const auto whole = read_send_targets(text);
+			REQUIRE_FUZZ(whole ||
+				     whole.error().text.find("empty pair") != std::string::npos);
+			REQUIRE_FUZZ(!whole || fuzz::planted || whole->targets == reply->targets);
 			return 0;
 		}
 	}
