@@ -177,6 +177,8 @@ static struct hws_session *alloc(const struct hws_session_config *config,
 	session->params = *params;
 	session->sid = NO_SID;
 	session->state = HWS_SESSION_FAILED;
+	ratelimit_state_init(&session->log_limit, HWS_LOG_INTERVAL * HZ,
+			     HWS_LOG_BURST);
 	mutex_init(&session->control);
 	mutex_init(&session->scan_lock);
 	spin_lock_init(&session->lock);

@@ -22,6 +22,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit_types.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -129,6 +130,7 @@ struct hws_session {
 	struct iscsi_cls_session *cls;
 	struct iscsi_cls_conn *cls_conn; /* slot 0 of the class, for life */
 	struct hws_session_config config;
+	struct ratelimit_state log_limit;
 	u32 sid;
 	struct list_head entry;		/* hws_sessions */
 	bool published;			/* under hws_sessions_lock */
