@@ -220,6 +220,19 @@ static void logged_out_for_recovery(struct hws_conn *conn, u16 time2wait)
 	}
 }
 
+/*
+ * Seconds until its tasks may be reassigned: what the answer says, or what the
+ * Asynchronous Message that was its end did (RFC 7143 section 11.9.1).
+ */
+static u16 time_to_wait(const struct hws_conn *conn)
+{
+	u16 wait = conn->clear_response == CLOSED ? conn->clear_time2wait : 0;
+
+	if (conn->loss == HWS_LOSS_ASYNC_DROP)
+		wait = max(wait, conn->loss_time2wait);
+	return wait;
+}
+
 static void failed(struct hws_conn *conn, int error, u8 response)
 {
 	hws_warn(conn->session, "connection %u could not be logged out (%s %d)",
@@ -253,9 +266,7 @@ static void logout_answered(struct hws_conn *conn)
 		 * answer was lost: of its tasks each will tell.
 		 */
 		if (recovers)
-			logged_out_for_recovery(conn,
-						conn->clear_response == CLOSED ?
-						conn->clear_time2wait : 0);
+			logged_out_for_recovery(conn, time_to_wait(conn));
 		else
 			hws_clear_tasks(conn);
 		return;

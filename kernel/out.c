@@ -131,6 +131,21 @@ static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 	HWS_COUNT_CONN(conn, TX_TMF, 1);
 }
 
+/* No request follows on any connection of a session that is closed: section 11.14. */
+static void silence(struct hws_session *session)
+{
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference(session->conns[i]);
+
+		if (conn)
+			WRITE_ONCE(conn->leaving, true);
+	}
+	rcu_read_unlock();
+}
+
 static void build_logout(struct hws_conn *conn, struct hws_task *task)
 {
 	struct hws_logout_request *h = &next_header(conn)->logout;
@@ -140,7 +155,10 @@ static void build_logout(struct hws_conn *conn, struct hws_task *task)
 	h->reason = HWS_FLAG_FINAL | task->request->function;
 	h->itt = cpu_to_be32(task->tag);
 	h->cid = cpu_to_be16(task->request->cid);
-	conn->leaving = !task->request->clears;
+	if (!task->request->clears)
+		WRITE_ONCE(conn->leaving, true);
+	if (task->request->function == HWS_LOGOUT_CLOSE_SESSION)
+		silence(conn->session);
 	h->cmd_sn = cpu_to_be32(task->cmd_sn);
 	/* Of the connection that is closed, section 11.14.4; it is at rest. */
 	h->exp_stat_sn = cpu_to_be32(about->exp_stat_sn);
@@ -208,7 +226,7 @@ bool hws_out_pending(const struct hws_conn *conn)
 {
 	const struct hws_session *session = conn->session;
 
-	if (conn->leaving)
+	if (READ_ONCE(conn->leaving))
 		return false;
 	return conn->pong_count || conn->snack || !list_empty(&conn->unsolicited) ||
 	       !list_empty(&conn->solicited) || next_request(conn) ||
@@ -400,7 +418,7 @@ static bool add_pdu(struct hws_conn *conn)
 	struct list_head *data;
 
 	/* Nothing follows a Logout Request (RFC 7143 section 11.14). */
-	if (conn->leaving)
+	if (READ_ONCE(conn->leaving))
 		return false;
 	if (conn->pong_count) {
 		send_pong(conn);

@@ -128,6 +128,25 @@ def holds_drop(rig):
             expect((logout.reason, logout.cid) == (reason, 0), f"{logout!r}")
 
 
+@shows("RFC 7143, 11.9.1; RFC 7143, 7.2.2")
+def holds_drop_waits(rig):
+    """The time that the target gives when it drops a connection passes before a task of it is reassigned."""
+    with laid_at(rig, 2, 2) as (scripted, disk):
+        target = scripted.target
+        Cut(target, at_block(WRITE_10, 16), lambda pdu: False)
+        writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
+        wait_for("the write", lambda: target.received(ScsiCommand, cdb=at_block(WRITE_10, 16)))
+        tag = target.received(ScsiCommand, cdb=at_block(WRITE_10, 16))[0].itt
+        began = time.monotonic()
+        at = tell(scripted, AsyncMessage.DROP_CONNECTION, parameter1=0, parameter2=2, parameter3=20)
+        wait_for("the reassignment", lambda: since(target, at, TaskManagementRequest, function=REASSIGN,
+                                                   referenced_task_tag=tag), 2 + LATE)
+        took = time.monotonic() - began
+        expect(took > 1.9, f"it waited {took:.1f} s, not 2")
+        writer.result()
+        goes_on(rig, target, disk, 2, 18)
+
+
 def recovered(target, at, level, kept, tsih):
     """kept: the session is, whatever the level."""
     login = since(target, at, LoginRequest)[0]

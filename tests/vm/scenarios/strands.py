@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several connections in a session, at a target that speaks from a script: what goes over each, PDU by PDU."""
+import asyncio
 import contextlib
 import glob
 import os
@@ -295,6 +296,27 @@ def holds_drop_all(rig):
         writer.result()
         written(target, 16)
         up(rig, 0, 1)
+
+
+@shows("RFC 7143, 11.14")
+def holds_silence_after_logout(rig):
+    """After a logout that closes the session nothing more is sent over any of its connections, not even the answer to a
+    ping."""
+    with laid(rig) as (scripted, disk):
+        target = scripted.target
+        Io(io.write, disk, 16 * BLOCK, PATTERN).result()
+        at = []
+
+        async def wait(connection, request):
+            at.append(mark(target))
+            for cid in (0, 1):
+                await target.member(cid).send(NopIn(ttt=0x1000 + cid))
+            await asyncio.sleep(2)
+            at.append(since(target, at[0], NopOut))
+            await connection.default(request)
+        target.on(LogoutRequest, wait, times=1)
+        rig.initiator.logout(NAME)
+        expect(at and at[1] == [], f"after the logout: {at[1:]}")
 
 
 def sg_node(rig, lun):
