@@ -38,7 +38,7 @@ def holds_send_targets(rig):
 def holds_ipv6(rig):
     """Over IPv6 a target is discovered, its disk keeps what is written, and the class shows the address."""
     portal = "[::1]:3260"
-    rig.target.add("t", **({"portals": (PORTAL, portal)} if rig.target.name == "lio" else {}))
+    rig.target.add("t", portals=(PORTAL, portal))
     rig.target.add_lun("t", 1)
     found = rig.initiator.discover(portal)
     expect(found == {"t"}, f"discovery at {portal} found {found}")
