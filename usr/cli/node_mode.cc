@@ -37,7 +37,8 @@ std::vector<config::Node> find_nodes(Context &context, const config::NodeFilter 
 		return {};
 	}
 	context.tell(listing->problems);
-	if (listing->items.empty())
+	// What is damaged has been told of, and may be what was asked for.
+	if (listing->items.empty() && listing->problems.empty())
 		context.tell(nothing_found(str("No records found", describe(filter))));
 	return std::move(listing->items);
 }

@@ -66,6 +66,7 @@ def holds_damaged_record(rig):
     done = rig.initiator.node("bad", check=False)
     expect(done.returncode == DAMAGED, f"a damaged record ended with {done.returncode}: {done.stderr}")
     expect("bad" in done.stderr, f"the record is not named: {done.stderr}")
+    expect(len(done.stderr.splitlines()) == 1, f"not one line: {done.stderr}")
     aside = [f for f in glob.glob("/var/lib/hawser/**", recursive=True)
              if "bad" in os.path.basename(f) and f != files[0]]
     expect(aside, "the damaged record was not kept aside")
