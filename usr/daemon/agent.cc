@@ -231,9 +231,10 @@ asio::awaitable<void> SessionAgent::first_login()
 		note_failure(failure);
 		const bool limited = persistence_ == Persistence::limited;
 		// A target that is being set up refuses with the same words as one that never will
-		// let us in, and what is missing here may come; a session that the module did not
-		// take of a login that succeeded is not tried again: it may be there already.
-		const bool final = !failure.retryable && (limited || login.has_value());
+		// let us in. A session that the module did not take of a login that succeeded is
+		// not tried again, it may be there already; nor one that there is no module for.
+		const bool final = !failure.retryable && (limited || login.has_value() ||
+							  failure.error.code == Code::no_module);
 		if (final || (limited && attempts_ > plan_.initial_login_retries))
 			break;
 		std::chrono::milliseconds wait = first_login_pause;

@@ -62,7 +62,7 @@ TEST_CASE_METHOD(World,
 	CHECK_FALSE(outcome);
 	CHECK(ended == 0);
 
-	target.failures.push_back(FakeTarget::failure("the module is not there", false));
+	target.failures.push_back(FakeTarget::failure("CHAP was not asked for", false));
 	auto later = started(SessionAgent::Persistence::endless);
 	REQUIRE(until([&] { return later->next_attempt().has_value(); }));
 	CHECK(ended == 0);

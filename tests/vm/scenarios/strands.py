@@ -527,7 +527,9 @@ def holds_losses_under_load(rig):
         job = Io(lambda: fio(disk, size="2M", bsrange="4k-16k", iodepth=16, timeout=600))
         for cid in (0, 1, 2, 1):
             at = mark(target)
-            wait_for("I/O", lambda: len(since(target, at, ScsiCommand, over=cid)) > 20, 60)
+            wait_for("I/O, or its end", lambda: not job.is_alive() or len(since(target, at, ScsiCommand, over=cid)) > 20, 60)
+            if not job.is_alive():
+                break
             at_once(scripted, target.member(cid).abort)
             wait_for("it is back", lambda: cid in rig.initiator.connected(NAME) and
                      since(target, at, LoginRequest, cid=cid), 60)
