@@ -45,6 +45,7 @@ asio::awaitable<void> SessionAgent::reconnect()
 			if (stopped())
 				co_return;
 			note_failure(local_failure(claimed.error().error, true));
+			turn_++;
 			co_await pause(backoff_.next());
 			continue;
 		}
