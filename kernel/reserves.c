@@ -12,7 +12,6 @@
 #include <linux/net.h>
 #include <net/sock.h>
 
-#include "compat/compat.h"
 #include "reserves.h"
 
 static struct socket *counted;

@@ -89,15 +89,21 @@ def holds_logout(rig):
         expect(counter(rig, "requeued") == 0, "a command was issued anew")
 
 
+def unanswered_write(target, disk):
+    """A write of block 16 that the target does and tells nothing of."""
+    Cut(target, at_block(WRITE_10, 16), lambda pdu: False)
+    writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
+    wait_for("the write", lambda: target.received(ScsiCommand, cdb=at_block(WRITE_10, 16)))
+    return writer
+
+
 @shows("RFC 7143, 11.9.1; UNH-IOL FFP, 17.1")
 def holds_logout_in_time(rig):
     """Asked to log out within four seconds, it does so although the command that is under way does not end; that is
     done afterwards."""
     for _, count, scripted, disk in everywhere(rig):
         target = scripted.target
-        Cut(target, at_block(WRITE_10, 16), lambda pdu: False)
-        writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
-        wait_for("the write", lambda: target.received(ScsiCommand, cdb=at_block(WRITE_10, 16)))
+        writer = unanswered_write(target, disk)
         began = time.monotonic()
         at = tell(scripted, AsyncMessage.LOGOUT, parameter3=4)
         wait_for("the logout", lambda: since(target, at, LogoutRequest), 4)
@@ -115,9 +121,7 @@ def holds_drop(rig):
     for level, count, scripted, disk in everywhere(rig):
         target = scripted.target
         tsih = target.normal_session().tsih
-        Cut(target, at_block(WRITE_10, 16), lambda pdu: False)
-        writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
-        wait_for("the write", lambda: target.received(ScsiCommand, cdb=at_block(WRITE_10, 16)))
+        writer = unanswered_write(target, disk)
         at = tell(scripted, AsyncMessage.DROP_CONNECTION, parameter1=0, parameter2=0, parameter3=20)
         writer.result()
         goes_on(rig, target, disk, count, 18)
@@ -133,9 +137,7 @@ def holds_drop_waits(rig):
     """The time that the target gives when it drops a connection passes before a task of it is reassigned."""
     with laid_at(rig, 2, 2) as (scripted, disk):
         target = scripted.target
-        Cut(target, at_block(WRITE_10, 16), lambda pdu: False)
-        writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
-        wait_for("the write", lambda: target.received(ScsiCommand, cdb=at_block(WRITE_10, 16)))
+        writer = unanswered_write(target, disk)
         tag = target.received(ScsiCommand, cdb=at_block(WRITE_10, 16))[0].itt
         began = time.monotonic()
         at = tell(scripted, AsyncMessage.DROP_CONNECTION, parameter1=0, parameter2=2, parameter3=20)
@@ -167,9 +169,7 @@ def holds_drop_all(rig):
     for level, count, scripted, disk in everywhere(rig):
         target = scripted.target
         tsih = target.normal_session().tsih
-        Cut(target, at_block(WRITE_10, 16), lambda pdu: False)
-        writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
-        wait_for("the write", lambda: target.received(ScsiCommand, cdb=at_block(WRITE_10, 16)))
+        writer = unanswered_write(target, disk)
         began = time.monotonic()
         at = tell(scripted, AsyncMessage.DROP_ALL, parameter2=1, parameter3=20)
         wait_for("a login", lambda: since(target, at, LoginRequest), 1 + LATE)
