@@ -45,7 +45,7 @@ module:
 		scripts/build-module running; \
 	else \
 		echo 'no module: the headers of the running kernel ($(running)) are not in $(headers);'; \
-		echo "Debian has them in the package linux-headers-$(running)"; \
+		echo "a kernel of Debian has them in the package linux-headers-$(running)"; \
 	fi
 
 demo:
