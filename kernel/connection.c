@@ -295,6 +295,21 @@ static void tune(struct sock *sk)
 	release_sock(sk);
 }
 
+static void note_interface(struct sock *sk, struct hws_interface *interface)
+{
+	struct net_device *dev;
+
+	memset(interface, 0, sizeof(*interface));
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(sock_net(sk), sk->sk_bound_dev_if);
+	if (dev) {
+		strscpy(interface->name, dev->name, sizeof(interface->name));
+		interface->address_len = dev->addr_len;
+		memcpy(interface->address, dev->dev_addr, dev->addr_len);
+	}
+	rcu_read_unlock();
+}
+
 static void reset_data_path(struct hws_conn *conn)
 {
 	const struct hws_conn_params *p = &conn->params;
@@ -402,6 +417,7 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 	}
 	tune(sk);
 	set_lock_class(sk);
+	note_interface(sk, &conn->interface);
 	if (kernel_getsockname(sock, (struct sockaddr *)&conn->local) < 0 ||
 	    kernel_getpeername(sock, (struct sockaddr *)&conn->peer) < 0) {
 		NL_SET_ERR_MSG(extack, "the socket is not connected");

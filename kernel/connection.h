@@ -14,7 +14,9 @@
 #ifndef _HWS_CONNECTION_H
 #define _HWS_CONNECTION_H
 
+#include <linux/if.h>
 #include <linux/llist.h>
+#include <linux/netdevice.h>
 #include <linux/ratelimit_types.h>
 #include <linux/socket.h>
 #include <linux/workqueue.h>
@@ -125,6 +127,13 @@ struct hws_pong {
 	u8 lun[HWS_LUN_BYTES];
 };
 
+/* The network interface that a socket is bound to; no name when to none. */
+struct hws_interface {
+	char name[IFNAMSIZ];
+	u8 address_len;
+	u8 address[MAX_ADDR_LEN];
+};
+
 struct hws_conn {
 	struct hws_session *session;
 	u8 slot;
@@ -223,6 +232,8 @@ struct hws_conn {
 	unsigned long last_recv;	/* jiffies */
 	u64 stats[HWS_CONN_STAT_MAX + 1];
 	u64 session_stats[HWS_SESSION_STAT_MAX + 1];
+
+	struct hws_interface interface;	/* of @sk, kept when that goes */
 };
 
 /* Life: connection.c */

@@ -52,6 +52,9 @@ static bool put_config(struct sk_buff *skb, const struct hws_session *session)
 	       nla_put(skb, HWS_SESSION_A_ISID, HWS_ISID_LEN, c->isid) ||
 	       nla_put_u16(skb, HWS_SESSION_A_TPGT, c->tpgt) ||
 	       nla_put_string(skb, HWS_SESSION_A_IFACE, c->iface) ||
+	       nla_put_string(skb, HWS_SESSION_A_USERNAME, c->username) ||
+	       nla_put_string(skb, HWS_SESSION_A_USERNAME_IN,
+			      c->username_in) ||
 	       nla_put(skb, HWS_SESSION_A_OWNER_KEY, c->owner_key_len,
 		       c->owner_key) ||
 	       nla_put_u32(skb, HWS_SESSION_A_CMDS_MAX, c->cmds_max) ||

@@ -72,6 +72,8 @@ static const struct nla_policy session_policy[HWS_SESSION_A_MAX + 1] = {
 	[HWS_SESSION_A_STABLE_WRITES] = FLAG,
 	[HWS_SESSION_A_POLICY] =
 		NLA_POLICY_RANGE(NLA_U8, HWS_POLICY_FAILOVER, HWS_POLICY_CPU),
+	[HWS_SESSION_A_USERNAME] = NAME(HWS_USERNAME_MAX),
+	[HWS_SESSION_A_USERNAME_IN] = NAME(HWS_USERNAME_MAX),
 };
 
 static const struct nla_policy conn_policy[HWS_CONN_A_MAX + 1] = {
@@ -313,6 +315,10 @@ int hws_parse_session_new(const struct nlattr *nest,
 	get_string(c->target_alias, tb[HWS_SESSION_A_TARGET_ALIAS],
 		   sizeof(c->target_alias));
 	get_string(c->iface, tb[HWS_SESSION_A_IFACE], sizeof(c->iface));
+	get_string(c->username, tb[HWS_SESSION_A_USERNAME],
+		   sizeof(c->username));
+	get_string(c->username_in, tb[HWS_SESSION_A_USERNAME_IN],
+		   sizeof(c->username_in));
 	nla_memcpy(c->isid, tb[HWS_SESSION_A_ISID], HWS_ISID_LEN);
 	key = tb[HWS_SESSION_A_OWNER_KEY];
 	if (key) {

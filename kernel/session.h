@@ -88,6 +88,8 @@ struct hws_session_config {
 	char target_name[HWS_NAME_MAX + 1];
 	char target_alias[HWS_ALIAS_MAX + 1];
 	char iface[HWS_IFACE_MAX + 1];
+	char username[HWS_USERNAME_MAX + 1];	/* of CHAP, may be empty */
+	char username_in[HWS_USERNAME_MAX + 1];
 	u8 owner_key[HWS_KEY_MAX];
 	u16 owner_key_len;
 	u8 isid[HWS_ISID_LEN];

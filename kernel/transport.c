@@ -5,6 +5,11 @@
  * acts on every transport; each operation that it may call is here and refuses,
  * for a Hawser session is managed over Hawser's family only.
  *
+ * Names of CHAP are shown (the class asks for CAP_SYS_ADMIN). Its secrets are not,
+ * the module never has them; but the class takes one for the other when it asks
+ * which files there are, so that those of the secrets have to be there, too. The network interface is the one that a connection's
+ * socket is bound to, none when it is not.
+ *
  * Slot 0 of the class stands for the session as a whole: its persistent address
  * is the record's portal, whichever connections there are; the rest is of one
  * that is up.
@@ -61,6 +66,14 @@ static int show_port(const struct sockaddr_storage *a, char *buf)
 	return sysfs_emit(buf, "\n");
 }
 
+static int show_hardware_address(const struct hws_conn *conn, char *buf)
+{
+	if (!conn->interface.address_len)
+		return sysfs_emit(buf, "\n");
+	return sysfs_emit(buf, "%*phC\n", conn->interface.address_len,
+			  conn->interface.address);
+}
+
 static int get_session_param(struct iscsi_cls_session *cls,
 			     enum iscsi_param param, char *buf)
 {
@@ -101,6 +114,13 @@ static int get_session_param(struct iscsi_cls_session *cls,
 		return sysfs_emit(buf, "%s\n", s->config.iface);
 	case ISCSI_PARAM_INITIATOR_NAME:
 		return sysfs_emit(buf, "%s\n", s->config.initiator_name);
+	case ISCSI_PARAM_USERNAME:
+		return sysfs_emit(buf, "%s\n", s->config.username);
+	case ISCSI_PARAM_USERNAME_IN:
+		return sysfs_emit(buf, "%s\n", s->config.username_in);
+	case ISCSI_PARAM_PASSWORD:
+	case ISCSI_PARAM_PASSWORD_IN:
+		return sysfs_emit(buf, "\n");
 	case ISCSI_PARAM_DEF_TIME2WAIT:
 		return sysfs_emit(buf, "%u\n", s->params.time2wait);
 	case ISCSI_PARAM_DEF_TIME2RETAIN:
@@ -165,6 +185,10 @@ static int get_host_param(struct Scsi_Host *shost,
 		return sysfs_emit(buf, "%s\n", s->config.initiator_name);
 	case ISCSI_HOST_PARAM_IPADDRESS:
 		return show_address(&shown(s)->local, buf);
+	case ISCSI_HOST_PARAM_NETDEV_NAME:
+		return sysfs_emit(buf, "%s\n", shown(s)->interface.name);
+	case ISCSI_HOST_PARAM_HWADDRESS:
+		return show_hardware_address(shown(s), buf);
 	default:
 		return -ENOSYS;
 	}
@@ -177,6 +201,8 @@ static umode_t attr_is_visible(int type, int param)
 		switch (param) {
 		case ISCSI_HOST_PARAM_INITIATOR_NAME:
 		case ISCSI_HOST_PARAM_IPADDRESS:
+		case ISCSI_HOST_PARAM_NETDEV_NAME:
+		case ISCSI_HOST_PARAM_HWADDRESS:
 			return 0444;
 		}
 		return 0;
@@ -213,6 +239,10 @@ static umode_t attr_is_visible(int type, int param)
 		case ISCSI_PARAM_FAST_ABORT:
 		case ISCSI_PARAM_IFACE_NAME:
 		case ISCSI_PARAM_INITIATOR_NAME:
+		case ISCSI_PARAM_USERNAME:
+		case ISCSI_PARAM_USERNAME_IN:
+		case ISCSI_PARAM_PASSWORD:
+		case ISCSI_PARAM_PASSWORD_IN:
 		case ISCSI_PARAM_DEF_TIME2WAIT:
 		case ISCSI_PARAM_DEF_TIME2RETAIN:
 		case ISCSI_PARAM_ISID:

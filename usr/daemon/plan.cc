@@ -392,6 +392,11 @@ Result<kernel::SessionIdentity> identity_of(const Plan &plan, const LoginResult 
 	id.iface = plan.node.id.iface;
 	const auto key = as_bytes(owner_key);
 	id.owner_key.assign(key.begin(), key.end());
+	if (result.auth_method == AuthMethod::chap)
+		id.username = plan.login.chap.username.empty() ? plan.login.initiator_name
+							       : plan.login.chap.username;
+	if (result.target_authenticated)
+		id.username_in = plan.login.chap.target_username;
 	return id;
 }
 

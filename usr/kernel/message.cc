@@ -260,6 +260,8 @@ SessionIdentity read_identity(Attributes &a)
 	id.tpgt = Tpgt(a.get<std::uint16_t>(HWS_SESSION_A_TPGT));
 	id.iface = a.text(HWS_SESSION_A_IFACE);
 	id.owner_key = a.bytes(HWS_SESSION_A_OWNER_KEY);
+	id.username = a.text_or_empty(HWS_SESSION_A_USERNAME);
+	id.username_in = a.text_or_empty(HWS_SESSION_A_USERNAME_IN);
 	return id;
 }
 
@@ -468,6 +470,10 @@ void put_session(nl_msg *message, const NewSession &session)
 	put(message, HWS_SESSION_A_IFACE, id.iface);
 	if (!id.owner_key.empty())
 		put_bytes(message, HWS_SESSION_A_OWNER_KEY, id.owner_key);
+	if (!id.username.empty())
+		put(message, HWS_SESSION_A_USERNAME, id.username);
+	if (!id.username_in.empty())
+		put(message, HWS_SESSION_A_USERNAME_IN, id.username_in);
 
 	put_parameters_in_nest(message, session.parameters);
 

@@ -45,6 +45,7 @@
 #define HWS_ALIAS_MAX		255
 #define HWS_ADDRESS_MAX		255	/* host name or numeric address */
 #define HWS_IFACE_MAX		64
+#define HWS_USERNAME_MAX	255	/* CHAP_N */
 #define HWS_KEY_MAX		256	/* HWS_SESSION_A_OWNER_KEY */
 #define HWS_ISID_LEN		6
 #define HWS_LUN_LEN		8
@@ -300,6 +301,10 @@ enum hws_attr {
  *	optional: 1 when absent
  * @HWS_SESSION_A_POLICY: u8, &enum hws_policy, new, set, optional: failover when
  *	absent
+ * @HWS_SESSION_A_USERNAME: string, CHAP_N that the login gave, new, optional: none
+ *	when absent. Shown in sysfs to who may administer the machine; secrets
+ *	never come to the module
+ * @HWS_SESSION_A_USERNAME_IN: string, CHAP_N of the target, likewise
  */
 enum hws_session_attr {
 	HWS_SESSION_A_UNSPEC,
@@ -340,6 +345,8 @@ enum hws_session_attr {
 	HWS_SESSION_A_TASK_REPORTING,
 	HWS_SESSION_A_PROTOCOL_LEVEL,
 	HWS_SESSION_A_POLICY,
+	HWS_SESSION_A_USERNAME,
+	HWS_SESSION_A_USERNAME_IN,
 
 	__HWS_SESSION_A_MAX,
 	HWS_SESSION_A_MAX = __HWS_SESSION_A_MAX - 1

@@ -16,6 +16,7 @@ VARIABLE_LENGTH = 0x7F
 READ_CAPACITY_16 = 0x10  # a service action
 READ_32, WRITE_32 = 0x0009, 0x000B  # of VARIABLE_LENGTH
 DIRECT_ACCESS, SEQUENTIAL_ACCESS = 0, 1  # device types
+FLAT, LAST_FLAT_LUN = 0b01, 0x3FFF  # an addressing method
 
 
 def sense(key: int, code: tuple[int, int]) -> bytes:
@@ -187,10 +188,16 @@ def report_luns(luns: list[int]) -> bytes:
 
 
 def lun_field(lun: int) -> int:
-    """A LUN as PDUs carry it: peripheral addressing below 256, flat above (SAM-5, 4.7)."""
+    """A LUN as PDUs carry it: peripheral addressing below 256, flat above (SAM-5, 4.7). What is too large for
+    those is a field itself, of any method."""
+    if lun > LAST_FLAT_LUN:
+        return lun
     return (lun if lun < 256 else lun | 0x4000) << 48
 
 
 def lun_number(value: int) -> int:
     """The other way round."""
-    return value >> 48 & 0x3FFF
+    short, rest = value >> 48, value & (1 << 48) - 1
+    if rest == 0 and (short < 256 or short >> 14 == FLAT):
+        return short & LAST_FLAT_LUN
+    return value

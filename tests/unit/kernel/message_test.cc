@@ -130,6 +130,8 @@ TEST_CASE("A new session's message has every attribute marked \"new\" once")
 	NewSession session = a_session();
 	session.identity.initiator_alias = "host";
 	session.settings.policy = Policy::weighted;
+	session.identity.username = "ours";
+	session.identity.username_in = "theirs";
 	put_session(message.get(), session);
 
 	nlattr *nest = top_attribute(message.get(), HWS_A_SESSION);
@@ -139,7 +141,8 @@ TEST_CASE("A new session's message has every attribute marked \"new\" once")
 	for (int type = HWS_SESSION_A_INITIATOR_NAME; type <= HWS_SESSION_A_STABLE_WRITES; type++)
 		expected.insert(type);
 	expected.insert(
-	    {HWS_SESSION_A_TASK_REPORTING, HWS_SESSION_A_PROTOCOL_LEVEL, HWS_SESSION_A_POLICY});
+	    {HWS_SESSION_A_TASK_REPORTING, HWS_SESSION_A_PROTOCOL_LEVEL, HWS_SESSION_A_POLICY,
+	     HWS_SESSION_A_USERNAME, HWS_SESSION_A_USERNAME_IN});
 	CHECK(std::multiset<int>(types.begin(), types.end()) == expected);
 }
 

@@ -3,7 +3,7 @@
 import json
 import os
 
-from rig.checks import expect, run
+from rig.checks import expect, read, run
 from rig.initiators import PORTAL
 from rig.targets import IQN
 
@@ -29,6 +29,10 @@ def sessions(rig):
     return {one["iface"]: one for one in json.loads(rig.initiator.adm("-m", "session", "--json").stdout)}
 
 
+def netdev(rig, name):
+    return read(f"/sys/class/iscsi_host/host{sessions(rig)[name]['host']}", "netdev")
+
+
 def clean(rig, *names):
     rig.initiator.logout_all()
     for name in names:
@@ -49,6 +53,7 @@ def holds_several(rig):
         addresses = [live[name]["connections"][0]["local_address"] for name in names]
         expect(addresses == ["127.0.0.11", "127.0.0.12", "127.0.0.13"], f"sessions from {addresses}")
         expect(live["two"]["isid"] == ISID, f"the ISID is {live['two']['isid']}")
+        expect(netdev(rig, "two") == "lo" and netdev(rig, "one") == "", "sysfs does not show what \"two\" is bound to")
         expect(len({one["isid"] for one in live.values()}) == 3, "two sessions have one ISID")
         expect([live[name]["initiator"] == OTHER for name in names] == [False, False, True],
                f"initiator names: {[live[name]['initiator'] for name in names]}")
