@@ -100,7 +100,7 @@ struct SessionIdentity {
 	Isid isid;
 	Tpgt tpgt;
 	std::string iface;
-	Bytes owner_key; // the daemon's own, opaque to the module
+	Bytes owner_key;	 // the daemon's own, opaque to the module
 	std::string username;	 // CHAP_N of ours, for who reads sysfs; empty: none
 	std::string username_in; // of the target
 

@@ -140,9 +140,8 @@ TEST_CASE("A new session's message has every attribute marked \"new\" once")
 	std::multiset<int> expected;
 	for (int type = HWS_SESSION_A_INITIATOR_NAME; type <= HWS_SESSION_A_STABLE_WRITES; type++)
 		expected.insert(type);
-	expected.insert(
-	    {HWS_SESSION_A_TASK_REPORTING, HWS_SESSION_A_PROTOCOL_LEVEL, HWS_SESSION_A_POLICY,
-	     HWS_SESSION_A_USERNAME, HWS_SESSION_A_USERNAME_IN});
+	expected.insert({HWS_SESSION_A_TASK_REPORTING, HWS_SESSION_A_PROTOCOL_LEVEL,
+			 HWS_SESSION_A_POLICY, HWS_SESSION_A_USERNAME, HWS_SESSION_A_USERNAME_IN});
 	CHECK(std::multiset<int>(types.begin(), types.end()) == expected);
 }
 
