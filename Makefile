@@ -53,10 +53,10 @@ demo:
 	@scripts/demo $(TARGET)
 
 check: deps tests
-	ctest --test-dir $(BUILD) -j $(TESTS) --output-on-failure -LE soak
+	scripts/run-tests $(BUILD) -j $(TESTS) -LE soak
 
 soak: deps tests
-	ctest --test-dir $(BUILD) -j $(TESTS) --output-on-failure -L soak
+	scripts/run-tests $(BUILD) -j $(TESTS) -L soak
 
 FUZZ_SECONDS ?= 3600
 fuzz: deps tests

@@ -40,6 +40,10 @@ class Rig:
     def say(self, text):
         print(f"  {text}", flush=True)
 
+    def tell(self, text):
+        """A figure: scripts/run-tests shows it at the end of all tests."""
+        print(f"  = {text}", flush=True)
+
     def attach(self, name="t", units=1, size="64M", backend="ramdisk", block_size=512, records=(), window=None, **keys):
         """A target with LUNs 1 to units, discovered and logged in to; returns the first disk."""
         self.target.add(name, window=window, **keys)

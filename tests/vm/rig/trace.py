@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's trace of what the daemon asks of the module: when each netlink command begins and ends."""
+"""The kernel's trace: when each netlink command of the daemon begins and ends, and when a session changes its state."""
 import os
 import re
 import time
@@ -10,7 +10,29 @@ TRACING = "/sys/kernel/tracing"
 # Each with the module's function.
 COMMANDS = {"socket_prepare": "socket_prepare", "session_new": "session_new", "conn_reserve": "hws_nl_conn_reserve",
             "conn_adopt": "hws_nl_conn_adopt"}
+# enum hws_session_state of the module's interface
+ACTIVE, FAILED, EXPIRED, CLOSING = 1, 2, 3, 4
+STATE = re.compile(r"\s(\d+\.\d+): hws_session_state: sid=(\d+) from=(\d+) to=(\d+)")
 LINE = re.compile(r"\s(\d+\.\d+): (?:hwscmd/)?(\w+):")
+
+
+class StateTrace:
+    """While it is open, the module's session states are traced, with the time that time.monotonic() tells."""
+
+    def __enter__(self):
+        write("mono", TRACING, "trace_clock")  # which also empties the trace
+        write(1, TRACING, "events/hawser/hws_session_state/enable")
+        write(1, TRACING, "tracing_on")
+        return self
+
+    def __exit__(self, *error):
+        write(0, TRACING, "events/hawser/hws_session_state/enable")
+        write("local", TRACING, "trace_clock")
+
+    def when(self, state):
+        """Seconds, of each change to the state."""
+        with open(f"{TRACING}/trace", encoding="ascii", errors="replace") as trace:
+            return [float(found.group(1)) for found in map(STATE.search, trace) if found and int(found.group(4)) == state]
 
 
 class CommandTrace:

@@ -90,8 +90,8 @@ def under(rig, connections, level=2, target_options=(), records=(), meanwhile=la
         up(rig, connections)
         wait_for("I/O", load.moves, 120)
         load.stop(600)
-        rig.say(f"seed {rig.seed}, level {level}, connections {connections}: "
-                f"{dict(sorted(collections.Counter(proxy.faults()).items()))}")
+        rig.tell(f"faults with seed {rig.seed}, level {level}, connections {connections}: "
+                 f"{dict(sorted(collections.Counter(proxy.faults()).items()))}")
         judge(rig, level)
         expect(not target.complaints(), f"the target: {target.complaints()[:5]}")
 
@@ -198,7 +198,7 @@ def holds_times(rig):
         write("", TRACING, "trace")
         load.stop(600)
         median, most = times[len(times) // 2], times[len(times) * 99 // 100]
-        rig.say(f"{len(times)} resets with commands under way: median {median:.1f} ms, 99th percentile {most:.1f} ms, "
+        rig.tell(f"{len(times)} resets with commands under way: median {median:.1f} ms, 99th percentile {most:.1f} ms, "
                 f"longest {times[-1]:.1f} ms")
         for name in NEVER[2]:
             expect(counter(rig, name) == 0, f"{name} is {counter(rig, name)}")

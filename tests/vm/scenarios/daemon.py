@@ -61,7 +61,7 @@ def holds_killed(rig):
         for number in range(kills):
             caught[kill_once(rig, trace, dice, f"kill{number}")] += 1
             expect(load.running(), f"fio ended after kill {number + 1}")
-    rig.say(f"killed in the middle of: {dict(caught)}")
+    rig.tell(f"{kills} kills of hawserd, in the middle of: {dict(caught)}")
     for phase in ("login", "reconnect", "hand-over"):
         expect(caught[phase] >= kills // 20, f"only {caught[phase]} kills fell into a {phase}")
     in_the_middle = kills - caught["nothing"]
