@@ -3,11 +3,12 @@
 
 One virtual machine with one processor holds the target (LIO on loopback, one small disk a target)
 and both initiators. They take turns: log in to all targets with one command, wait until the first
-block of every disk has been read, log out. Times are those of an emulated processor: good for
+block of every disk has been read, log out. The second is stopped when it has taken four times as
+long as the first: it counts with what it did until then. Times are those of an emulated processor: good for
 comparing the two, not for knowing how long a login takes.
 
 Examples:
-  scripts/bench logins                             1,000 targets, five rounds, about an hour
+  scripts/bench logins                             1,000 targets, five rounds, two to three hours
   scripts/bench logins --targets 50 --rounds 1     a smoke test
   scripts/bench logins --no-udev --count           without udev; count instructions
 """
@@ -38,13 +39,15 @@ def parse_args(argv):
     add = parser.add_argument
     add("--targets", type=int, default=LIMIT_TARGETS, metavar="N", help=f"how many ({LIMIT_TARGETS})")
     add("--rounds", type=int, default=5, metavar="N", help="logins of each initiator (5)")
+    add("--patience", type=float, default=4, metavar="N",
+        help="stop the second initiator at so many times the first one's time (4; 0: never)")
     add("--initiators", default=",".join(INITIATORS), metavar="LIST", help="in this order (hawser,open-iscsi)")
     add("--no-udev", dest="udev", action="store_false", help="run no udevd in the guest")
     add("--count", action="store_true", help="count the guest's instructions; takes half as long again")
     add("--profile", action="store_true", help="count them by kernel function; implies --count")
     add("--top", type=int, default=60, metavar="N", help="functions that a profile shows (60)")
     add("--memory", type=int, default=4096, metavar="MIB", help="of the guest (4096)")
-    add("--timeout", type=int, default=7200, metavar="SECONDS", help="limit for the whole (7200)")
+    add("--timeout", type=int, default=14400, metavar="SECONDS", help="limit for a machine (14400)")
     add("--out", default=os.path.join(rig.TOP, "build/bench/logins"), metavar="DIR",
         help="console, logs, results.json (build/bench/logins)")
     add("--bin", default=os.path.join(rig.TOP, "build"), metavar="DIR",
@@ -59,8 +62,19 @@ def parse_args(argv):
     return args
 
 
-def run_guest(args):
-    """Has the guest measure; returns its list of logins and, when counted, their windows."""
+def measure(args):
+    """Has guests measure, one after another until all rounds are done; returns the list of logins and, when
+    counted, their windows."""
+    logins, windows = [], []
+    while len(logins) < args.rounds * len(args.initiators):
+        more, counted = run_guest(args, args.rounds - len(logins) // len(args.initiators))
+        logins += more
+        windows += counted
+    return logins, windows
+
+
+def run_guest(args, rounds):
+    """Has one guest measure; it ends with all rounds or with one in which an initiator was stopped."""
     out = os.path.realpath(args.out)
     tools, marks = os.path.join(out, "tools"), os.path.join(out, "marks")
     count = args.count or args.profile
@@ -75,8 +89,8 @@ def run_guest(args):
     if count:
         command += ["--qemu", f"-plugin {tools}/libinsncount.so,out={marks}"
                     + (",profile=on" if args.profile else "")]
-    command += ["--", os.path.join(rig.PERF, "guest-logins"), "/out", str(args.targets), str(args.rounds),
-                *args.initiators]
+    command += ["--", os.path.join(rig.PERF, "guest-logins"), "/out", str(args.targets), str(rounds),
+                str(args.patience), *args.initiators]
     if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
         raise rig.RigError("the guest did not measure to its end")
     with open(os.path.join(out, "vm/share/logins.json"), encoding="utf-8") as f:
@@ -90,13 +104,13 @@ def run_guest(args):
     return logins, windows
 
 
-def add_rates(logins, windows, targets):
+def add_rates(logins, windows):
     """What is compared: logins a second until the disks are usable; instructions a login."""
     for login in logins:
-        login["logins_per_s"] = targets / login["usable_s"]
+        login["logins_per_s"] = login["done"] / login["usable_s"]
     for login, window in zip(logins, windows):
-        login["insns_per_login"] = (window.kernel + window.user) / targets
-        login["user_insns_per_login"] = window.user / targets
+        login["insns_per_login"] = (window.kernel + window.user) / login["done"]
+        login["user_insns_per_login"] = window.user / login["done"]
 
 
 def median(logins, initiator, pick):
@@ -109,8 +123,7 @@ def summary(logins, initiators):
     for name in initiators:
         mine = [login for login in logins if login["initiator"] == name]
         entry = {key: median(logins, name, lambda login, key=key: login[key])
-                 for key in ("logins_per_s", "command_s", "usable_s", "settled_s", "logout_s",
-                             "kernel_kib_per_session")}
+                 for key in ("logins_per_s", "command_s", "usable_s", "settled_s", "kernel_kib_per_session")}
         if "insns_per_login" in mine[0]:
             entry["insns_per_login"] = median(logins, name, lambda login: login["insns_per_login"])
         for key in ("locked_kib", "resident_kib", "threads"):
@@ -138,11 +151,12 @@ def verdicts(table, targets):
 
 
 COLUMNS = (
+    ("logins", lambda login: str(login["done"])),
     ("logins/s", lambda login: f"{login['logins_per_s']:.1f}"),
     ("command s", lambda login: f"{login['command_s']:.1f}"),
     ("usable s", lambda login: f"{login['usable_s']:.1f}"),
     ("settled s", lambda login: f"{login['settled_s']:.1f}"),
-    ("logout s", lambda login: f"{login['logout_s']:.1f}"),
+    ("logout s", lambda login: f"{login['logout_s']:.1f}" if "logout_s" in login else "-"),
     ("resident MiB", lambda login: f"{login['daemon']['resident_kib'] / 1024:.1f}"),
     ("locked MiB", lambda login: f"{login['daemon']['locked_kib'] / 1024:.1f}"),
     ("threads", lambda login: str(login["daemon"]["threads"])),
@@ -162,7 +176,8 @@ def print_table(logins, targets, file):
                         for i, (cell, w) in enumerate(zip(line, widths))).rstrip(), file=file)
     print(f"\n{targets} targets, in the order of the runs. Seconds count from the start of the one command that"
           "\nlogs in: to its end; until the first block of every disk has been read (logins/s are to"
-          "\nthere); until udev has nothing more to do. Logout: until no session and no disk is left."
+          "\nthere); until udev has nothing more to do. Who has fewer logins than targets was stopped at that"
+          "\ntime. Logout: until no session and no disk is left."
           "\nMiB and threads are the daemon's with all sessions; kernel KiB is what a session takes of"
           "\nthe whole guest's memory, the target's half included; insns are the guest's a login.\n", file=file)
 
@@ -182,10 +197,10 @@ def main(argv):
     rig.build_module()
     os.makedirs(args.out, exist_ok=True)
     try:
-        logins, windows = run_guest(args)
+        logins, windows = measure(args)
     except (rig.RigError, report.ReportError, OSError) as error:
         sys.exit(f"bench: {error}")
-    add_rates(logins, windows, args.targets)
+    add_rates(logins, windows)
     print_table(logins, args.targets, sys.stdout)
     table = summary(logins, args.initiators)
     limits = verdicts(table, args.targets)
