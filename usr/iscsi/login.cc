@@ -526,14 +526,8 @@ Status Login::take_declaration(const KeySpec &key, const std::string &value)
 		result_.target.alias = value;
 	else if (key.name == "TargetName" && !same_name(value, config_.target_name))
 		return violation(key.name, value, "which is not the target that was asked for");
-	else if (key.name == "TargetPortalGroupTag") {
-		const Tpgt tag{static_cast<std::uint16_t>(*parse_numerical(value))};
-		if (config_.expected_tpgt && *config_.expected_tpgt != tag)
-			return violation(key.name, value,
-					 str("where portal group ", config_.expected_tpgt->value,
-					     " was expected"));
-		result_.target.tpgt = tag;
-	}
+	else if (key.name == "TargetPortalGroupTag")
+		result_.target.tpgt = Tpgt{static_cast<std::uint16_t>(*parse_numerical(value))};
 	return {};
 }
 
@@ -624,6 +618,11 @@ Status Login::settle()
 		return violation(str("the target declared no TargetPortalGroupTag, where ",
 				     config_.expected_tpgt->value,
 				     " was expected (RFC 7143, 6.3.1)"));
+	// Not before: a portal that redirects in the end may be of any group.
+	if (config_.expected_tpgt && *config_.expected_tpgt != *result_.target.tpgt)
+		return violation("TargetPortalGroupTag", str(result_.target.tpgt->value),
+				 str("where portal group ", config_.expected_tpgt->value,
+				     " was expected"));
 	if (first_burst_irrelevant_ && (!p.initial_r2t || p.immediate_data))
 		return violation("FirstBurstLength", irrelevant,
 				 "though unsolicited data may be sent (RFC 7143, 13.14)");

@@ -127,6 +127,19 @@ async def other_portal_group(t):
     assert (await t.login_holds(tpgt=1)).tpgt == 7
 
 
+@shows("RFC 7143, 6.3.1; RFC 7143, 11.13.5")
+async def portal_group_of_who_redirects(t):
+    """A portal that tells its group, which is not the expected one, and redirects later is followed."""
+    there = await t.another_target()
+    t.target.policy.declare = [("TargetPortalGroupTag", "7")]
+
+    async def move(connection, request):
+        point(t.target, TEMPORARY, there.address)
+        await connection.default(request)
+    t.target.on(LoginRequest, move, csg=1)
+    assert (await t.login_holds(tpgt=1)).tpgt == 1
+
+
 @shows("RFC 7143, 11.13.5", each=KINDS)
 async def moved_to_reached(t, kind, status):
     """A {kind} redirection that names an address which cannot be reached first moves the target to none but the one
