@@ -342,9 +342,11 @@ asio::awaitable<Status> IsnsServer::query()
 	if (registered_)
 		told_.clear();
 	in_order(*reply);
+	const bool trusted = last_query_ >= trust_at_;
+	if (trusted)
+		named_.clear(); // what is not in this reply is gone
 	for (const DiscoveredTarget &target : reply->targets)
 		named_.insert(target.name);
-	const bool trusted = last_query_ >= trust_at_;
 	const bool changed = !known_ || known_->targets != reply->targets;
 	if (changed || (trusted && !known_trusted_)) {
 		if (changed)
@@ -440,7 +442,7 @@ asio::awaitable<void> IsnsServer::accept(std::shared_ptr<IsnsServer> self)
 			co_return;
 		if (ec) {
 			// Out of descriptors, say: not before the next second.
-			me.say(Level::warning, "accepting a connection: ", ec.message());
+			me.say_of_others(Level::warning, "accepting a connection: ", ec.message());
 			Signal pause(me.env_.io.get_executor());
 			co_await pause.wait_until(Clock::now() + std::chrono::seconds(1));
 			continue;
@@ -466,8 +468,8 @@ asio::awaitable<void> IsnsServer::attend(std::shared_ptr<IsnsServer> self,
 	auto ended = co_await connection->attend(Clock::now() + incoming_idle);
 
 	if (!ended && ended.error().code == Code::isns_query)
-		self->say(Level::warning, "on TCP port ", self->self_.port, ": ",
-			  ended.error().text);
+		self->say_of_others(Level::warning, "on TCP port ", self->self_.port, ": ",
+				    ended.error().text);
 	std::erase(self->incoming_, connection);
 }
 
@@ -478,7 +480,7 @@ std::optional<isns::Builder> IsnsServer::serve(const isns::Message &request)
 	switch (served.what) {
 	case isns::Served::What::state_change:
 		for (const std::string &name : served.changed)
-			say(Level::info, "state change of ", quoted(name));
+			say_of_others(Level::info, "state change of ", quoted(name));
 		change_expected_ = true;
 		query_wanted_ = true;
 		wake();
@@ -489,8 +491,8 @@ std::optional<isns::Builder> IsnsServer::serve(const isns::Message &request)
 		last_inquiry_ = last_message_ = Clock::now();
 		break;
 	case isns::Served::What::other:
-		say(Level::info, "a ", isns::function_name(request.function()),
-		    " that is none of ours");
+		say_of_others(Level::info, "a ", isns::function_name(request.function()),
+			      " that is none of ours");
 		break;
 	}
 	return std::move(served.answer);

@@ -18,6 +18,8 @@
 #pragma once
 
 #include "base/log.h"
+#include "base/rate_limit.h"
+#include "base/str.h"
 #include "config/identity.h"
 #include "config/records.h"
 #include "daemon/backoff.h"
@@ -112,6 +114,14 @@ private:
 		env_.log(level, "iSNS server ", config::to_string(where_), ": ", args...);
 	}
 
+	/* The same, of what whoever reaches our port makes happen: it must not fill the log. */
+	template <class... Args> void say_of_others(Level level, const Args &...args)
+	{
+		if (const auto missed = others_.allow(Clock::now()))
+			say(level, args...,
+			    *missed ? str("; ", *missed, " more were not logged") : std::string());
+	}
+
 	Surroundings env_;
 	config::PortalId where_;
 	config::Settings settings_;
@@ -124,6 +134,7 @@ private:
 	isns::Registration self_;
 	isns::Granted granted_;
 	std::string told_; // the failure that was logged last
+	RateLimit others_{10, std::chrono::seconds(10)};
 
 	bool stopping_ = false;
 	bool up_ = false; // this connection was of use
@@ -141,7 +152,7 @@ private:
 	Clock::time_point last_query_{};
 	Clock::time_point trust_at_{}; // from then on whatever is not named is gone
 	std::optional<DiscoveryReply> known_;
-	std::set<std::string> named_; // targets, since the registration was made
+	std::set<std::string> named_; // targets, since the registration was made, until trusted
 	bool known_trusted_ = false;
 	std::vector<Waiting> waiting_;
 	std::function<void()> ended_;
