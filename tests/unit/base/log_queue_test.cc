@@ -107,11 +107,13 @@ TEST_CASE_METHOD(Logged, "a journal that hangs holds nobody up, and what was los
 		const auto colon = line.find("lost, for nothing took them: ");
 		if (colon != std::string::npos)
 			lost += std::stoul(line.substr(line.rfind(' ')));
-		else
-			CHECK((line == str("5 line ", written++) || line == "5 line after"));
+		else if (line !=
+			 "5 line after") // the count of what is missing stands where it is missing
+			CHECK(line == str("5 line ", written++ + lost));
 	}
-	CHECK(written > 1);
-	CHECK(written - 1 + lost == 1000);
+	CHECK(written > 0);
+	CHECK(lost > 0);
+	CHECK(written + lost == 1000);
 }
 
 TEST_CASE_METHOD(Logged, "the end of the log waits for a journal that hangs, and not for ever")
