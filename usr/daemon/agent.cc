@@ -339,8 +339,11 @@ void SessionAgent::record_moved(const config::Node &record)
 			if (link.of_record)
 				link.portal = *portal;
 	}
-	if (!sid_)
+	if (!sid_) {
 		plan_.persistent_portal = record.id.portal;
+		if (record.tpgt >= 0)
+			plan_.login.expected_tpgt = Tpgt(static_cast<std::uint16_t>(record.tpgt));
+	}
 	save_change();
 	env_.log(Level::notice, title(), ": the record has the new address",
 		 sid_ ? "; /dev/disk/by-path has it with the next session" : "");
@@ -433,6 +436,12 @@ void SessionAgent::note_missing(const LoginResult &result)
 void SessionAgent::note_failure(LoginFailure failure)
 {
 	attempts_++;
+	tell_failure(std::move(failure));
+}
+
+/* Of what failed before the target was asked. */
+void SessionAgent::tell_failure(LoginFailure failure)
+{
 	const auto now = Clock::now();
 	if (failure.error.text != logged_failure_ || now - logged_at_ >= log_again) {
 		env_.log(Level::error, title(), ": login failed: ", failure.error.text);

@@ -25,6 +25,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "base/rate_limit.h"
 #include "daemon/backoff.h"
 #include "daemon/connector.h"
 #include "daemon/plan.h"
@@ -86,6 +87,10 @@ public:
 	static constexpr std::chrono::seconds first_login_pause{1};
 	/* Losses in a row of a session that was of no use before the pause grows. */
 	static constexpr unsigned fruitless_free = 2;
+	/* So many losses in a row have a login at once, and one more each time that this has
+	 * passed. */
+	static constexpr unsigned reconnects_free = 32;
+	static constexpr std::chrono::milliseconds reconnects_each{250};
 	/* How long a first login waits for its record to be moved. */
 	static constexpr std::chrono::seconds move_limit{5};
 
@@ -159,6 +164,7 @@ private:
 	void leave_denied();
 	void note_missing(const LoginResult &result);
 	void note_failure(LoginFailure failure);
+	void tell_failure(LoginFailure failure);
 	static LoginFailure local_failure(Error error, bool retryable);
 	/* Names what the target agreed to and the module cannot act on. */
 	static Error why_refused(const kernel::Refusal &refusal,
@@ -205,6 +211,7 @@ private:
 	};
 	std::optional<Reinstated> reinstated_; // a connection, until the next loss
 	Reinstated connected_{};	       // in whatever way, the last time
+	RateLimit reconnects_{reconnects_free, reconnects_each};
 	unsigned fruitless_ = 0;   // connections in a row that did not last and ended no command
 	unsigned turn_ = 0;	   // failed logins since: whose link is next
 	unsigned short_lived_ = 0; // see Retention

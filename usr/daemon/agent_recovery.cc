@@ -21,8 +21,10 @@ asio::awaitable<void> SessionAgent::reconnect()
 	while (!stopped() && Clock::now() < not_before_)
 		co_await pause_until(not_before_);
 	retention_ = what_is_retained();
-	// A target that takes us and drops us again is not asked at full speed for ever.
-	if (fruitless() > fruitless_free)
+	// A target that takes us and drops us again is not asked at full speed for ever, whatever
+	// it does meanwhile.
+	const bool too_often = !reconnects_.allow(lost_at_);
+	if (fruitless() > fruitless_free || too_often)
 		co_await pause(backoff_.next());
 	else
 		backoff_.reset();
@@ -44,7 +46,7 @@ asio::awaitable<void> SessionAgent::reconnect()
 				logging_out_ = true; // by whomever: its end is on the way
 			if (stopped())
 				co_return;
-			note_failure(local_failure(claimed.error().error, true));
+			tell_failure(local_failure(claimed.error().error, true));
 			turn_++;
 			co_await pause(backoff_.next());
 			continue;
@@ -77,9 +79,13 @@ asio::awaitable<void> SessionAgent::reconnect()
 		if (plan_.reopen_max != 0 && attempts_ >= plan_.reopen_max) {
 			env_.log(Level::error, title(), ": given up after ", attempts_,
 				 " logins (node.session.reopen_max)");
-			env_.control.delete_session(*sid_);
-			logging_out_ = true;
-			co_return;
+			auto deleted = env_.control.delete_session(*sid_);
+			if (deleted || deleted.error().number == ENOENT) {
+				logging_out_ = true;
+				co_return;
+			}
+			env_.log(Level::error, title(),
+				 ": it cannot be ended yet: ", deleted.error().error.text);
 		}
 		// Worked out before the co_await: g++ 12 runs both sides of a ?: within one.
 		const auto wait = last_failure_ && !last_failure_->retryable
@@ -200,8 +206,10 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 		    false);
 	}
 	note_missing(login.result);
+	// Its role and weight may have been changed while it logged in.
+	const Link *now = plan_.find(link.cid);
 	const auto connection =
-	    connection_of(plan_, link, login.result, login.socket.native_handle());
+	    connection_of(plan_, now ? *now : link, login.result, login.socket.native_handle());
 	std::optional<kernel::SessionParameters> parameters;
 	std::optional<std::uint16_t> max_connections;
 	if (anew) {

@@ -65,6 +65,7 @@ varlink::SessionStatus status_of(const SessionAgent &agent)
 }
 
 constexpr Range tpgt_range{"tpgt", -1, 65535};
+constexpr std::uint64_t longest_ping_ms = 600000; // of a call that has its answers at the end
 
 /* The numbers of a call's "sids" and "nodes". */
 std::optional<Error> bad_selection(const Json &parameters)
@@ -289,6 +290,14 @@ asio::awaitable<void> Commands::ping(Exchange &exchange)
 		co_return;
 	}
 	const auto call = exchange.parameters().get<varlink::PingCall>();
+	// Without replies in between nobody notices that the client has gone.
+	if (!exchange.more() && std::uint64_t{call.count} * call.interval_ms > longest_ping_ms) {
+		co_await refuse(exchange,
+				failure_of(Error{Code::invalid_argument,
+						 str("count times interval_ms is more than ",
+						     longest_ping_ms, ": ask with \"more\"")}));
+		co_return;
+	}
 	const std::optional<Cid> cid = call.cid ? std::optional<Cid>(Cid(*call.cid)) : std::nullopt;
 	Signal timer(env_.io.get_executor());
 	varlink::Progress<varlink::PingResult> progress;

@@ -56,6 +56,12 @@ Status read_record(const varlink::DiscoverCall &call, bool listed, Question &que
 	if (!record)
 		return tl::unexpected(record.error());
 	for (const auto &[key, value] : call.settings) {
+		const auto *row = config::find_key(kind, key);
+		if (row && !row->unit.empty() && !call.settings.contains(std::string(row->unit)) &&
+		    !record->settings.is_set(row->unit))
+			return fail(Code::invalid_argument,
+				    str(key, " needs ", row->unit,
+					" beside it: method, names and secrets come together"));
 		if (auto set = question.given.set(key, value, store.secrets()); !set)
 			return tl::unexpected(set.error());
 	}

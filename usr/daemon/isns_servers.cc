@@ -83,7 +83,8 @@ Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &r
 		discovery.ifaces = store.ifaces_of_discovery();
 	else
 		discovery.ifaces.assign(ifaces.begin(), ifaces.end());
-	discovery.changes = {.add = true, .update = false, .remove = true};
+	// What could not be used may be what a record is of.
+	discovery.changes = {.add = true, .update = false, .remove = !reply.incomplete};
 	auto stored = store.store_discovery(std::move(discovery));
 	if (!stored)
 		return tl::unexpected(stored.error());

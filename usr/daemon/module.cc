@@ -152,9 +152,12 @@ asio::awaitable<Status> ModuleLoader::modprobe()
 		      timer.async_wait(token));
 	if (first.index() == 1)
 		kill(child->pid, SIGKILL);
+	// One that hangs in the kernel does not end at once, and nothing here waits for it.
 	int status = 0;
-	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	for (int looks = 0; waitpid(child->pid, &status, WNOHANG) == 0 && looks < 100; looks++) {
+		timer.expires_after(std::chrono::milliseconds(10));
+		co_await timer.async_wait(token);
+	}
 	if (first.index() == 1)
 		co_return fail(Code::no_module,
 			       str("modprobe hawser did not end within ", limit.count(), " s"));

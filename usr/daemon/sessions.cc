@@ -119,6 +119,7 @@ void Sessions::take_over()
 		auto it = live.find(sid);
 		agent->on_dump(it == live.end() ? nullptr : it->second);
 	}
+	tell_waiters(live);
 	std::erase_if(orphans_, [&](const auto &orphan) { return !live.contains(orphan.first); });
 	std::erase_if(told_, [&](Sid sid) { return !live.contains(sid); });
 	std::vector<std::string> keys;
@@ -129,6 +130,24 @@ void Sessions::take_over()
 	}
 	if (auto kept = env_.saved.keep_only(keys); !kept)
 		env_.log(Level::warning, "saved sessions: ", kept.error().text);
+}
+
+/* Of ends that were told by events which got lost. */
+void Sessions::tell_waiters(const std::map<Sid, const kernel::SessionInfo *> &live)
+{
+	for (const Waiter &waiter : std::vector(waiters_)) {
+		auto it = live.find(waiter.sid);
+		if (it == live.end()) {
+			waiter.mailbox->put(kernel::SessionRemoved{});
+			continue;
+		}
+		const Cid cid(static_cast<std::uint16_t>(waiter.id));
+		const auto &connections = it->second->connections;
+		if (waiter.work == Work::removal &&
+		    std::none_of(connections.begin(), connections.end(),
+				 [&](const auto &one) { return one.cid == cid; }))
+			on_event({0, waiter.sid, kernel::ConnectionRemoved{cid}});
+	}
 }
 
 void Sessions::adopt(const kernel::SessionInfo &session)
@@ -254,6 +273,23 @@ asio::awaitable<Result<unsigned>> Sessions::log_in(const config::NodeId &id,
 	return log_in(id, std::move(prepare), persistence, std::move(done));
 }
 
+asio::awaitable<Result<unsigned>>
+Sessions::log_in_if_automatic(const config::NodeId &id, SessionAgent::Persistence persistence,
+			      OnLogin done)
+{
+	Prepare prepare = [id, paths = env_.paths]() -> Result<PreparedLogin> {
+		config::Store store(paths);
+		auto node = store.node(id);
+		if (!node)
+			return tl::unexpected(node.error());
+		if (node->settings.get("node.startup") != "automatic")
+			return fail(Code::nothing_found,
+				    str("node.startup of ", id.target, " is no longer automatic"));
+		return prepare_login(*node, no_overrides, store);
+	};
+	return log_in(id, std::move(prepare), persistence, std::move(done));
+}
+
 asio::awaitable<Result<unsigned>> Sessions::log_in(config::NodeId id, Prepare prepare,
 						   SessionAgent::Persistence persistence,
 						   OnLogin done)
@@ -364,6 +400,13 @@ std::shared_ptr<SessionAgent> Sessions::find(Sid sid) const
 {
 	auto it = by_sid_.find(sid);
 	return it == by_sid_.end() ? nullptr : it->second;
+}
+
+bool Sessions::has(std::string_view target) const
+{
+	return std::any_of(by_sid_.begin(), by_sid_.end(), [&](const auto &session) {
+		return session.second->plan().node.id.target == target;
+	});
 }
 
 std::vector<std::shared_ptr<SessionAgent>> Sessions::find(const config::NodeId &id) const

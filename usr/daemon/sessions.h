@@ -75,9 +75,15 @@ public:
 						 const Overrides &overrides,
 						 SessionAgent::Persistence persistence,
 						 OnLogin done);
+	/* The same, as long as the record says that it is to be automatic: Code::nothing_found. */
+	asio::awaitable<Result<unsigned>> log_in_if_automatic(const config::NodeId &id,
+							      SessionAgent::Persistence persistence,
+							      OnLogin done);
 
 	std::shared_ptr<SessionAgent> find(Sid sid) const;
 	std::vector<std::shared_ptr<SessionAgent>> find(const config::NodeId &id) const;
+	/* Whether there is a session to the target, by whatever record. */
+	bool has(std::string_view target) const;
 	const std::vector<std::shared_ptr<SessionAgent>> &all() const { return agents_; }
 
 	/* Ends in an event: fails with Code::pdu_timed_out when none comes in time. */
@@ -127,6 +133,7 @@ private:
 						 OnLogin done);
 	Result<unsigned> begin(PreparedLogin prepared, SessionAgent::Persistence persistence,
 			       const OnLogin &done);
+	void tell_waiters(const std::map<Sid, const kernel::SessionInfo *> &live);
 	/* By what was saved when it was made, or else by its record. */
 	void adopt(const kernel::SessionInfo &session);
 	asio::awaitable<void> adopt_by_record(kernel::SessionInfo session);

@@ -8,6 +8,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -16,39 +17,6 @@ namespace hawser::daemon
 
 namespace
 {
-
-/* One way after the other, each given its retries. */
-asio::awaitable<void> log_in_to_one_of(asio::io_context &io, const Log &log, Sessions &sessions,
-				       std::vector<config::Node> ways)
-{
-	for (const config::Node &node : ways) {
-		if (!sessions.find(node.id).empty())
-			co_return;
-	}
-	for (const config::Node &node : ways) {
-		auto box = std::make_shared<Mailbox<SessionAgent::FirstLogin>>(io.get_executor());
-		Sessions::OnLogin done = [box](const SessionAgent::FirstLogin &outcome) {
-			box->put(outcome);
-		};
-		auto beginning = sessions.log_in(
-		    node, no_overrides, SessionAgent::Persistence::limited, std::move(done));
-		auto begun = co_await std::move(beginning);
-		if (!begun) {
-			log(Level::error, begun.error().text);
-			continue;
-		}
-		bool reached = false;
-		for (unsigned ended = 0; ended < *begun;) {
-			for (const auto &outcome : co_await box->take()) {
-				ended++;
-				reached |= outcome.has_value();
-			}
-		}
-		if (reached)
-			co_return;
-	}
-	log(Level::error, "no portal of ", ways.front().id.target, " gave a session");
-}
 
 /* What is wrong with records or memory for a moment only, and may be right at the next look. */
 bool may_pass(Code code)
@@ -75,19 +43,68 @@ private:
 };
 
 /*
+ * One way after the other, each given its retries, and all of them again until one gave a session:
+ * at boot the network may come much later.
+ */
+asio::awaitable<void> log_in_to_one_of(asio::io_context &io, const Log &log, Sessions &sessions,
+				       std::vector<config::NodeId> ways)
+{
+	const std::string target = ways.front().target;
+	Pause pause(io);
+	for (bool told = false; !ways.empty(); co_await pause.take()) {
+		for (auto way = ways.begin(); way != ways.end();) {
+			if (sessions.has(target))
+				co_return;
+			auto box =
+			    std::make_shared<Mailbox<SessionAgent::FirstLogin>>(io.get_executor());
+			Sessions::OnLogin done = [box](const SessionAgent::FirstLogin &outcome) {
+				box->put(outcome);
+			};
+			auto beginning = sessions.log_in_if_automatic(
+			    *way, SessionAgent::Persistence::limited, std::move(done));
+			auto begun = co_await std::move(beginning);
+			if (!begun) {
+				const Code code = begun.error().code;
+				// Somebody else's login may fail, too.
+				const bool keep = may_pass(code) || code == Code::session_exists;
+				if (!told || !keep)
+					log(Level::error, begun.error().text);
+				way = keep ? std::next(way) : ways.erase(way);
+				continue;
+			}
+			bool reached = false;
+			for (unsigned ended = 0; ended < *begun;) {
+				for (const auto &outcome : co_await box->take()) {
+					ended++;
+					reached |= outcome.has_value();
+				}
+			}
+			if (reached)
+				co_return;
+			++way;
+		}
+		if (!std::exchange(told, true))
+			log(Level::error, "no portal of ", target,
+			    " gave a session (node.leading_login)",
+			    ways.empty() ? "" : ", they are tried again");
+	}
+}
+
+/*
  * An automatic login is endless from its first try on; what comes before that, the records and the
- * lock of who writes them, is no reason to drop it either. @said: why it could not begin.
+ * lock of who writes them, is no reason to drop it either; but the record may say something else by
+ * then. @said: why it could not begin.
  */
 asio::awaitable<void> begin_later(asio::io_context &io, const Log &log, Sessions &sessions,
-				  config::Node node, std::string said)
+				  config::NodeId id, std::string said)
 {
 	Pause pause(io);
 	for (;;) {
 		co_await pause.take();
-		if (!sessions.find(node.id).empty())
+		if (!sessions.find(id).empty())
 			co_return;
-		auto beginning = sessions.log_in(node, no_overrides,
-						 SessionAgent::Persistence::endless, nullptr);
+		auto beginning =
+		    sessions.log_in_if_automatic(id, SessionAgent::Persistence::endless, nullptr);
 		auto begun = co_await std::move(beginning);
 		if (begun || begun.error().code == Code::session_exists)
 			co_return;
@@ -102,10 +119,10 @@ asio::awaitable<void> begin_later(asio::io_context &io, const Log &log, Sessions
 asio::awaitable<void> log_in_to_each(asio::io_context &io, const Log &log, Sessions &sessions,
 				     std::vector<config::Node> nodes)
 {
-	std::map<std::string, std::vector<config::Node>> leading;
-	for (config::Node &node : nodes) {
+	std::map<std::string, std::vector<config::NodeId>> leading;
+	for (const config::Node &node : nodes) {
 		if (node.settings.yes("node.leading_login")) {
-			leading[node.id.target].push_back(std::move(node));
+			leading[node.id.target].push_back(node.id);
 			continue;
 		}
 		/* A daemon that takes over finds its sessions there; anything else is news. */
@@ -118,8 +135,7 @@ asio::awaitable<void> log_in_to_each(asio::io_context &io, const Log &log, Sessi
 		const Error &why = begun.error();
 		log(Level::error, why.text);
 		if (may_pass(why.code))
-			asio::co_spawn(io,
-				       begin_later(io, log, sessions, std::move(node), why.text),
+			asio::co_spawn(io, begin_later(io, log, sessions, node.id, why.text),
 				       escalate);
 	}
 	for (auto &[target, ways] : leading)

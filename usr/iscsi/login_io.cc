@@ -81,7 +81,8 @@ connect_and_login(std::vector<Address> portals, const LoginConfig &config, Chall
 		std::erase_if(candidates, visited);
 		auto connected = co_await connect_to_any(candidates, connect);
 		if (!connected)
-			co_return tl::unexpected(failure(connected.error()));
+			co_return tl::unexpected(own_failure ? std::move(*own_failure)
+							     : failure(connected.error()));
 		Address reached = candidates[connected->which];
 		if (path.empty())
 			moved = moved && reached == own;

@@ -244,14 +244,18 @@ void TargetReader::add(std::vector<Portal> &portals, const std::string &target,
 			skipped_.push_back(str("a portal of ", target, ": ", why));
 	};
 
-	if (portals.size() == max_portals)
-		return skip(str("there are more than ", max_portals));
 	if (port & port_udp)
-		return skip("its port is of UDP");
+		return skip("its port is of UDP"); // none that sessions are made at
+	if (portals.size() == max_portals) {
+		incomplete_ = true;
+		return skip(str("there are more than ", max_portals));
+	}
 	const auto number = static_cast<std::uint16_t>(port);
 	const auto where = address_of(address, number == 0 ? hawser::default_port : number);
-	if (!where)
+	if (!where) {
+		incomplete_ = true;
 		return skip(str("no connection can be made to address ", hex_encode(address)));
+	}
 	const auto same = std::find_if(portals.begin(), portals.end(),
 				       [&](const Portal &one) { return one.address == *where; });
 	if (same == portals.end())
@@ -262,7 +266,9 @@ void TargetReader::add(std::vector<Portal> &portals, const std::string &target,
 
 void TargetReader::end_group()
 {
-	if (group_ && group_->address && group_->port && groups_.size() < max_groups) {
+	if (group_ && group_->address && group_->port && groups_.size() == max_groups) {
+		incomplete_ = true;
+	} else if (group_ && group_->address && group_->port) {
 		if (!group_->name && current_)
 			group_->name = nodes_[*current_].name;
 		groups_.push_back(std::move(*group_));
@@ -282,10 +288,13 @@ Status TargetReader::take(const Message &response)
 			end_group();
 			address_.reset();
 			current_.reset();
-			if (nodes_.size() == max_nodes)
+			if (nodes_.size() == max_nodes) {
+				incomplete_ = true;
 				break;
+			}
 			const std::string name = attribute.text().value_or("");
 			if (auto ok = check_name(name); !ok) {
+				incomplete_ = true;
 				if (skipped_.size() < max_skipped)
 					skipped_.push_back(ok.error().text);
 				break;
@@ -370,6 +379,7 @@ DiscoveryReply TargetReader::finish()
 		reply.targets.push_back({node.name, std::move(portals)});
 	}
 	reply.skipped = std::move(skipped_);
+	reply.incomplete = incomplete_;
 	*this = TargetReader();
 	return reply;
 }

@@ -109,6 +109,7 @@ private:
 	std::optional<Group> group_;
 	std::vector<Group> groups_; // whole ones, their nodes may come later
 	std::vector<std::string> skipped_;
+	bool incomplete_ = false; // something could not be used
 };
 
 /* What a server wants of us, and the answer. */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/startup.h"
+
+#include "world.h"
+
+#include <catch2/catch.hpp>
+
+using namespace hawser;
+using namespace hawser::daemon;
+
+namespace
+{
+
+struct Start : World {
+	/* Records of the same target at several portals, of which one session is enough. */
+	config::Node leading(const std::string &address)
+	{
+		auto node = a_node();
+		node.id.portal.host = address;
+		REQUIRE(node.settings.set("node.leading_login", "Yes", store.secrets()));
+		REQUIRE(node.settings.set("node.startup", "automatic", store.secrets()));
+		REQUIRE(node.settings.set("node.session.initial_login_retry_max", "1",
+					  store.secrets()));
+		return stored(node);
+	}
+	void start(std::vector<config::Node> nodes)
+	{
+		log_in_nodes(io, log, sessions, std::move(nodes));
+	}
+	std::size_t live() { return kernel.live.size(); }
+};
+
+const LoginFailure refusal = FakeTarget::failure("not found", false);
+
+} // namespace
+
+TEST_CASE_METHOD(Start,
+		 "With node.leading_login the ways to a target are tried until one gives a session")
+{
+	const auto one = leading("192.0.2.1"), two = leading("192.0.2.2");
+	// All of the first round.
+	target.failures = {refusal, refusal};
+	start({one, two});
+	REQUIRE(until([&] { return live() == 1; }, std::chrono::seconds(20)));
+	CHECK(target.logins == 3);
+	CHECK_FALSE(until([&] { return target.logins > 3; }, std::chrono::milliseconds(200)));
+}
+
+TEST_CASE_METHOD(Start, "With node.leading_login a way that is found later gives no second session")
+{
+	log_in(leading("192.0.2.1"));
+	start({leading("192.0.2.2")});
+	CHECK_FALSE(until([&] { return target.logins > 1; }, std::chrono::milliseconds(300)));
+	CHECK(live() == 1);
+}
+
+TEST_CASE_METHOD(Start, "A way that is tried again is so by its record as it is then")
+{
+	const auto one = leading("192.0.2.1"), two = leading("192.0.2.2");
+	target.failures = {refusal, refusal};
+	start({one, two});
+	REQUIRE(until([&] { return target.logins == 2; }));
+	config::NodeFilter first, second;
+	first.host = one.id.portal.host;
+	second.host = two.id.portal.host;
+	std::vector<std::string> warnings;
+	REQUIRE(store.set_values(first, {{"node.startup", "manual"}}, warnings));
+	REQUIRE(store.remove_nodes(second));
+	CHECK_FALSE(until([&] { return target.logins > 2; }, std::chrono::seconds(7)));
+	CHECK(live() == 0);
+}
