@@ -122,6 +122,9 @@ static int may_reinstate_session(struct hws_session *session,
 	if (!conn)
 		return refuse(extack, -ENOENT,
 			      "the session has no connection with this CID");
+	/* Who removes it is about to let go of it, and not of a new one. */
+	if (conn->remove_pending)
+		return refuse(extack, -EBUSY, "the connection is being removed");
 	return 0;
 }
 

@@ -20,7 +20,7 @@ enum {
 	/* seconds at most for what a connection has under way that is taken out */
 	REMOVE_TIMEOUT = 30,
 	/* and that the target asks to leave: if it is the only one, new commands wait */
-	DRAIN_TIMEOUT = 10,
+	DRAIN_TIMEOUT = HWS_LEAVE_PATIENCE / 2,
 };
 
 /**

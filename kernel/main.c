@@ -30,6 +30,14 @@ static void destroy_queues(void)
 		destroy_workqueue(hws_send_wq);
 }
 
+static void flush_queues(void)
+{
+	flush_workqueue(hws_teardown_wq);
+	flush_workqueue(hws_control_wq);
+	flush_workqueue(hws_recovery_wq);
+	flush_workqueue(hws_send_wq);
+}
+
 static int create_queues(void)
 {
 	hws_send_wq = alloc_workqueue("hawser_send",
@@ -82,9 +90,14 @@ digest:
 /* Every session holds the module, so there is none. */
 static void __exit hws_exit(void)
 {
-	/* The last session's work may still be returning, or tell an event. */
-	destroy_queues();
+	/*
+	 * The last session's work may still be returning, or tell an event. A command
+	 * that found the session before it ended may still queue something; the family
+	 * is gone when all commands have returned.
+	 */
+	flush_queues();
 	hws_netlink_unregister();
+	destroy_queues();
 	hws_transport_unregister();
 	rcu_barrier();
 	hws_reserves_exit();

@@ -73,14 +73,14 @@ void hws_conn_retry(struct hws_conn *conn, struct hws_task *task)
 	hws_send_kick(conn);
 }
 
-/* Takes what was submitted into the queues, in order. Socket locked. */
-void hws_conn_take_submitted(struct hws_conn *conn)
+/* True when there was something. */
+static bool take_submitted(struct hws_conn *conn)
 {
 	struct llist_node *list;
 	struct hws_task *task, *next;
 
 	if (llist_empty(&conn->submitted))
-		return;
+		return false;
 	list = llist_reverse_order(llist_del_all(&conn->submitted));
 	llist_for_each_entry_safe(task, next, list, submit) {
 		task->state = HWS_TASK_QUEUED;
@@ -91,6 +91,18 @@ void hws_conn_take_submitted(struct hws_conn *conn)
 		else
 			list_add_tail(&task->entry, &conn->commands);
 	}
+	return true;
+}
+
+/*
+ * Takes what was submitted into the queues, in order. Socket locked. Who submitted
+ * it kicks only connections that still have something there, so this does, unless
+ * the connection is down: then the caller gives it all back.
+ */
+void hws_conn_take_submitted(struct hws_conn *conn)
+{
+	if (take_submitted(conn) && READ_ONCE(conn->sk))
+		hws_send_kick(conn);
 }
 
 static int send_bytes(struct sock *sk, const void *bytes, u32 length, int flags)
@@ -330,7 +342,7 @@ static bool send_locked(struct hws_conn *conn, struct sock *sk, int calls)
 {
 	int ret = 0;
 
-	hws_conn_take_submitted(conn);
+	take_submitted(conn);
 	while (calls--) {
 		conn->sending = true;
 		ret = send_some(conn, sk);

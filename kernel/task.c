@@ -274,12 +274,12 @@ static bool abandon(struct hws_task *task, struct hws_conn *conn)
 				conn->tmf_active = NULL;
 			if (conn->ping_active == task)
 				conn->ping_active = NULL;
-			hws_send_kick(conn);	/* a successor may wait */
 		} else {
 			hws_task_forget(task);
 			r->error = -ETIMEDOUT;
 			complete(&r->done);
 		}
+		hws_send_kick(conn);	/* a successor may wait */
 	}
 	hws_conn_unlock_sock(sk);
 	return abandoned;

@@ -125,7 +125,8 @@ static void log_in_anew(struct hws_conn *conn, const char *why)
 	if (!sk)
 		return;
 	hws_notice(conn->session, "%s: logging in anew to negotiate", why);
-	hws_conn_leave(conn, conn->session->params.time2wait, 0);
+	hws_conn_leave(conn, conn->session->params.time2wait,
+		       HWS_LEAVE_PATIENCE);
 	hws_conn_unlock_sock(sk);
 }
 

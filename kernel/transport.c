@@ -343,10 +343,19 @@ struct iscsi_transport hws_transport = {
 /* The scan file of the host. */
 static int user_scan(struct Scsi_Host *shost, uint channel, uint id, u64 lun)
 {
+	struct hws_session *session;
+	int ret;
+
 	if ((channel != SCAN_WILD_CARD && channel != 0) ||
 	    (id != SCAN_WILD_CARD && id != 0))
 		return -EINVAL;
-	return hws_scan_range(hws_session_of(shost), lun);
+	/* /proc/scsi/scsi comes here with the host alone, which may be the last of it. */
+	session = hws_session_hold(shost);
+	if (!session)
+		return -ENODEV;
+	ret = hws_scan_range(session, lun);
+	hws_session_put(session);
+	return ret;
 }
 
 int hws_transport_register(void)
