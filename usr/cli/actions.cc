@@ -134,7 +134,8 @@ void update_nodes(Context &context, const config::NodeFilter &filter,
 	context.tell(updated->problems);
 	for (const auto &warning : warnings)
 		context.warn(warning);
-	if (updated->items.empty())
+	// What is damaged has been told of, and may be what was asked for.
+	if (updated->items.empty() && updated->problems.empty())
 		context.tell(nothing_found(str("No records found", describe(filter))));
 }
 
@@ -144,8 +145,10 @@ void delete_nodes(Context &context, const config::NodeFilter &filter)
 	if (!listing)
 		return context.tell(listing.error());
 	context.tell(listing->problems);
+	if (listing->items.empty() && listing->problems.empty())
+		context.tell(nothing_found(str("No records found", describe(filter))));
 	if (listing->items.empty())
-		return context.tell(nothing_found(str("No records found", describe(filter))));
+		return;
 	auto sessions = context.sessions.sessions();
 	if (!sessions)
 		return context.tell(sessions.error());
@@ -253,7 +256,7 @@ void log_in_to_one_of(Context &context, const std::vector<config::Node> &ways)
 }
 
 void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,
-	     const std::vector<config::Node> &pending)
+	     const std::vector<config::Node> &pending, std::string_view what)
 {
 	auto service = service_of(context);
 	if (!service)
@@ -276,7 +279,9 @@ void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,
 					call.nodes.push_back(status.node);
 	}
 	if (call.sids.empty() && call.nodes.empty())
-		return context.tell(nothing_found("No matching sessions found"));
+		return context.exit_status()
+			   ? void()
+			   : context.tell(nothing_found(str("No matching sessions found", what)));
 	auto done = service->logout(call, [&](const varlink::LogoutResult &result) {
 		const auto label = session_label(result.sid, id_of(result.node));
 		if (result.failure)
@@ -381,8 +386,11 @@ void show_sessions(Context &context, const std::vector<kernel::SessionInfo> &ses
 	std::string last_target;
 	for (const auto &session : sessions) {
 		SessionExtras extras;
-		if (auto node = context.store.node(node_of(session)); node)
+		auto node = context.store.node(node_of(session));
+		if (node)
 			extras.node = std::move(*node);
+		else if (node.error().code != Code::nothing_found)
+			context.tell(node.error());
 		extras.iface = iface_of(ifaces, session.identity.iface);
 		const auto *status = status_of(known, session.sid);
 		if (status)

@@ -39,8 +39,9 @@ void log_in(Context &context, const std::vector<config::Node> &nodes, bool wait,
 /* Waits for a session through one of the ways to a target, tried in turn, unless it has one. */
 void log_in_to_one_of(Context &context, const std::vector<config::Node> &ways);
 /* @pending: records whose logins under way are given up too. */
+/* @what: of which record (describe()), for who is told that there is none. */
 void log_out(Context &context, const std::vector<kernel::SessionInfo> &sessions,
-	     const std::vector<config::Node> &pending);
+	     const std::vector<config::Node> &pending, std::string_view what);
 void rescan(Context &context, const std::vector<kernel::SessionInfo> &sessions);
 void show_stats(Context &context, const std::vector<kernel::SessionInfo> &sessions, bool json);
 

@@ -110,7 +110,10 @@ void list_discovery(Context &context, const Options &options)
 		auto list = nlohmann::ordered_json::array();
 		for (const auto &record : records)
 			list.push_back(to_json(record));
-		return print_json(context.out, list);
+		print_json(context.out, list);
+		if (records.empty() && context.exit_status() == 0)
+			context.tell(nothing_found("No discovery records found"));
+		return;
 	}
 	const int level = options.print_level.value_or(0);
 	if (level > 1)
@@ -149,21 +152,27 @@ void print_reply(Context &context, const Options &options, const varlink::Discov
 	show_found(context, reply, options.json);
 }
 
-std::vector<std::string> ifaces_of_record(Context &context, const config::PortalId &portal)
+Result<std::vector<std::string>> ifaces_of_record(Context &context, const config::PortalId &portal)
 {
 	auto record = context.store.discovery_record(config::RecordKind::send_targets, portal);
+	if (!record && record.error().code != Code::nothing_found)
+		return tl::unexpected(record.error());
 	auto ifaces = record ? record->settings.list("discovery.sendtargets.iface")
 			     : std::vector<std::string>();
-	return ifaces.empty() ? context.store.ifaces_of_discovery() : ifaces;
+	if (ifaces.empty())
+		return context.store.ifaces_of_discovery();
+	return ifaces;
 }
 
 /* Mode discoverydb asks a portal that is not listed without listing it, unless told to. */
-bool keeps_portal(Context &context, const Options &options)
+Result<bool> keeps_portal(Context &context, const Options &options)
 {
+	const auto record = context.store.discovery_record(kind_of(options), options.portal->id);
+	if (!record && record.error().code != Code::nothing_found)
+		return tl::unexpected(record.error());
 	if (options.has(Op::nonpersistent))
 		return false;
-	return options.mode == Mode::discovery || options.has(Op::add) ||
-	       context.store.discovery_record(kind_of(options), options.portal->id);
+	return options.mode == Mode::discovery || options.has(Op::add) || record;
 }
 
 void discover(Context &context, const Options &options)
@@ -178,15 +187,22 @@ void discover(Context &context, const Options &options)
 	call.port = options.portal->id.port;
 	call.ifaces = options.ifaces;
 	/* What the service takes then, for the listing: what the portal's record says. */
+	const auto keeps = keeps_portal(context, options);
+	if (!keeps)
+		return context.tell(keeps.error());
 	auto ifaces = call.ifaces;
-	if (ifaces.empty())
-		ifaces = ifaces_of_record(context, options.portal->id);
+	if (ifaces.empty()) {
+		auto of_record = ifaces_of_record(context, options.portal->id);
+		if (!of_record)
+			return context.tell(of_record.error());
+		ifaces = std::move(*of_record);
+	}
 	for (const auto &name : ifaces)
 		if (auto iface = context.store.iface(name); !iface)
 			return context.tell(iface.error());
 	for (const auto &[key, value] : options.settings)
 		call.settings[key] = value;
-	call.keep_portal = keeps_portal(context, options);
+	call.keep_portal = *keeps;
 	if (options.ops.empty())
 		call.changes = {"new", "update", "delete"};
 	if (options.has(Op::add))
@@ -236,9 +252,13 @@ void add_record(Context &context, const Options &options)
 	auto settings = options.settings;
 	if (!options.ifaces.empty() && kind == config::RecordKind::send_targets)
 		settings.emplace_back("discovery.sendtargets.iface", join(options.ifaces, ","));
-	for (const auto &[key, value] : settings)
-		if (auto set = record->settings.set(key, value, context.store.secrets()); !set)
+	for (const auto &[key, value] : settings) {
+		auto set = record->settings.set(key, value, context.store.secrets());
+		if (!set)
 			return context.tell(set.error());
+		if (!set->empty())
+			context.warn(*set);
+	}
 	if (auto put = context.store.put_discovery_record(*record); !put)
 		return context.tell(put.error());
 	context.out << "New discovery record for [" << record->portal.host << ','
@@ -309,11 +329,15 @@ void work_on_record(Context &context, const Options &options)
 void run_discovery_mode(Context &context, const Options &options)
 {
 	if (!options.type && !options.portal) {
-		if (options.discover || options.login || !options.ops.empty())
+		if (options.discover || options.login ||
+		    (!options.ops.empty() && options.op() != Op::show))
 			return context.tell({Code::invalid_argument,
 					     "discovery requires a type (-t) and a portal (-p)"});
 		return list_discovery(context, options);
 	}
+	if (options.type == "fw" && options.mode == Mode::discoverydb && !options.discover)
+		return context.tell({Code::invalid_argument,
+				     "discoverydb asks the firmware only with --discover (-D)"});
 	if (options.type == "fw")
 		return run_fw_discovery(context, options);
 	if (auto checked = check_type(options); !checked)

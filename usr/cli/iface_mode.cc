@@ -79,7 +79,10 @@ bool is_in_use(Context &context, const std::string &name)
 void add_iface(Context &context, const std::string &name, const Options &options)
 {
 	/* A record of that name that is there begins anew, which would take a session's from it. */
-	if (context.store.iface(name) && is_in_use(context, name))
+	const auto before = context.store.iface(name);
+	if (!before && before.error().code != Code::nothing_found)
+		return context.tell(before.error());
+	if (before && is_in_use(context, name))
 		return;
 	config::Iface iface{name};
 	auto done = set_values(context, iface, options);

@@ -19,8 +19,7 @@ config::NodeFilter filter_of(const Options &options)
 	filter.target = options.target;
 	if (options.portal) {
 		filter.host = options.portal->id.host;
-		filter.port = options.portal->id.port;
-		filter.tpgt = options.portal->tpgt;
+		filter.port = options.portal->id.port; // a tag names no other record
 	}
 	if (!options.ifaces.empty())
 		filter.iface = options.ifaces.front();
@@ -45,24 +44,19 @@ std::vector<config::Node> find_nodes(Context &context, const config::NodeFilter 
 
 void list_nodes(Context &context, const Options &options)
 {
+	if (const int level = options.print_level.value_or(0); level > 1 && !options.json)
+		return context.tell(
+		    {Code::invalid_argument, str("Invalid info level ", level, ". Try 0 or 1.")});
 	const auto nodes = find_nodes(context, filter_of(options));
-	if (nodes.empty())
-		return;
 	if (options.json)
 		return show_nodes(context, nodes, true);
-	switch (options.print_level.value_or(0)) {
-	case 0:
-		/* One line a record, two words a line: scripts count and part them. */
-		for (const auto &node : nodes)
-			print_node_line(context.out, node.id.portal, node.tpgt, node.id.target);
+	if (nodes.empty())
 		return;
-	case 1:
+	if (options.print_level == 1)
 		return print_node_tree(context.out, nodes);
-	default:
-		return context.tell(
-		    {Code::invalid_argument,
-		     str("Invalid info level ", *options.print_level, ". Try 0 or 1.")});
-	}
+	/* One line a record, two words a line: scripts count and part them. */
+	for (const auto &node : nodes)
+		print_node_line(context.out, node.id.portal, node.tpgt, node.id.target);
 }
 
 void add_node(Context &context, const Options &options)
@@ -125,9 +119,8 @@ void log_in_all(Context &context, const config::NodeFilter &filter, const std::s
 		log_in_to_one_of(context, ways);
 }
 
-void log_out_all(Context &context, const std::string &startup)
+void log_out_all(Context &context, config::NodeFilter all, const std::string &startup)
 {
-	config::NodeFilter all;
 	all.hidden = true; // their sessions are sessions like others
 	auto listing = context.store.nodes(all);
 	if (!listing)
@@ -142,14 +135,14 @@ void log_out_all(Context &context, const std::string &startup)
 	auto left_alone = [&](std::string_view mode) {
 		return startup == "all" ? mode == "onboot" : mode != startup;
 	};
-	auto sessions = find_sessions(context, {});
+	auto sessions = find_sessions(context, all);
 	std::erase_if(sessions,
 		      [&](const auto &session) { return left_alone(mode_of(node_of(session))); });
 	auto pending = listing->items;
 	std::erase_if(pending, [&](const auto &node) {
 		return left_alone(node.settings.get("node.startup"));
 	});
-	log_out(context, sessions, pending);
+	log_out(context, sessions, pending, describe(all));
 }
 
 void act_on_sessions(Context &context, const Options &options)
@@ -160,7 +153,8 @@ void act_on_sessions(Context &context, const Options &options)
 		auto pending = context.store.nodes(filter);
 		if (!pending)
 			return context.tell(pending.error());
-		return log_out(context, sessions, pending->items);
+		context.tell(pending->problems);
+		return log_out(context, sessions, pending->items, describe(filter));
 	}
 	if (sessions.empty())
 		return context.exit_status()
@@ -181,7 +175,7 @@ void run_node_mode(Context &context, const Options &options)
 	if (options.login_all)
 		return log_in_all(context, filter, *options.login_all, !options.no_wait);
 	if (options.logout_all)
-		return log_out_all(context, *options.logout_all);
+		return log_out_all(context, filter, *options.logout_all);
 	if (options.login) {
 		const auto nodes = find_nodes(context, filter);
 		if (!nodes.empty())

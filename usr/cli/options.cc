@@ -177,7 +177,7 @@ Result<Op> parse_op(std::string_view text)
 	if (text == "apply" || text == "applyall" || text == "login" || text == "logout")
 		return unsupported(
 		    str("operation ", text, " is for adapters that do iSCSI themselves"));
-	return refuse(str("can not recognize operation: '", text, "'"));
+	return refuse(str("can not recognize operation: ", hawser::quoted(text)));
 }
 
 Result<Mode> parse_mode(std::string_view text)
@@ -252,9 +252,12 @@ public:
 				break;
 			if (letter == ':')
 				return refuse(str("option ", argv[::optind - 1], " needs a value"));
-			if (letter == '?')
-				return refuse(str("unknown or ambiguous option ",
-						  hawser::quoted(argv[::optind - 1])));
+			if (letter == '?') // of a cluster it is one letter
+				return refuse(
+				    str("unknown or ambiguous option ",
+					hawser::quoted(::optopt > 0 && ::optopt < 256
+							   ? str('-', static_cast<char>(::optopt))
+							   : std::string(argv[::optind - 1]))));
 			seen_.push_back(letter);
 			if (auto taken = take(letter, ::optarg ? ::optarg : ""); !taken)
 				return tl::unexpected(taken.error());
@@ -452,10 +455,14 @@ private:
 	{
 		if (options_.help || options_.version)
 			return {};
-		/* iscsiadm shows whole records whatever name is given. */
-		if (pairs_.name && !options_.has(Op::show))
+		/* iscsiadm shows whole records, and deletes them, whatever name or value is given.
+		 */
+		const bool sets = options_.has(Op::add) || options_.has(Op::update) ||
+				  options_.login || options_.discover || options_.login_all;
+		if (pairs_.name && sets)
 			return refuse(
 			    str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));
+		/* It may be a secret, which only its name tells. */
 		if (pairs_.value)
 			return refuse("a value (-v) has no name (-n)");
 		for (int alone : {opt_import, opt_new_key}) {

@@ -184,7 +184,7 @@ void run_session_mode(Context &context, const Options &options)
 	if (context.exit_status() != 0)
 		return;
 	if (options.logout)
-		return log_out(context, sessions, {});
+		return log_out(context, sessions, {}, "");
 	if (options.rescan)
 		return rescan(context, sessions);
 	if (options.stats)

@@ -96,12 +96,16 @@ tl::unexpected<Error> system_failure(std::string_view doing, std::string_view pa
 		    str("cannot ", doing, " ", path, ": ", std::strerror(number)));
 }
 
-/* Without a descriptor when there is no such file. */
+/* Without a descriptor when there is no such file. Nobody is waited for at the other end of a pipe.
+ */
 static Result<Fd> open_to_read(const std::string &path)
 {
-	Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+	Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 	if (!fd && errno != ENOENT && errno != ENOTDIR)
 		return system_failure("open", path);
+	struct stat info;
+	if (fd && ::fstat(fd.get(), &info) == 0 && !S_ISREG(info.st_mode))
+		return fail(Code::record_failed, str(path, " is not a regular file"));
 	return fd;
 }
 

@@ -50,7 +50,7 @@ public:
 	{
 		if (!fs::is_directory(folder_))
 			return fail(Code::nothing_found,
-				    str("there is no folder ", folder_, " to import from"));
+				    str("there is no folder ", hawser::quoted(folder_), " to import from"));
 		for (auto step : {&Import::initiator_name, &Import::configuration, &Import::ifaces,
 				  &Import::nodes, &Import::portals, &Import::isns_servers})
 			if (auto done = (this->*step)(); !done)

@@ -44,6 +44,21 @@ Result<Identity> Store::identity()
 	return load_identity(paths_, host_name());
 }
 
+std::string Store::file_of(const Target &target)
+{
+	return target_file(target.name).value_or("");
+}
+
+std::string Store::file_of(const Iface &iface)
+{
+	return str(iface.name, suffix);
+}
+
+std::string Store::file_of(const DiscoveryRecord &record)
+{
+	return discovery_file(record.kind(), record.portal);
+}
+
 template <class T>
 Result<std::optional<T>> Store::load(const std::string &folder, const std::string &file,
 				     Parse<T> parse, std::vector<Error> &problems,
@@ -51,16 +66,14 @@ Result<std::optional<T>> Store::load(const std::string &folder, const std::strin
 {
 	const std::string path = str(folder, "/", file);
 	auto text = read_file(path);
-	/* Who reads does without it; who writes would put something else in its place. */
-	if (!text && !held && text.error().code == Code::record_failed) {
-		problems.push_back(text.error());
-		return std::nullopt;
-	}
-	if (!text)
+	if (!text && text.error().code != Code::record_failed)
 		return tl::unexpected(text.error());
-	if (!*text)
+	if (text && !*text)
 		return std::nullopt;
-	auto parsed = parse(**text);
+	auto parsed = text ? parse(**text) : tl::unexpected(text.error());
+	if (parsed && file_of(*parsed) != file)
+		parsed = fail(Code::record_failed,
+			      str("what it holds belongs in ", folder, "/", file_of(*parsed)));
 	if (parsed)
 		return std::move(*parsed);
 	if (held) {
@@ -108,13 +121,18 @@ Result<Listing<Iface>> Store::ifaces()
 	return listing;
 }
 
-std::vector<std::string> Store::ifaces_of_discovery()
+Result<std::vector<std::string>> Store::ifaces_of_discovery()
 {
+	auto listing = ifaces();
+	if (!listing)
+		return tl::unexpected(listing.error());
+	// Through the others alone, targets would be reached over another network than was meant.
+	if (!listing->problems.empty())
+		return tl::unexpected(listing->problems.front());
 	std::vector<std::string> names;
-	if (auto listing = ifaces())
-		for (const auto &iface : listing->items)
-			if (iface.name != default_iface)
-				names.push_back(iface.name);
+	for (const auto &iface : listing->items)
+		if (iface.name != default_iface)
+			names.push_back(iface.name);
 	if (names.empty())
 		names.emplace_back(default_iface);
 	return names;

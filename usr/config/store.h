@@ -169,7 +169,7 @@ public:
 	 * What a discovery makes records through when nobody says: each interface that has a
 	 * record, as iscsiadm does, or default when there is none.
 	 */
-	std::vector<std::string> ifaces_of_discovery();
+	Result<std::vector<std::string>> ifaces_of_discovery();
 	Result<Iface> iface(const std::string &name);
 	Status put_iface(const Iface &iface);
 	/* Reads, has @change change, and writes under one lock; nothing when that fails. */
@@ -209,7 +209,14 @@ private:
 	static Node *find_node(std::vector<Node> &nodes, const NodeId &id);
 
 	Result<WriteLock> lock() { return WriteLock::take(paths_.state_dir, paths_.lock()); }
-	/* A file's contents parsed; a file that is not there or damaged is nothing. */
+	/* Where a record is kept. */
+	static std::string file_of(const Target &target);
+	static std::string file_of(const Iface &iface);
+	static std::string file_of(const DiscoveryRecord &record);
+	/*
+	 * A file's contents parsed; a file that is not there is nothing, and one that is damaged,
+	 * or is another record's, is set aside.
+	 */
 	template <class T>
 	Result<std::optional<T>> load(const std::string &folder, const std::string &file,
 				      Parse<T> parse, std::vector<Error> &problems,

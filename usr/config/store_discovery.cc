@@ -199,9 +199,16 @@ Status Store::put_discovery_record(DiscoveryRecord record)
 	auto held = lock();
 	if (!held)
 		return tl::unexpected(held.error());
+	const std::string file = file_of(record);
+	std::vector<Error> problems;
+	auto before =
+	    load<DiscoveryRecord>(paths_.discovery(), file, discovery_from_text, problems, &*held);
+	if (!before)
+		return tl::unexpected(before.error());
+	if (!problems.empty())
+		return tl::unexpected(problems.front());
 	record.settings.renew(secrets_);
-	return write_file(paths_.discovery(), discovery_file(record.kind(), record.portal),
-			  discovery_to_text(record));
+	return write_file(paths_.discovery(), file, discovery_to_text(record));
 }
 
 Status Store::change_discovery_record(RecordKind kind, const PortalId &portal, bool make,

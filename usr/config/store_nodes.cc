@@ -354,6 +354,8 @@ Result<Node> Store::add_static(const StaticNode &given, std::vector<std::string>
 	auto target = load_target(*file, *change, problems);
 	if (!target)
 		return tl::unexpected(target.error());
+	if (!problems.empty())
+		return tl::unexpected(problems.front());
 	if (target->nodes.empty())
 		target->name = given.id.target;
 	Node *node = find_node(target->nodes, given.id);
@@ -384,8 +386,6 @@ Result<Node> Store::add_static(const StaticNode &given, std::vector<std::string>
 		return tl::unexpected(staged.error());
 	if (auto done = change->batch.commit(); !done)
 		return tl::unexpected(done.error());
-	for (const auto &problem : problems)
-		warnings.push_back(problem.text);
 	return *find_node(target->nodes, id);
 }
 

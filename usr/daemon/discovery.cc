@@ -174,7 +174,13 @@ Status keep_discovery(const varlink::DiscoverCall &call, const config::Discovery
 	auto ifaces = record.kind() == config::RecordKind::send_targets
 			  ? record.settings.list("discovery.sendtargets.iface")
 			  : call.ifaces;
-	discovery.ifaces = ifaces.empty() ? store.ifaces_of_discovery() : std::move(ifaces);
+	if (ifaces.empty()) {
+		auto all = store.ifaces_of_discovery();
+		if (!all)
+			return tl::unexpected(all.error());
+		ifaces = std::move(*all);
+	}
+	discovery.ifaces = std::move(ifaces);
 	/*
 	 * A portal or a name server that names no target at all, as one does that is being set up,
 	 * was started anew or does not know this initiator, and one whose answer cannot be read

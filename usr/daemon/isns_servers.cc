@@ -79,10 +79,13 @@ Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &r
 		if (!named.contains(node.id.target) && !gone(node.id.target))
 			discovery.found.push_back({node.id.target, node.id.portal, instance->tpgt});
 	}
-	if (ifaces.empty())
-		discovery.ifaces = store.ifaces_of_discovery();
-	else
-		discovery.ifaces.assign(ifaces.begin(), ifaces.end());
+	discovery.ifaces.assign(ifaces.begin(), ifaces.end());
+	if (ifaces.empty()) {
+		auto all = store.ifaces_of_discovery();
+		if (!all)
+			return tl::unexpected(all.error());
+		discovery.ifaces = std::move(*all);
+	}
 	// What could not be used may be what a record is of.
 	discovery.changes = {.add = true, .update = false, .remove = !reply.incomplete};
 	auto stored = store.store_discovery(std::move(discovery));

@@ -620,9 +620,9 @@ Status Login::settle()
 				     " was expected (RFC 7143, 6.3.1)"));
 	// Not before: a portal that redirects in the end may be of any group.
 	if (config_.expected_tpgt && *config_.expected_tpgt != *result_.target.tpgt)
-		return violation("TargetPortalGroupTag", str(result_.target.tpgt->value),
-				 str("where portal group ", config_.expected_tpgt->value,
-				     " was expected"));
+		return violation(
+		    "TargetPortalGroupTag", str(result_.target.tpgt->value),
+		    str("where portal group ", config_.expected_tpgt->value, " was expected"));
 	if (first_burst_irrelevant_ && (!p.initial_r2t || p.immediate_data))
 		return violation("FirstBurstLength", irrelevant,
 				 "though unsolicited data may be sent (RFC 7143, 13.14)");

@@ -103,7 +103,7 @@ TEST_CASE("an unknown mode, option, operation or extra word is refused by name")
 {
 	CHECK(bad("-m bogus").text.find("\"bogus\"") != std::string::npos);
 	CHECK(bad("-m node --bogus").text.find("--bogus") != std::string::npos);
-	CHECK(bad("-m node -o bogus").text == "can not recognize operation: 'bogus'");
+	CHECK(bad("-m node -o bogus").text == "can not recognize operation: \"bogus\"");
 	CHECK(bad("-m node extra").text.find("\"extra\"") != std::string::npos);
 	CHECK(bad("-m").text.find("-m") != std::string::npos);
 	CHECK(bad("-m node -P x").text.find("-P") != std::string::npos);

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <set>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -626,7 +628,7 @@ TEST_CASE_METHOD(Fixture, "processes that write at the same time lose nothing of
 	CHECK(isids.size() == nodes.size());
 }
 
-TEST_CASE_METHOD(Fixture, "a file that cannot be read costs only itself")
+TEST_CASE_METHOD(Fixture, "what is no file costs only itself and is set aside")
 {
 	add({make_node(t1, "192.0.2.1")});
 	std::filesystem::create_directories(file_of(t2));
@@ -634,14 +636,59 @@ TEST_CASE_METHOD(Fixture, "a file that cannot be read costs only itself")
 	REQUIRE(listing);
 	CHECK(listing->items.size() == 1);
 	CHECK(listing->problems.size() == 1);
-	/* A discovery goes on without it; nothing is put in its place. */
+	CHECK(std::filesystem::is_directory(file_of(t2) + ".damaged"));
 	auto outcome = store.store_discovery(
 	    {.source = asked({"192.0.2.9", 3260}), .found = {found(t1, "192.0.2.2")}});
 	REQUIRE(outcome);
-	CHECK(outcome->problems.size() == 1);
+	CHECK(outcome->problems.empty());
 	CHECK(all({.target = t1}).size() == 2);
-	CHECK_FALSE(store.add_nodes({make_node(t2, "192.0.2.1")}));
-	CHECK(std::filesystem::is_directory(file_of(t2)));
+	CHECK(store.add_nodes({make_node(t2, "192.0.2.1")}));
+
+	/* Nobody writes to a pipe, and nobody is waited for. */
+	std::filesystem::remove(file_of(t1));
+	REQUIRE(::mkfifo(file_of(t1).c_str(), 0600) == 0);
+	listing = store.nodes();
+	REQUIRE(listing);
+	CHECK(listing->items.size() == 1);
+	CHECK(listing->problems.size() == 1);
+	CHECK(std::filesystem::is_fifo(file_of(t1) + ".damaged"));
+}
+
+TEST_CASE_METHOD(Fixture, "a file that holds another target's records is set aside")
+{
+	add({make_node(t1, "192.0.2.1")});
+	std::filesystem::copy_file(file_of(t1), file_of(t2));
+	auto listing = store.nodes();
+	REQUIRE(listing);
+	CHECK(listing->items.size() == 1);
+	REQUIRE(listing->problems.size() == 1);
+	CHECK_THAT(listing->problems[0].text, Catch::Contains("belongs in"));
+	CHECK(std::filesystem::exists(file_of(t2) + ".damaged"));
+	CHECK(all().size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a discovery record that is damaged is not written over")
+{
+	const PortalId portal{"192.0.2.9", 3260};
+	const auto record = store.new_discovery_record(RecordKind::send_targets, portal);
+	REQUIRE(record);
+	REQUIRE(store.put_discovery_record(*record));
+	const std::string file = store.paths().discovery() + "/192.0.2.9,3260.json";
+	std::ofstream(file) << "x";
+	auto put = store.put_discovery_record(*record);
+	REQUIRE_FALSE(put);
+	CHECK(put.error().code == Code::record_failed);
+	CHECK(std::filesystem::exists(file + ".damaged"));
+	CHECK(store.put_discovery_record(*record));
+}
+
+TEST_CASE_METHOD(Fixture, "interfaces that are damaged are not passed over by discovery")
+{
+	std::filesystem::create_directories(store.paths().ifaces());
+	std::ofstream(store.paths().ifaces() + "/eth0.json") << "x";
+	auto names = store.ifaces_of_discovery();
+	REQUIRE_FALSE(names);
+	CHECK(names.error().code == Code::record_failed);
 }
 
 TEST_CASE_METHOD(Fixture, "an answer leaves alone what was set in its portal's record meanwhile")
