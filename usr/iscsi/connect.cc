@@ -2,6 +2,7 @@
 #include "iscsi/connect.h"
 
 #include "base/str.h"
+#include "iscsi/resolve.h"
 
 #include <algorithm>
 #include <asio/bind_cancellation_slot.hpp>
@@ -25,56 +26,6 @@ namespace
 {
 
 using asio::ip::tcp;
-using Endpoints = std::vector<tcp::endpoint>;
-
-/* getaddrinfo() runs on Asio's own thread and cannot be interrupted, only left behind. */
-struct Resolution {
-	explicit Resolution(asio::any_io_executor executor) : resolver(executor), timer(executor) {}
-
-	tcp::resolver resolver;
-	asio::steady_timer timer;
-	bool done = false;
-	asio::error_code ec;
-	Endpoints endpoints;
-};
-
-asio::awaitable<Result<Endpoints>> resolve(const Address &address, Seconds limit)
-{
-	if (address.kind != Address::Kind::name) {
-		asio::error_code ec;
-		const auto ip = asio::ip::make_address(address.host, ec);
-		if (ec)
-			co_return fail(Code::host_not_found,
-				       str("address ", quoted(address.host), ": ", ec.message()));
-		co_return Endpoints{tcp::endpoint(ip, address.port)};
-	}
-
-	auto state = std::make_shared<Resolution>(co_await asio::this_coro::executor);
-	asio::error_code ec;
-	state->timer.expires_after(limit);
-	state->resolver.async_resolve(
-	    address.host, str(address.port), tcp::resolver::numeric_service,
-	    [state](asio::error_code error, tcp::resolver::results_type results) {
-		    state->done = true;
-		    state->ec = error;
-		    for (const auto &entry : results)
-			    state->endpoints.push_back(entry.endpoint());
-		    state->timer.cancel();
-	    });
-	co_await state->timer.async_wait(asio::redirect_error(asio::use_awaitable, ec));
-	if (!state->done) {
-		state->resolver.cancel();
-		if (ec == asio::error::operation_aborted)
-			co_return fail(Code::failed, "cancelled");
-		co_return fail(Code::host_not_found,
-			       str("host name ", quoted(address.host), " was not resolved in ",
-				   limit.count(), " seconds"));
-	}
-	if (state->ec || state->endpoints.empty())
-		co_return fail(Code::host_not_found,
-			       str("host name ", quoted(address.host), ": ", state->ec.message()));
-	co_return std::move(state->endpoints);
-}
 
 asio::awaitable<Result<StreamSocket>> connect_endpoint(const tcp::endpoint &endpoint,
 						       const ConnectOptions &options)
