@@ -455,13 +455,17 @@ class Istgt(Target):
                  "[UnitControl]", "  AuthMethod Auto", "  AuthGroup None", "  Portal UC1 127.0.0.1:3261",
                  "  Netmask 127.0.0.1",
                  "[InitiatorGroup1]", "  InitiatorName ALL", "  Netmask ALL"]
-        accounts = []
+        accounts, groups = [], {}
         for number, (target, about) in enumerate(self.targets.items(), 1):
             if not about["luns"]:
                 continue
-            lines += [f"[PortalGroup{number}]", *(f"  Portal DA{n} {p}" for n, p in enumerate(about["portals"]))]
+            # A portal listens once, however many targets are behind it.
+            portals = tuple(about["portals"])
+            if portals not in groups:
+                groups[portals] = len(groups) + 1
+                lines += [f"[PortalGroup{groups[portals]}]", *(f"  Portal DA{n} {p}" for n, p in enumerate(portals))]
             lines += [f"[LogicalUnit{number}]", f"  TargetName {IQN}{target}",
-                      f"  Mapping PortalGroup{number} InitiatorGroup1", "  UnitType Disk", "  UseDigest Auto"]
+                      f"  Mapping PortalGroup{groups[portals]} InitiatorGroup1", "  UnitType Disk", "  UseDigest Auto"]
             lines += [f"  {key} {value}" for key, value in about["keys"].items()
                       if not key.endswith("Digest") and key != "MaxRecvDataSegmentLength"]
             if about["window"]:
