@@ -55,13 +55,9 @@ Status read_record(const varlink::DiscoverCall &call, bool listed, Question &que
 		record = store.new_discovery_record(kind, portal);
 	if (!record)
 		return tl::unexpected(record.error());
+	if (auto ok = check_units(call.settings, record->settings); !ok)
+		return ok;
 	for (const auto &[key, value] : call.settings) {
-		const auto *row = config::find_key(kind, key);
-		if (row && !row->unit.empty() && !call.settings.contains(std::string(row->unit)) &&
-		    !record->settings.is_set(row->unit))
-			return fail(Code::invalid_argument,
-				    str(key, " needs ", row->unit,
-					" beside it: method, names and secrets come together"));
 		if (auto set = question.given.set(key, value, store.secrets()); !set)
 			return tl::unexpected(set.error());
 	}
@@ -109,6 +105,19 @@ bool wants(const varlink::DiscoverCall &call, std::string_view change)
 }
 
 } // namespace
+
+Status check_units(const std::map<std::string, std::string> &given, const config::Settings &record)
+{
+	for (const auto &[key, value] : given) {
+		const auto *row = config::find_key(record.kind(), key);
+		if (row && !row->unit.empty() && !given.contains(std::string(row->unit)) &&
+		    !record.is_set(row->unit))
+			return fail(Code::invalid_argument,
+				    str(key, " needs ", row->unit,
+					" beside it: method, names and secrets come together"));
+	}
+	return {};
+}
 
 std::vector<config::Node> read_nodes(const std::vector<config::NodeId> &ids, config::Store &store,
 				     std::vector<std::string> &warnings)

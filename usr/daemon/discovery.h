@@ -93,6 +93,13 @@ std::vector<config::Node> read_nodes(const std::vector<config::NodeId> &ids, con
 				     std::vector<std::string> &warnings);
 
 /*
+ * Whether what a call gives of authentication has its method, in the call or in the portal's
+ * record: under another one, of hawserd.conf say, it would be used for nothing, or for something
+ * else.
+ */
+Status check_units(const std::map<std::string, std::string> &given, const config::Settings &record);
+
+/*
  * As far as the call asks for it; @result says what came of it. @record: of the portal that was
  * asked; @given: what the call sets in it. @only_known: Code::nothing_found when it has been
  * deleted meanwhile, and nothing is brought back. @store: of the worker's own.

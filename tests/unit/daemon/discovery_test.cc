@@ -64,6 +64,20 @@ TEST_CASE_METHOD(
 	CHECK(nodes() == 2);
 }
 
+TEST_CASE_METHOD(Answers, "a secret needs its method, in the call or in the portal's record")
+{
+	const std::string method = "discovery.sendtargets.auth.authmethod",
+			  secret = "discovery.sendtargets.auth.password";
+	const auto refused = check_units({{secret, "correct horse battery"}}, record.settings);
+	REQUIRE_FALSE(refused);
+	CHECK(refused.error().code == Code::invalid_argument);
+	CHECK_THAT(refused.error().text, Catch::Contains(secret) && Catch::Contains(method));
+	CHECK(check_units({{secret, "correct horse battery"}, {method, "CHAP"}}, record.settings));
+	CHECK(check_units({{"discovery.sendtargets.iscsi.HeaderDigest", "None"}}, record.settings));
+	REQUIRE(record.settings.set(method, "CHAP", store.secrets()));
+	CHECK(check_units({{secret, "correct horse battery"}}, record.settings));
+}
+
 TEST_CASE_METHOD(Answers, "only what is new and automatic is to be logged in to")
 {
 	REQUIRE(store.put_discovery_record(record));
