@@ -368,7 +368,14 @@ static bool settle_once(struct hws_session *session)
 		sk = hws_conn_lock_sock(conn);
 		if (sk)
 			hws_conn_unlock_sock(sk);
-		if (READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT)
+		/*
+		 * It ends by itself, with what it has under way done: leave.c
+		 * has a time for each step.
+		 */
+		if (!wait_event_idle_timeout(session->state_wait,
+					     READ_ONCE(conn->state) !=
+					     HWS_CONN_IN_LOGOUT,
+					     HWS_LEAVE_MAX * HZ))
 			hws_conn_lost(conn, HWS_LOSS_TASK_MANAGEMENT);
 		any |= READ_ONCE(conn->state) == HWS_CONN_CLEANUP ||
 		       READ_ONCE(conn->strand);

@@ -15,6 +15,8 @@ void hws_conn_lost_work(struct work_struct *work);
 void hws_conn_leave_work(struct work_struct *work);
 /* Seconds that who leaves on its own account has for what is under way, twice over. */
 #define HWS_LEAVE_PATIENCE	20
+/* Seconds in which a connection that leaves, or is taken out, is gone (leave.c). */
+#define HWS_LEAVE_MAX		45
 void hws_conn_leave(struct hws_conn *conn, u16 time2wait, u16 patience);
 void hws_conn_has_less(struct hws_conn *conn, bool idle);
 void hws_session_dropped(struct hws_session *session, const u16 *cid,

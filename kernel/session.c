@@ -417,6 +417,24 @@ static void teardown_work(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
+/* Also one that lets what it has under way end before it logs out. */
+static bool has_open_connection(struct hws_session *session)
+{
+	bool found = false;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (i = 0; i < HWS_CONNECTIONS_MAX && !found; i++) {
+		struct hws_conn *conn = rcu_dereference(session->conns[i]);
+		int state = conn ? READ_ONCE(conn->state) : HWS_CONN_FREE;
+
+		found = state == HWS_CONN_LOGGED_IN ||
+			state == HWS_CONN_IN_LOGOUT;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
 /**
  * hws_session_delete - begin the end of a session
  * @session: the session
@@ -425,15 +443,10 @@ static void teardown_work(struct work_struct *work)
  */
 int hws_session_delete(struct hws_session *session)
 {
-	bool up;
-
 	mutex_lock(&session->control);
 	if (hws_session_set_state(session, HWS_SESSION_CLOSING)) {
 		/* What waits for a connection would wait for ever. */
-		rcu_read_lock();
-		up = hws_conn_any(session);
-		rcu_read_unlock();
-		if (!up)
+		if (!has_open_connection(session))
 			hws_session_drain(session);
 		hws_session_get(session);
 		queue_work(hws_teardown_wq, &session->teardown_work);

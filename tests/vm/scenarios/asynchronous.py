@@ -3,12 +3,13 @@
 way; at a target that speaks from a script."""
 import contextlib
 import itertools
+import subprocess
 import time
 
 from rig import io
 from rig.checks import expect, wait_for
 from rig.io import Io
-from scenarios.conformance import BLOCK, at_block
+from scenarios.conformance import BLOCK, NAME, at_block
 from scenarios.errors import KernelLog, counter
 from scenarios.reassign import Cut
 from scenarios.strands import LATE, PATTERN, Held, laid, mark, since, up, whole, written
@@ -87,6 +88,25 @@ def holds_logout(rig):
         for block in (16, 17, 18):
             expect(len(target.received(ScsiCommand, cdb=at_block(WRITE_10, block))) == 1, f"block {block} was sent twice")
         expect(counter(rig, "requeued") == 0, "a command was issued anew")
+
+
+@shows("RFC 7143, 11.9.1; RFC 7143, 11.14")
+def holds_logout_of_both(rig):
+    """A session that is logged out while its connection, asked to log out, lets a command end: the command ends well."""
+    with laid_at(rig, 0, 1) as (scripted, disk):
+        target = scripted.target
+        held = Held(target, at_block(WRITE_10, 16), times=1)
+        writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
+        connection, command = held.wait()
+        at = tell(scripted, AsyncMessage.LOGOUT, parameter3=20)
+        with subprocess.Popen([rig.initiator.program, "-m", "session", "-r", rig.initiator.sid(NAME), "-u"]) as logout:
+            time.sleep(1)  # nothing is to happen
+            expect(not since(target, at, LogoutRequest), "it logs out while a command is under way")
+            scripted.call(connection.default(command))
+            writer.result()
+            expect(logout.wait(60) == 0, "the logout failed")
+        wait_for("the session to go", lambda: not rig.initiator.sessions(), 60)
+        written(target, 16)
 
 
 def unanswered_write(target, disk):
