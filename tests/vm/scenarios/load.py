@@ -72,13 +72,14 @@ def submissions(lines, host):
 def holds_queues(rig):
     """Each processor submits through a hardware queue of its own, with one set of tags for all: commands are seen from
     each at once, and no tag is two commands'."""
+    # Which queue a command goes through follows from its processor; a queue's own counter of runs does not see those
+    # that are issued directly.
     disk = rig.attach()
     name = disk[5:]
     processors = range(os.cpu_count())
     queues = f"/sys/class/block/{name}/mq"
     found = {queue: read(queues, queue, "cpu_list") for queue in os.listdir(queues)}
     expect(sorted(found.values()) == [str(cpu) for cpu in processors], f"processors by hardware queue: {found}")
-    before = {queue: int(read(f"/sys/kernel/debug/block/{name}/hctx{queue}/run")) for queue in found}
     host = os.path.basename(os.path.realpath(f"/sys/class/block/{name}/device")).split(":")[0]
     write(40000, TRACING, "buffer_size_kb")
     write("", TRACING, "trace")
@@ -92,7 +93,5 @@ def holds_queues(rig):
     with open(f"{TRACING}/trace", encoding="ascii", errors="replace") as lines:
         count, most = submissions(lines, host)
     write("", TRACING, "trace")
-    for queue, runs in before.items():
-        expect(int(read(f"/sys/kernel/debug/block/{name}/hctx{queue}/run")) > runs, f"queue {queue} was not used")
     rig.say(f"commands by processor: {dict(count)}, {most} under way at once")
     expect(all(count[cpu] >= 1024 for cpu in processors) and most >= 16, f"commands by processor: {count}, at once: {most}")
