@@ -49,8 +49,9 @@ public:
 	Result<ImportReport> run()
 	{
 		if (!fs::is_directory(folder_))
-			return fail(Code::nothing_found,
-				    str("there is no folder ", hawser::quoted(folder_), " to import from"));
+			return fail(
+			    Code::nothing_found,
+			    str("there is no folder ", hawser::quoted(folder_), " to import from"));
 		for (auto step : {&Import::initiator_name, &Import::configuration, &Import::ifaces,
 				  &Import::nodes, &Import::portals, &Import::isns_servers})
 			if (auto done = (this->*step)(); !done)
