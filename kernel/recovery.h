@@ -13,7 +13,7 @@ struct work_struct;
 
 void hws_conn_lost_work(struct work_struct *work);
 void hws_conn_leave_work(struct work_struct *work);
-/* Seconds that who leaves on its own account has for what is under way, twice over. */
+/* Seconds for a Logout that no target gave a time for; the first half is for what is under way. */
 #define HWS_LEAVE_PATIENCE	20
 /* Seconds in which a connection that leaves, or is taken out, is gone (leave.c). */
 #define HWS_LEAVE_MAX		45

@@ -7,8 +7,9 @@
  *
  * Names of CHAP are shown (the class asks for CAP_SYS_ADMIN). Its secrets are not,
  * the module never has them; but the class takes one for the other when it asks
- * which files there are, so that those of the secrets have to be there, too. The network interface is the one that a connection's
- * socket is bound to, none when it is not.
+ * which files there are, so that those of the secrets have to be there, too. The
+ * network interface is the one that a connection's socket is bound to, none when
+ * it is not.
  *
  * Slot 0 of the class stands for the session as a whole: its persistent address
  * is the record's portal, whichever connections there are; the rest is of one

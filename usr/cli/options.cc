@@ -229,6 +229,15 @@ struct Pairs {
 	}
 };
 
+/* What getopt_long() took for none: a letter, in whichever word it stands, or else @word. */
+std::string refused_option(const char *word)
+{
+	const bool letter = ::optopt > 0 && ::optopt < 256 &&
+			    std::string_view(short_options).find(static_cast<char>(::optopt)) ==
+				std::string_view::npos;
+	return letter ? str('-', static_cast<char>(::optopt)) : std::string(word);
+}
+
 class Parser
 {
 public:
@@ -252,12 +261,10 @@ public:
 				break;
 			if (letter == ':')
 				return refuse(str("option ", argv[::optind - 1], " needs a value"));
-			if (letter == '?') // of a cluster it is one letter
+			if (letter == '?')
 				return refuse(
 				    str("unknown or ambiguous option ",
-					hawser::quoted(::optopt > 0 && ::optopt < 256
-							   ? str('-', static_cast<char>(::optopt))
-							   : std::string(argv[::optind - 1]))));
+					hawser::quoted(refused_option(argv[::optind - 1]))));
 			seen_.push_back(letter);
 			if (auto taken = take(letter, ::optarg ? ::optarg : ""); !taken)
 				return tl::unexpected(taken.error());
@@ -455,8 +462,7 @@ private:
 	{
 		if (options_.help || options_.version)
 			return {};
-		/* iscsiadm shows whole records, and deletes them, whatever name or value is given.
-		 */
+		/* iscsiadm shows whole records, and deletes them, whatever name is given. */
 		const bool sets = options_.has(Op::add) || options_.has(Op::update) ||
 				  options_.login || options_.discover || options_.login_all;
 		if (pairs_.name && sets)

@@ -96,7 +96,9 @@ tl::unexpected<Error> system_failure(std::string_view doing, std::string_view pa
 		    str("cannot ", doing, " ", path, ": ", std::strerror(number)));
 }
 
-/* Without a descriptor when there is no such file. Nobody is waited for at the other end of a pipe.
+/*
+ * Without a descriptor when there is no such file. Nobody is waited for at the other end of a
+ * pipe.
  */
 static Result<Fd> open_to_read(const std::string &path)
 {
@@ -104,9 +106,17 @@ static Result<Fd> open_to_read(const std::string &path)
 	if (!fd && errno != ENOENT && errno != ENOTDIR)
 		return system_failure("open", path);
 	struct stat info;
-	if (fd && ::fstat(fd.get(), &info) == 0 && !S_ISREG(info.st_mode))
-		return fail(Code::record_failed, str(path, " is not a regular file"));
+	if (fd && ::fstat(fd.get(), &info) == 0 && S_ISFIFO(info.st_mode))
+		return fail(Code::record_failed, str(path, " is a pipe"));
 	return fd;
+}
+
+bool may_be_record(const std::string &path, std::size_t limit)
+{
+	struct stat info;
+
+	return ::stat(path.c_str(), &info) != 0 ||
+	       (S_ISREG(info.st_mode) && static_cast<std::size_t>(info.st_size) <= limit);
 }
 
 Result<std::optional<std::string>> read_file(const std::string &path, std::size_t limit)

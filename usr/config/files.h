@@ -27,6 +27,9 @@ namespace hawser::config
 /* The error of a system call that has just failed (errno). */
 tl::unexpected<Error> system_failure(std::string_view doing, std::string_view path);
 
+/* False for what no reading makes a record: a folder, a pipe, a file of more than @limit bytes. */
+bool may_be_record(const std::string &path, std::size_t limit = 64u << 20);
+
 /* The whole file, at most @limit bytes; nothing when there is no such file. */
 Result<std::optional<std::string>> read_file(const std::string &path,
 					     std::size_t limit = 64u << 20);

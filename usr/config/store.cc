@@ -66,11 +66,17 @@ Result<std::optional<T>> Store::load(const std::string &folder, const std::strin
 {
 	const std::string path = str(folder, "/", file);
 	auto text = read_file(path);
-	if (!text && text.error().code != Code::record_failed)
-		return tl::unexpected(text.error());
-	if (text && !*text)
+	const bool readable = !!text;
+	/* Who reads does without it; who writes would put something else in its place. */
+	if (!readable && may_be_record(path)) {
+		if (held || text.error().code != Code::record_failed)
+			return tl::unexpected(text.error());
+		problems.push_back(text.error());
 		return std::nullopt;
-	auto parsed = text ? parse(**text) : tl::unexpected(text.error());
+	}
+	if (readable && !*text)
+		return std::nullopt;
+	auto parsed = readable ? parse(**text) : tl::unexpected(text.error());
 	if (parsed && file_of(*parsed) != file)
 		parsed = fail(Code::record_failed,
 			      str("what it holds belongs in ", folder, "/", file_of(*parsed)));

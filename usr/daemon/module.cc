@@ -154,11 +154,13 @@ asio::awaitable<Status> ModuleLoader::modprobe()
 		kill(child->pid, SIGKILL);
 	// One that hangs in the kernel does not end at once, and nothing here waits for it.
 	int status = 0;
-	for (int looks = 0; waitpid(child->pid, &status, WNOHANG) == 0 && looks < 100; looks++) {
+	pid_t ended = 0;
+	for (int looks = 0; (ended = waitpid(child->pid, &status, WNOHANG)) == 0 && looks < 100;
+	     looks++) {
 		timer.expires_after(std::chrono::milliseconds(10));
 		co_await timer.async_wait(token);
 	}
-	if (first.index() == 1)
+	if (first.index() == 1 || ended == 0)
 		co_return fail(Code::no_module,
 			       str("modprobe hawser did not end within ", limit.count(), " s"));
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -246,6 +246,20 @@ Result<Plan> Sessions::plan_of(const SavedSession &settings, const kernel::Sessi
 	return plan;
 }
 
+/* For the worker. */
+static Result<PreparedLogin> prepare_by_record(const config::NodeId &id, const Overrides &overrides,
+					       const config::Paths &paths, bool only_automatic)
+{
+	config::Store store(paths);
+	auto node = store.node(id);
+	if (!node)
+		return tl::unexpected(node.error());
+	if (only_automatic && node->settings.get("node.startup") != "automatic")
+		return fail(Code::nothing_found,
+			    str("node.startup of ", id.target, " is no longer automatic"));
+	return prepare_login(*node, overrides, store);
+}
+
 asio::awaitable<Result<unsigned>> Sessions::log_in(const config::Node &node,
 						   const Overrides &overrides,
 						   SessionAgent::Persistence persistence,
@@ -263,12 +277,8 @@ asio::awaitable<Result<unsigned>> Sessions::log_in(const config::NodeId &id,
 						   SessionAgent::Persistence persistence,
 						   OnLogin done)
 {
-	Prepare prepare = [id, &overrides, paths = env_.paths]() -> Result<PreparedLogin> {
-		config::Store store(paths);
-		auto node = store.node(id);
-		if (!node)
-			return tl::unexpected(node.error());
-		return prepare_login(*node, overrides, store);
+	Prepare prepare = [id, &overrides, paths = env_.paths] {
+		return prepare_by_record(id, overrides, paths, false);
 	};
 	return log_in(id, std::move(prepare), persistence, std::move(done));
 }
@@ -277,15 +287,8 @@ asio::awaitable<Result<unsigned>>
 Sessions::log_in_if_automatic(const config::NodeId &id, SessionAgent::Persistence persistence,
 			      OnLogin done)
 {
-	Prepare prepare = [id, paths = env_.paths]() -> Result<PreparedLogin> {
-		config::Store store(paths);
-		auto node = store.node(id);
-		if (!node)
-			return tl::unexpected(node.error());
-		if (node->settings.get("node.startup") != "automatic")
-			return fail(Code::nothing_found,
-				    str("node.startup of ", id.target, " is no longer automatic"));
-		return prepare_login(*node, no_overrides, store);
+	Prepare prepare = [id, paths = env_.paths] {
+		return prepare_by_record(id, no_overrides, paths, true);
 	};
 	return log_in(id, std::move(prepare), persistence, std::move(done));
 }

@@ -103,6 +103,9 @@ TEST_CASE("an unknown mode, option, operation or extra word is refused by name")
 {
 	CHECK(bad("-m bogus").text.find("\"bogus\"") != std::string::npos);
 	CHECK(bad("-m node --bogus").text.find("--bogus") != std::string::npos);
+	CHECK(bad("-m node --login=now").text.find("--login=now") != std::string::npos);
+	CHECK(bad("-mnode -l -zQ").text == "unknown or ambiguous option \"-z\"");
+	CHECK(bad("-mnode --json -lQ").text == "unknown or ambiguous option \"-Q\"");
 	CHECK(bad("-m node -o bogus").text == "can not recognize operation: \"bogus\"");
 	CHECK(bad("-m node extra").text.find("\"extra\"") != std::string::npos);
 	CHECK(bad("-m").text.find("-m") != std::string::npos);

@@ -30,15 +30,23 @@ def use_name_of_open_iscsi(rig):
     rig.initiator.start_daemon()
 
 
-def holds_each_keeps_its_own(rig):
-    """Neither adopts, scans or ends the other's sessions, and no ISID is used by both."""
+@contextlib.contextmanager
+def both(rig):
+    """open-iscsi beside Hawser, and a target with a unit for them."""
     other = OpenIscsi()
     other.start()
-    with contextlib.ExitStack() as stack:
-        stack.callback(other.stop)
+    try:
         use_name_of_open_iscsi(rig)
         rig.target.add("shared")
         rig.target.add_lun("shared", 1)
+        yield other
+    finally:
+        other.stop()
+
+
+def holds_each_keeps_its_own(rig):
+    """Neither adopts, scans or ends the other's sessions, and no ISID is used by both."""
+    with both(rig) as other:
         # open-iscsi goes first: it logs in to no target that has a session of anybody's.
         other.discover()
         other.login("shared")
@@ -95,13 +103,7 @@ def class_folders(initiator, target):
 
 def holds_same_attributes(rig):
     """The class shows of a Hawser session what it shows of one of iscsi_tcp; lsblk, lsscsi and multipath read it."""
-    other = OpenIscsi()
-    other.start()
-    with contextlib.ExitStack() as stack:
-        stack.callback(other.stop)
-        use_name_of_open_iscsi(rig)
-        rig.target.add("shared")
-        rig.target.add_lun("shared", 1)
+    with both(rig) as other:
         rig.target.set_chap("shared", "initiator", "secret-of-ours", ("target", "secret-of-its"))
         for initiator in (other, rig.initiator):
             initiator.discover()
