@@ -44,19 +44,20 @@ Result<Identity> Store::identity()
 	return load_identity(paths_, host_name());
 }
 
-std::string Store::file_of(const Target &target)
+/* To prepare a name costs more than to read its records, and mostly it was when it was stored. */
+bool Store::belongs_in(const std::string &file, const Target &target)
 {
-	return target_file(target.name).value_or("");
+	return str(target.name, suffix) == file || target_file(target.name) == file;
 }
 
-std::string Store::file_of(const Iface &iface)
+bool Store::belongs_in(const std::string &file, const Iface &iface)
 {
-	return str(iface.name, suffix);
+	return str(iface.name, suffix) == file;
 }
 
-std::string Store::file_of(const DiscoveryRecord &record)
+bool Store::belongs_in(const std::string &file, const DiscoveryRecord &record)
 {
-	return discovery_file(record.kind(), record.portal);
+	return discovery_file(record.kind(), record.portal) == file;
 }
 
 template <class T>
@@ -77,9 +78,8 @@ Result<std::optional<T>> Store::load(const std::string &folder, const std::strin
 	if (readable && !*text)
 		return std::nullopt;
 	auto parsed = readable ? parse(**text) : tl::unexpected(text.error());
-	if (parsed && file_of(*parsed) != file)
-		parsed = fail(Code::record_failed,
-			      str("what it holds belongs in ", folder, "/", file_of(*parsed)));
+	if (parsed && !belongs_in(file, *parsed))
+		parsed = fail(Code::record_failed, "it holds the record of another file");
 	if (parsed)
 		return std::move(*parsed);
 	if (held) {

@@ -209,10 +209,10 @@ private:
 	static Node *find_node(std::vector<Node> &nodes, const NodeId &id);
 
 	Result<WriteLock> lock() { return WriteLock::take(paths_.state_dir, paths_.lock()); }
-	/* Where a record is kept. */
-	static std::string file_of(const Target &target);
-	static std::string file_of(const Iface &iface);
-	static std::string file_of(const DiscoveryRecord &record);
+	/* Whether it is the file where the record is kept. */
+	static bool belongs_in(const std::string &file, const Target &target);
+	static bool belongs_in(const std::string &file, const Iface &iface);
+	static bool belongs_in(const std::string &file, const DiscoveryRecord &record);
 	/*
 	 * A file's contents parsed; a file that is not there is nothing, and one that is damaged,
 	 * or is another record's, is set aside.

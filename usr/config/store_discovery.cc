@@ -199,7 +199,7 @@ Status Store::put_discovery_record(DiscoveryRecord record)
 	auto held = lock();
 	if (!held)
 		return tl::unexpected(held.error());
-	const std::string file = file_of(record);
+	const std::string file = discovery_file(record.kind(), record.portal);
 	std::vector<Error> problems;
 	auto before =
 	    load<DiscoveryRecord>(paths_.discovery(), file, discovery_from_text, problems, &*held);

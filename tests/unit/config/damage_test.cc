@@ -96,7 +96,7 @@ TEST_CASE_METHOD(Fixture, "a file that holds another target's records is set asi
 	REQUIRE(listing);
 	CHECK(listing->items.size() == 1);
 	REQUIRE(listing->problems.size() == 1);
-	CHECK_THAT(listing->problems[0].text, Catch::Contains("belongs in"));
+	CHECK_THAT(listing->problems[0].text, Catch::Contains("of another file"));
 	CHECK(std::filesystem::exists(file_of(t2) + ".damaged"));
 	CHECK(all().size() == 1);
 }
