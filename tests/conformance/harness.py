@@ -12,12 +12,14 @@ With each=, a test is run once for every dictionary of it; the sentence and the 
 may have the dictionary's members in braces.
 """
 import asyncio
+import contextlib
 import inspect
 import itertools
 import json
 import os
+import socket
 from dataclasses import dataclass, field
-from typing import Any, Awaitable, Callable, Iterable
+from typing import Any, Awaitable, Callable, Iterable, Iterator
 
 from iscsi.target import Target
 
@@ -191,6 +193,13 @@ class Bench:
         await target.listen()
         self.others.append(target)
         return target
+
+    @contextlib.contextmanager
+    def nobody(self) -> Iterator[str]:
+        """An address where nobody listens: its port is kept, or another test's target would be given it."""
+        with socket.socket() as held:
+            held.bind((self.target.host, 0))
+            yield f"{self.target.host}:{held.getsockname()[1]}"
 
     async def ask(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         return await self.driver.ask(**{"operation": operation, "address": self.target.address, **PATIENCE, **request})

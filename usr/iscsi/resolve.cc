@@ -4,6 +4,8 @@
 #include "base/fd.h"
 #include "base/str.h"
 
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
@@ -77,7 +79,7 @@ int start_thread(const std::shared_ptr<Lookup> &lookup)
 	return error;
 }
 
-/* Descriptor to wait at, which becomes readable when the lookup is done. */
+/* A descriptor that is at its end when the lookup is done. */
 Result<Fd> start(const std::shared_ptr<Lookup> &lookup)
 {
 	int ends[2];
@@ -162,15 +164,23 @@ asio::awaitable<Result<Endpoints>> resolve(Address address, std::chrono::seconds
 	if (!waiting)
 		co_return tl::unexpected(waiting.error());
 	asio::posix::stream_descriptor end(executor, waiting->release());
-	auto done = std::make_shared<bool>(false);
+	/*
+	 * The end of the file is what the thread leaves, and nothing else gives that: Asio may say
+	 * that a descriptor is readable when it was another one, closed in the same round.
+	 */
+	struct End {
+		bool reached = false;
+		char unused = 0;
+	};
+	auto seen = std::make_shared<End>();
 	timer->expires_at(deadline);
-	end.async_wait(asio::posix::stream_descriptor::wait_read,
-		       [timer, done](const asio::error_code &error) {
-			       *done = !error;
-			       timer->cancel();
-		       });
+	end.async_read_some(asio::buffer(&seen->unused, 1),
+			    [timer, seen](const asio::error_code &error, std::size_t) {
+				    seen->reached = error == asio::error::eof;
+				    timer->cancel();
+			    });
 	co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ec));
-	if (*done)
+	if (seen->reached)
 		co_return std::move(lookup->found);
 	if (ec == asio::error::operation_aborted)
 		co_return fail(Code::failed, "cancelled");

@@ -104,10 +104,9 @@ async def hexadecimal_port(t):
 async def several_addresses(t):
     """Of several addresses that a redirection names, one that can be reached is used."""
     there = await t.another_target()
-    gone = await t.another_target()
-    await gone.stop()
-    point(t.target, TEMPORARY, gone.address, there.address)
-    assert (await t.login_holds()).address == there.address
+    with t.nobody() as gone:
+        point(t.target, TEMPORARY, gone, there.address)
+        assert (await t.login_holds()).address == there.address
 
 
 @shows("RFC 7143, 11.13.5")
@@ -145,21 +144,19 @@ async def moved_to_reached(t, kind, status):
     """A {kind} redirection that names an address which cannot be reached first moves the target to none but the one
     in use."""
     there = await t.another_target()
-    gone = await t.another_target()
-    await gone.stop()
-    point(t.target, status, gone.address, there.address)
-    assert (await t.login_holds()).moved_to in (None, there.address)
+    with t.nobody() as gone:
+        point(t.target, status, gone, there.address)
+        assert (await t.login_holds()).moved_to in (None, there.address)
 
 
 @shows("RFC 7143, 11.13.5")
 async def unreachable(t):
     """A redirection to an address where nobody listens ends in a login that may be tried again."""
-    gone = await t.another_target()
-    await gone.stop()
-    point(t.target, TEMPORARY, gone.address)
-    failure = await t.login_fails()
+    with t.nobody() as gone:
+        point(t.target, TEMPORARY, gone)
+        failure = await t.login_fails()
     assert failure.retryable and failure.code == 4, failure
-    failure.names(str(gone.port))
+    failure.names(gone.rpartition(":")[2])
 
 
 @shows("RFC 7143, 11.13.5", each=KINDS)

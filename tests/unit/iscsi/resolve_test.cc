@@ -3,11 +3,14 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <unistd.h>
 
 using namespace hawser;
 using namespace std::chrono_literals;
@@ -106,6 +109,37 @@ TEST_CASE_METHOD(Names, "as many lookups as there may be make the next one wait 
 	answer();
 	run_until(max_lookups + 2);
 	CHECK(results.back());
+}
+
+/*
+ * Asio keeps what it knows of a descriptor in an object that the next descriptor gets, with an
+ * event that has been seen and not been told: the one that is closed here has one.
+ */
+TEST_CASE_METHOD(Names, "another descriptor's event is not taken for the end of a lookup")
+{
+	using Descriptor = asio::posix::stream_descriptor;
+	auto ready = [&] {
+		int ends[2];
+		REQUIRE(::pipe(ends) == 0);
+		REQUIRE(::write(ends[1], "x", 1) == 1);
+		::close(ends[1]);
+		return Descriptor(io, ends[0]);
+	};
+	Descriptor first = ready(), second = ready();
+	const Address slow{Address::Kind::name, "slow.example", 3260};
+	auto closes_the_other = [&]() -> asio::awaitable<Result<Endpoints>> {
+		second.async_wait(Descriptor::wait_read, [](asio::error_code) {});
+		co_await first.async_wait(Descriptor::wait_read, asio::use_awaitable);
+		second.close();
+		co_return co_await resolve(slow, 1s, fake);
+	};
+	asio::co_spawn(io, closes_the_other(),
+		       [this](std::exception_ptr, Result<Endpoints> result) {
+			       results.push_back(std::move(result));
+		       });
+	run_until(1);
+	REQUIRE_FALSE(results[0]);
+	CHECK_THAT(results[0].error().text, Catch::Contains("1 seconds"));
 }
 
 TEST_CASE("the system's own names are looked up, and one that is none is refused")
