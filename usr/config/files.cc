@@ -237,8 +237,11 @@ Status FileBatch::write(const std::string &name, std::string_view contents, mode
 	if (!file)
 		return system_failure("write", str(folder_, "/", name));
 	changes_.push_back({name, temporary});
-	/* The mode that was asked for, whatever the umask. */
-	if (::fchmod(file.get(), mode) != 0)
+	/* The mode that was asked for, whatever the umask; chmod(2) would write the inode once
+	 * more. */
+	struct stat made;
+	if (::fstat(file.get(), &made) != 0 ||
+	    ((made.st_mode & 07777) != mode && ::fchmod(file.get(), mode) != 0))
 		return system_failure("write", str(folder_, "/", name));
 	return write_all(file.get(), contents, str(folder_, "/", name));
 }

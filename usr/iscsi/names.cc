@@ -77,27 +77,30 @@ Status check_structure(std::string_view name)
 	return bad_name(name, "begins with none of \"iqn.\", \"eui.\" and \"naa.\"");
 }
 
-} // namespace
-
-Result<std::string> prepare_name(std::string_view input)
+/*
+ * What nearly every name is made of, and what the profile leaves as it is (RFC 3722, 3 to 6). The
+ * library takes some fifty times as long to say so, which tells when there are 10,000 names.
+ */
+bool is_prepared(std::string_view name)
 {
-	if (input.empty())
-		return fail(Code::invalid_argument, "iSCSI name is empty");
+	return std::all_of(name.begin(), name.end(), [](char c) {
+		return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == ':';
+	});
+}
+
+/* The "iSCSI" profile of stringprep (RFC 3722); @input has at most max_name_length bytes. */
+Result<std::string> apply_profile(std::string_view input)
+{
+	if (input.find('\0') != std::string_view::npos)
+		return bad_name(input, "has a NUL in it");
 	// The library works in place on a C string; preparing can lengthen a name
 	// (at most 18 code points for one, in form KC), and 223 bytes bound what is legal.
 	std::array<char, std::size_t{18} * 4 * max_name_length + 1> buffer{};
-	if (input.size() > max_name_length)
-		return bad_name(input,
-				str("has ", input.size(), " bytes, more than ", max_name_length));
-	if (input.find('\0') != std::string_view::npos)
-		return bad_name(input, "has a NUL in it");
 	std::memcpy(buffer.data(), input.data(), input.size());
-
-	const int rc =
-	    ::stringprep(buffer.data(), buffer.size(), STRINGPREP_NO_UNASSIGNED, stringprep_iscsi);
-	switch (rc) {
+	switch (::stringprep(buffer.data(), buffer.size(), STRINGPREP_NO_UNASSIGNED,
+			     stringprep_iscsi)) {
 	case STRINGPREP_OK:
-		break;
+		return std::string(buffer.data());
 	case STRINGPREP_CONTAINS_PROHIBITED:
 		return bad_name(input, "has a character that RFC 3722 prohibits");
 	case STRINGPREP_CONTAINS_UNASSIGNED:
@@ -108,8 +111,21 @@ Result<std::string> prepare_name(std::string_view input)
 	default:
 		return bad_name(input, "is not UTF-8");
 	}
-	std::string prepared = buffer.data();
-	if (auto ok = check_structure(prepared); !ok)
+}
+
+} // namespace
+
+Result<std::string> prepare_name(std::string_view input)
+{
+	if (input.empty())
+		return fail(Code::invalid_argument, "iSCSI name is empty");
+	if (input.size() > max_name_length)
+		return bad_name(input,
+				str("has ", input.size(), " bytes, more than ", max_name_length));
+	auto prepared = is_prepared(input) ? Result<std::string>(input) : apply_profile(input);
+	if (!prepared)
+		return prepared;
+	if (auto ok = check_structure(*prepared); !ok)
 		return tl::unexpected(ok.error());
 	return prepared;
 }

@@ -48,6 +48,19 @@ TEST_CASE("a batch makes its folder, writes for its user alone and removes")
 	CHECK((info.st_mode & 0777) == 0600);
 }
 
+TEST_CASE("a file has the mode that was asked for, whatever the umask")
+{
+	Scratch scratch;
+	const std::string folder = scratch.path / "a";
+	const mode_t before = ::umask(0777);
+	const auto written = write_file(folder, "public", "x", 0644);
+	::umask(before);
+	REQUIRE(written);
+	struct stat info;
+	REQUIRE(::stat((folder + "/public").c_str(), &info) == 0);
+	CHECK((info.st_mode & 07777) == 0644);
+}
+
 TEST_CASE("a batch that is not committed leaves no trace")
 {
 	Scratch scratch;

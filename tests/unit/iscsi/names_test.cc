@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "iscsi/names.h"
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <stringprep.h>
 
 using namespace hawser;
 
@@ -38,6 +40,22 @@ TEST_CASE("a name is prepared to lower case and to normal form KC")
 	      "iqn.2001-04.com.example:\xc3\xa9t\xc3\xa9");
 	CHECK(prepare_name("iqn.2001-04.com.example:a\xc2\xad"
 			   "b") == "iqn.2001-04.com.example:ab");
+}
+
+TEST_CASE("every character of ASCII is prepared as the profile prepares it")
+{
+	for (int c = 1; c < 0x80; c++) {
+		const std::string name = std::string("iqn.2001-04.com.example:a") + char(c) + "b";
+		std::array<char, 64> whole{};
+		name.copy(whole.data(), whole.size());
+		const int rc = stringprep(whole.data(), whole.size(), STRINGPREP_NO_UNASSIGNED,
+					  stringprep_iscsi);
+		INFO("character " << c);
+		const auto prepared = prepare_name(name);
+		REQUIRE(prepared.has_value() == (rc == STRINGPREP_OK));
+		if (prepared)
+			CHECK(*prepared == whole.data());
+	}
 }
 
 TEST_CASE("names that are equal once prepared are the same name")
