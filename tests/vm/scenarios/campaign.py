@@ -130,16 +130,16 @@ def holds_daemon_killed(rig):
 
 
 def holds_level_one(rig):
-    """At level 1, over one connection and over two: what is lost or damaged comes again, and what breaks a connection
+    """At level 1, over one connection, two and four: what is lost or damaged comes again, and what breaks a connection
     costs its commands a second run."""
-    under(rig, 1, 1)
-    under(rig, 2, 1)
+    for connections in (1, 2, 4):
+        under(rig, connections, 1)
 
 
 def holds_level_zero(rig):
-    """At level 0, over one connection and over two."""
-    under(rig, 1, 0)
-    under(rig, 2, 0)
+    """At level 0, over one connection, two and four."""
+    for connections in (1, 2, 4):
+        under(rig, connections, 0)
 
 
 def holds_whims(rig):
