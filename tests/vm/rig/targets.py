@@ -42,6 +42,9 @@ class Target:
     fixed = {}  # text keys whose outcome it decides alone
     unmaps = True
 
+    def declared(self, own, ours):  # MaxRecvDataSegmentLength: what it is set to, and what we declare
+        return own
+
 
 class Lio(Target):
     name = "lio"
@@ -350,6 +353,9 @@ class Istgt(Target):
     # InitialR2T: "not supported value No"; the other is one for all targets, and a target's own is not looked at.
     fixed = {"InitialR2T": "Yes", "MaxRecvDataSegmentLength": 262144}
     unmaps = False
+
+    def declared(self, own, ours):
+        return min(own, ours)  # it negotiates what is declared (RFC 7143, 13.12)
 
     def __init__(self):
         self.daemon = None

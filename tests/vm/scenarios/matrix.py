@@ -97,7 +97,8 @@ def try_row(rig, target, row):
     rig.initiator.set_keys(target, keys)
     rig.initiator.login(target)
     disk = rig.initiator.disk(target)
-    agreed = {"InitialR2T": rig.target.fixed.get("InitialR2T", row["InitialR2T"])}
+    agreed = {"InitialR2T": rig.target.fixed.get("InitialR2T", row["InitialR2T"]),
+              "target's": rig.target.declared(row["target's"], row["MaxRecvDataSegmentLength"])}
     check_agreed(rig.initiator.session(target), {**row, **agreed})
     small = min(row["MaxRecvDataSegmentLength"], row["target's"]) == 512
     fio(disk, size="1M" if small else "4M", bsrange="512-384k", iodepth=4)
