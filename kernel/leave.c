@@ -17,9 +17,9 @@
 enum {
 	/* seconds for the answer to a logout */
 	LOGOUT_TIMEOUT = 10,
-	/* seconds at most for what a connection has under way that is taken out */
+	/* for what a connection that is taken out has not sent, and nobody takes over */
 	REMOVE_TIMEOUT = 30,
-	/* and that the target asks to leave: if it is the only one, new commands wait */
+	/* for what one has under way that is asked to leave: if there is no other, new commands wait */
 	DRAIN_TIMEOUT = HWS_LEAVE_PATIENCE / 2,
 };
 
@@ -315,12 +315,17 @@ void hws_conn_remove_work(struct work_struct *work)
 {
 	struct hws_conn *conn = container_of(work, struct hws_conn, remove_work);
 	struct hws_session *session = conn->session;
+	int unsent;
 
 	/* Who saw it up has submitted. */
 	synchronize_rcu();
-	move_unsent(conn);
-	wait_event_idle_timeout(session->state_wait, may_log_out(conn),
-				REMOVE_TIMEOUT * HZ);
+	/* There is no hurry: what the target has may take its hours, as a tape's rewinding does. */
+	do {
+		unsent = move_unsent(conn);
+	} while (!wait_event_idle_timeout(session->state_wait,
+					  may_log_out(conn),
+					  REMOVE_TIMEOUT * HZ) &&
+		 !unsent);
 	if (READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT)
 		hws_conn_log_out(conn, HWS_LOGOUT_CLOSE_CONNECTION);
 	/* Whether the target agreed is seen there. */

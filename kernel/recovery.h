@@ -15,7 +15,10 @@ void hws_conn_lost_work(struct work_struct *work);
 void hws_conn_leave_work(struct work_struct *work);
 /* Seconds for a Logout that no target gave a time for; the first half is for what is under way. */
 #define HWS_LEAVE_PATIENCE	20
-/* Seconds in which a connection that leaves, or is taken out, is gone (leave.c). */
+/*
+ * Seconds in which a connection that the target asks to leave is gone (leave.c); error handling
+ * gives no more to one that is taken out either.
+ */
 #define HWS_LEAVE_MAX		45
 void hws_conn_leave(struct hws_conn *conn, u16 time2wait, u16 patience);
 void hws_conn_has_less(struct hws_conn *conn, bool idle);

@@ -460,12 +460,14 @@ asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid si
 	struct Row {
 		std::string_view name;
 		std::chrono::seconds limit; // the module's own ends before
+		std::string_view then = {}; // what is true when it did not
 	};
 	static constexpr Row rows[] = {{"the scan", std::chrono::seconds(120)},
 				       {"the ping", std::chrono::seconds(60)},
 				       {"the task management function", std::chrono::seconds(60)},
 				       {"the Text exchange", std::chrono::seconds(60)},
-				       {"the logout", std::chrono::seconds(60)}};
+				       {"the logout", std::chrono::seconds(60),
+					": the connection goes when its commands are done"}};
 	const Row &row = rows[static_cast<int>(work)];
 	const std::chrono::seconds limit = row.limit + more;
 
@@ -483,8 +485,8 @@ asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid si
 	auto bodies = co_await waiter.mailbox->take(Clock::now() + limit);
 	forget();
 	if (bodies.empty())
-		co_return fail(Code::pdu_timed_out,
-			       str(row.name, " did not end within ", limit.count(), " s"));
+		co_return fail(Code::pdu_timed_out, str(row.name, " did not end within ",
+							limit.count(), " s", row.then));
 	if (std::holds_alternative<kernel::SessionRemoved>(bodies.front()))
 		co_return fail(Code::session_not_found,
 			       str("session ", sid.value, " ended before ", row.name));

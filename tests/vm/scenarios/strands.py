@@ -272,6 +272,31 @@ def holds_logout_request(rig):
         back(rig, target, at)
 
 
+@shows("RFC 7143, 11.14")
+def holds_long_removal(rig):
+    """A connection that is taken out is not logged out before the command that the target has of it is done, however
+    long that takes."""
+    with laid(rig) as (scripted, disk):
+        target = scripted.target
+        write(600, "/sys/class/block", disk[5:], "device/timeout")
+        held = Held(target, at_block(WRITE_10, 16), times=1)
+        writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
+        connection, command = held.wait()
+        at = mark(target)
+        removal = Io(rig.initiator.connection, NAME, "-o", "delete", "--cid", connection.cid)
+        time.sleep(40)  # what is not sent has 30
+        expect(not since(target, at, LogoutRequest), "it was logged out")
+        expect(writer.is_alive() and removal.is_alive(), "one of the two has ended")
+        scripted.call(connection.default(command))
+        writer.result()
+        removal.result()
+        logouts = since(target, at, LogoutRequest)
+        expect([(pdu.reason, pdu.cid) for pdu in logouts] == [(LogoutRequest.CONNECTION, connection.cid)],
+               f"{logouts}")
+        written(target, 16)
+        up(rig, 1)
+
+
 @shows("UNH-IOL FFP, 20.3; RFC 7143, 11.9.1")
 def holds_drop_all(rig):
     """Told over one connection that all of the session are dropped, it closes them all, and logs in anew when the
