@@ -159,7 +159,6 @@ SendTargets::Step SendTargets::receive(const Pdu &pdu)
 		answer.ttt = nop->ttt;
 		answer.cmd_sn = cmd_sn_;
 		answer.exp_stat_sn = exp_stat_sn_;
-		answer.data = nop->data;
 		return encode(answer);
 	}
 	if (auto *async = std::get_if<AsyncMessage>(&*decoded))

@@ -333,6 +333,14 @@ std::optional<std::uint64_t> parse_numerical(std::string_view value)
 	return parse_number(value);
 }
 
+bool settles(const KeySpec &key, std::string_view proposal)
+{
+	if (key.rule == KeyRule::logical_or)
+		return proposal == "Yes";
+	return proposal == "No" &&
+	       (key.rule == KeyRule::logical_and || key.rule == KeyRule::obsolete);
+}
+
 Status check_answer(const KeySpec &key, std::string_view offer, std::string_view answer)
 {
 	auto refuse = [&](std::string_view why) {

@@ -95,6 +95,9 @@ std::optional<bool> parse_boolean(std::string_view value);
  */
 std::optional<std::uint64_t> parse_numerical(std::string_view value);
 
+/* Whether @proposal has one outcome alone, so that its answer is optional (RFC 7143, 6.2.2). */
+bool settles(const KeySpec &key, std::string_view proposal);
+
 /*
  * Whether @answer is an admissible answer to @offer under the key's rule: from the
  * list, not above the minimum, "No" to an AND of "No", and so on. Both are legal values

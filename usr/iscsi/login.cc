@@ -87,13 +87,20 @@ Status check(const OperationalOffer &offer)
 }
 
 /*
- * The target ended a stage: none of the @replies that we have for it may be due any
- * more (RFC 7143, 11.13.6). One to an unknown key is not, since that may be a declaration.
+ * The target ended a stage with @keys: none of the @replies that we have for it may be due any
+ * more (RFC 7143, 11.13.6). One to an unknown key is not, since that may be a declaration, and
+ * one to a proposal that settles the key is optional: LIO before Linux 4.2 ends its logins with
+ * IFMarker=No.
  */
-Status check_nothing_open(const std::vector<KeyValue> &replies)
+Status check_nothing_open(const std::vector<KeyValue> &keys, const std::vector<KeyValue> &replies)
 {
+	const auto settled = [&](std::string_view name) {
+		return std::any_of(keys.begin(), keys.end(), [&](const KeyValue &pair) {
+			return pair.key == name && settles(*find_key(name), pair.value);
+		});
+	};
 	for (const auto &reply : replies)
-		if (find_key(reply.key))
+		if (find_key(reply.key) && !settled(reply.key))
 			return violation(str("the target ended a stage of the login with ",
 					     reply.key, " open (RFC 7143, 11.13.6)"));
 	return {};
@@ -139,8 +146,9 @@ Login::Step Login::start()
 {
 	result_.parameters.max_recv_data_segment_length =
 	    config_.offer.max_recv_data_segment_length;
-	// With nothing to negotiate in the security stage its end is asked for at once.
-	return send(opening_keys(), !offers(config_.auth_methods, AuthMethod::chap));
+	// The target may choose to do without authentication, and then nothing is left to negotiate
+	// in the security stage (RFC 7143, 6.3.1): LIO refuses an empty request there.
+	return send(opening_keys(), offers(config_.auth_methods, AuthMethod::none));
 }
 
 Login::Step Login::receive(const Pdu &pdu)
@@ -419,7 +427,7 @@ Login::Step Login::in_security(bool transit, const Keys &keys)
 		return stop(violation("the target left CHAP without an answer (RFC 7143, 12.1.3)"));
 	}
 	if (transit) {
-		if (auto ok = check_nothing_open(replies); !ok)
+		if (auto ok = check_nothing_open(rest, replies); !ok)
 			return stop(ok.error());
 		if (chap_ && !chap_->complete())
 			return stop(
@@ -448,7 +456,7 @@ Login::Step Login::in_operational(const LoginResponse &response, const Keys &key
 	if (!response.transit)
 		return send(std::move(*replies), true);
 
-	if (auto ok = check_nothing_open(*replies); !ok)
+	if (auto ok = check_nothing_open(keys, *replies); !ok)
 		return stop(ok.error());
 	if (auto ok = settle(); !ok)
 		return stop(ok.error());
@@ -462,6 +470,13 @@ Login::Step Login::in_operational(const LoginResponse &response, const Keys &key
 	result_.cmd_sn = config_.cmd_sn;
 	result_.exp_cmd_sn = response.exp_cmd_sn;
 	result_.max_cmd_sn = response.max_cmd_sn;
+	// No command was sent yet (11.12.8), and a pair that contradicts itself says nothing
+	// (4.2.2.1): then the window is closed until another PDU opens it.
+	if (leading()) {
+		if (before(next(response.max_cmd_sn), response.exp_cmd_sn))
+			result_.max_cmd_sn = CmdSn{config_.cmd_sn.value - 1};
+		result_.exp_cmd_sn = config_.cmd_sn;
+	}
 	result_.exp_stat_sn = *exp_stat_sn_;
 	return std::move(result_);
 }
@@ -508,8 +523,9 @@ Result<Login::Reply> Login::take(const KeyValue &pair)
 		return violation(name, value, "which is the initiator's to send");
 	if (key->rule == KeyRule::declared)
 		return done(take_declaration(*key, value));
+	// No is an answer too, and to No the one that ends no login at LIO (RFC 7143, 13.25).
 	if (key->rule == KeyRule::obsolete)
-		return Reply({name, std::string(reject)});
+		return Reply({name, settles(*key, value) ? value : std::string(reject)});
 	auto answer = answer_proposal(*key, value);
 	if (!answer)
 		return tl::unexpected(answer.error());
@@ -518,6 +534,9 @@ Result<Login::Reply> Login::take(const KeyValue &pair)
 
 Status Login::take_declaration(const KeySpec &key, const std::string &value)
 {
+	// Nothing may depend on what it says (RFC 7143, 13.26.2).
+	if (key.name == "X#NodeArchitecture" && value.size() <= key.max)
+		return {};
 	if (auto ok = check_value(key, value); !ok)
 		return violation(str("the target declared ", ok.error().text));
 	if (auto *binding = find_binding(key.name))
@@ -542,17 +561,26 @@ Status Login::take_refused_declaration(const KeySpec &key, std::string_view valu
 	return violation(key.name, value, "to a declaration that every target understands");
 }
 
+/* The target does without the key (RFC 7143, 6.2): as if its answer were the default. */
+void Login::take_default(const KeySpec &key, std::string_view offer)
+{
+	find_binding(key.name)->apply(result_.parameters,
+				      select_answer(key, offer, key.default_value));
+}
+
 Status Login::take_answer(const KeySpec &key, std::string_view offer, std::string_view value)
 {
 	if (value == irrelevant && key.name == "FirstBurstLength") {
 		first_burst_irrelevant_ = true;
 		return {};
 	}
-	if (value == irrelevant && config_.discovery && key.type != KeyType::list)
-		return {};
 	if (value == not_understood && !key.may_be_unknown)
 		return violation(key.name, value,
 				 str("to a key that every target understands (", key.section, ')'));
+	if ((value == irrelevant || value == not_understood) && key.type != KeyType::list) {
+		take_default(key, offer);
+		return {};
+	}
 	if (is_reserved(value)) {
 		// The default stays in force, and must be one that we could have been answered.
 		if (!check_answer(key, offer, key.default_value))
@@ -604,10 +632,10 @@ Status Login::settle()
 		if (seen_.contains(name))
 			continue;
 		const KeySpec &key = *find_key(name);
-		// An offer that settles the function by itself may go unanswered.
-		if ((key.rule == KeyRule::logical_and && value == "No") ||
-		    (key.rule == KeyRule::logical_or && value == "Yes"))
+		if (settles(key, value))
 			find_binding(name)->apply(p, value);
+		else if (key.may_be_unknown && key.type != KeyType::list)
+			take_default(key, value);
 		else if (!key.may_be_unknown)
 			return violation(str("the target left ", name, '=', value,
 					     " without an answer (RFC 7143, 6.2.2)"));

@@ -194,6 +194,7 @@ private:
 	Result<Keys> take_all(const Keys &keys);
 	Result<Reply> take(const KeyValue &pair);
 	Status take_declaration(const KeySpec &key, const std::string &value);
+	void take_default(const KeySpec &key, std::string_view offer);
 	Status take_answer(const KeySpec &key, std::string_view offer, std::string_view value);
 	Status take_refused_declaration(const KeySpec &key, std::string_view value);
 	Result<std::string> answer_proposal(const KeySpec &key, const std::string &value);

@@ -322,6 +322,14 @@ async def discovery_not_understood(t):
     (await t.discovery_fails()).names("SessionType")
 
 
+@shows("RFC 7143, 6.2.2", each=[{"key": key} for key in ("IFMarker", "OFMarker")])
+async def settled_with_transit(t, key):
+    """{key}=No in a response with T has one outcome, and so waits for no answer: LIO before Linux 4.2 ends its logins
+    with it."""
+    t.policy.say = lambda pairs, request: pairs + ([(key, "No")] if request.csg == 1 else [])
+    await t.login_holds()
+
+
 @shows("RFC 7143, 11.13.6", each=[{"key": key, "value": value} for key, value in (
     ("TaskReporting", "RFC3720,ResponseFence"), ("iSCSIProtocolLevel", "2"), ("IFMarker", "Yes"))])
 async def proposal_with_transit(t, key, value):

@@ -173,6 +173,39 @@ TEST_CASE("FirstBurstLength is irrelevant only when nothing is sent unsolicited"
 	CHECK(fails_with(config_for(), wrong, {"FirstBurstLength", "Irrelevant", "13.14"}));
 }
 
+TEST_CASE("a key that the target does without has the outcome that its default would have")
+{
+	auto config = config_for();
+	config.offer.max_burst_length = 4096;
+	config.offer.default_time2wait = 0;
+	config.offer.default_time2retain = 0;
+	config.offer.immediate_data = false;
+	config.offer.iscsi_protocol_level = 0;
+	FakeTarget target;
+	for (auto key : {"MaxBurstLength", "DefaultTime2Wait", "DefaultTime2Retain",
+			 "ImmediateData", "InitialR2T"})
+		target.answers[key] = "Irrelevant";
+	target.answers["iSCSIProtocolLevel"] = "NotUnderstood";
+	auto p = success(config, target).parameters;
+	CHECK(p.max_burst_length == 4096);
+	CHECK(p.default_time2wait == 2);
+	CHECK(p.default_time2retain == 0);
+	CHECK_FALSE(p.immediate_data);
+	CHECK(p.initial_r2t);
+	CHECK(p.iscsi_protocol_level == 0);
+
+	FakeTarget silent;
+	silent.answers["iSCSIProtocolLevel"] = std::nullopt;
+	CHECK(success(config, silent).parameters.iscsi_protocol_level == 0);
+}
+
+TEST_CASE("what the target says of its software makes no difference")
+{
+	FakeTarget target;
+	target.in_operational.push_back({"X#NodeArchitecture", "Linux 5.10 (x86_64)"});
+	CHECK_NOTHROW(success(config_for(), target));
+}
+
 TEST_CASE("FirstBurstLength never exceeds MaxBurstLength")
 {
 	FakeTarget target;
@@ -209,6 +242,7 @@ TEST_CASE("the target's own proposals are answered by each key's rule")
 	target.proposals = {{"TaskReporting", "X-new,FastAbort,RFC3720"},
 			    {"iSCSIProtocolLevel", "2"},
 			    {"IFMarker", "No"},
+			    {"OFMarker", "Yes"},
 			    {"OFMarkInt", "1~65535"},
 			    {"X-com.example.colour", "blue"},
 			    {"FutureKey", "1"},
@@ -216,7 +250,8 @@ TEST_CASE("the target's own proposals are answered by each key's rule")
 	const auto p = success(config, target).parameters;
 	CHECK(value_of(target.received, "TaskReporting") == "RFC3720");
 	CHECK(value_of(target.received, "iSCSIProtocolLevel") == "1");
-	CHECK(value_of(target.received, "IFMarker") == "Reject");
+	CHECK(value_of(target.received, "IFMarker") == "No");
+	CHECK(value_of(target.received, "OFMarker") == "Reject");
 	CHECK(value_of(target.received, "OFMarkInt") == "Reject");
 	CHECK(value_of(target.received, "X-com.example.colour") == "NotUnderstood");
 	CHECK(value_of(target.received, "FutureKey") == "NotUnderstood");

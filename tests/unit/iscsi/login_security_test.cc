@@ -92,6 +92,15 @@ TEST_CASE("AuthMethod is offered in the administrator's order and either may be 
 	CHECK(success(config, chap).auth_method == AuthMethod::chap);
 	CHECK(value_of(chap.received, "AuthMethod") == "CHAP,None");
 
+	/* Whoever chooses None has the stage behind it with its first answer. */
+	for (const auto &methods : {std::vector{AuthMethod::chap, AuthMethod::none},
+				    std::vector{AuthMethod::none, AuthMethod::chap}}) {
+		config.auth_methods = methods;
+		FakeTarget without;
+		success(config, without);
+		CHECK(without.requests.size() == 2);
+	}
+
 	FakeTarget other;
 	other.auth_method = "KRB5";
 	CHECK(fails_with(config, other, {"KRB5", "not offered"}));

@@ -219,12 +219,35 @@ TEST_CASE("wrong fields in a Login Response end the login with the field named")
 TEST_CASE("a target may not end a stage with a proposal open")
 {
 	FakeTarget target;
-	target.in_operational = {{"IFMarker", "No"}};
+	target.in_operational = {{"IFMarker", "Yes"}};
 	CHECK(fails_with(config_for(), target, {"IFMarker", "open"}));
+	/* Before Linux 4.2 LIO ends a login so: No has one outcome, and no answer is due. */
+	FakeTarget settled;
+	settled.in_operational = {{"IFMarker", "No"}, {"OFMarker", "No"}};
+	success(config_for(), settled);
+	CHECK(!has(settled.received, "IFMarker"));
 	FakeTarget declares;
 	declares.in_security.push_back({"X-com.example.model", "1"});
 	declares.in_operational = {{"X-com.example.version", "1"}};
 	CHECK_NOTHROW(success(config_for(), declares));
+}
+
+TEST_CASE("the window of a new session begins at its own first command")
+{
+	const auto window = [](std::uint32_t exp_cmd_sn, std::uint32_t max_cmd_sn) {
+		FakeTarget target;
+		target.tamper = [&](Response &r) {
+			r.exp_cmd_sn = CmdSn{exp_cmd_sn};
+			r.max_cmd_sn = CmdSn{max_cmd_sn};
+		};
+		const auto result = success(config_for(), target);
+		CHECK(result.exp_cmd_sn == CmdSn{100});
+		return result.max_cmd_sn;
+	};
+	CHECK(window(100, 99) == CmdSn{99});
+	CHECK(window(101, 132) == CmdSn{132}); // it counts the immediate request too
+	CHECK(window(100, 98) == CmdSn{99});   // contradicts itself
+	CHECK(window(100, 0x80000070) == CmdSn{99});
 }
 
 TEST_CASE("every status class reaches the caller in words, final and retryable told apart")
