@@ -135,7 +135,7 @@ static void ask_to_leave(struct hws_conn *conn)
 		return;
 	}
 	rcu_read_lock();
-	others = hws_conn_any(conn->session);
+	others = hws_conn_has_siblings(conn);
 	rcu_read_unlock();
 	task->request->function = others ? HWS_LOGOUT_CLOSE_CONNECTION :
 					   HWS_LOGOUT_CLOSE_SESSION;
@@ -160,6 +160,13 @@ void hws_conn_leave_work(struct work_struct *work)
 	    conn->leave_phase == HWS_LEAVING_NOT)
 		return;
 	if (conn->leave_phase == HWS_LEAVING_BEGUN) {
+		/* Others take its place in the policy. Who kills it waits for us under control. */
+		if (!mutex_trylock(&conn->session->control)) {
+			queue_delayed_work(hws_recovery_wq, &conn->leave_work, 1);
+			return;
+		}
+		hws_policy_update(conn->session);
+		mutex_unlock(&conn->session->control);
 		/* Who saw it up has submitted. */
 		synchronize_rcu_expedited();
 		WRITE_ONCE(conn->leave_phase, HWS_LEAVING_DRAINS);

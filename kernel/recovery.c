@@ -215,6 +215,14 @@ void hws_conn_hold(struct hws_conn *conn)
 	struct hws_session *session = conn->session;
 	bool others;
 
+	/*
+	 * Reinstated, and asked to leave before all tasks had come over: lost now,
+	 * it comes here again.
+	 */
+	if (READ_ONCE(conn->state) == HWS_CONN_IN_LOGOUT) {
+		hws_conn_lost(conn, HWS_LOSS_ASYNC_LOGOUT);
+		return;
+	}
 	rcu_read_lock();
 	others = hws_conn_any(session);
 	rcu_read_unlock();
@@ -252,6 +260,30 @@ void hws_conn_recover(struct hws_conn *conn)
 		hws_conn_hold(conn);
 }
 
+/**
+ * hws_conn_has_siblings - does its session have anything but this connection?
+ * @conn: the connection, under RCU or control
+ *
+ * One that is about to leave counts, for what it has under way is waited for, and
+ * so does one whose tasks the target keeps.
+ */
+bool hws_conn_has_siblings(const struct hws_conn *conn)
+{
+	unsigned int i;
+
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		const struct hws_conn *other =
+			rcu_dereference_raw(conn->session->conns[i]);
+		int state = other ? READ_ONCE(other->state) : HWS_CONN_FREE;
+
+		if (other && other != conn &&
+		    (state == HWS_CONN_LOGGED_IN || state == HWS_CONN_IN_LOGOUT ||
+		     READ_ONCE(other->strand) == HWS_STRAND_HELD))
+			return true;
+	}
+	return false;
+}
+
 /* Under control: a connection that was lost goes, if it has not gone yet. */
 static void take_down(struct hws_conn *conn)
 {
@@ -270,6 +302,14 @@ static void take_down(struct hws_conn *conn)
 	rcu_read_lock();
 	others = hws_conn_any(session);
 	rcu_read_unlock();
+	if (!session->leaving && !others && conn->logged_out &&
+	    hws_conn_has_siblings(conn)) {
+		/* It alone has left; what it had ended with it. */
+		kill_lost(conn);
+		hws_conn_drain(conn);
+		hws_conn_gone(conn);
+		return;
+	}
 	if (session->leaving || (!others && session->params.erl < 2)) {
 		hws_session_fail(session);
 		return;

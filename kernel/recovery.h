@@ -22,6 +22,7 @@ void hws_conn_leave_work(struct work_struct *work);
 #define HWS_LEAVE_MAX		45
 void hws_conn_leave(struct hws_conn *conn, u16 time2wait, u16 patience);
 void hws_conn_has_less(struct hws_conn *conn, bool idle);
+bool hws_conn_has_siblings(const struct hws_conn *conn);
 void hws_session_dropped(struct hws_session *session, const u16 *cid,
 			 u16 time2wait);
 int hws_conn_drop(struct hws_conn *conn, u16 cid,

@@ -117,6 +117,30 @@ def unanswered_write(target, disk):
     return writer
 
 
+@shows("RFC 7143, 11.9.1")
+def holds_logout_of_all(rig):
+    """Asked over each of two connections to log that one out, the one that has nothing under way is closed alone, and
+    does not take the command of the other with it."""
+    for level in (0, 1, 2):
+        with laid_at(rig, level, 2) as (scripted, disk):
+            target = scripted.target
+            held = Held(target, at_block(WRITE_10, 16), times=1)
+            writer = Io(io.write, disk, 16 * BLOCK, PATTERN)
+            connection, command = held.wait()
+            idle = 1 - connection.cid
+            at = mark(target)
+            for cid in (0, 1):
+                scripted.call(target.member(cid).send(AsyncMessage(event=AsyncMessage.LOGOUT, parameter3=20)))
+            first = wait_for("the logout", lambda: since(target, at, LogoutRequest), LATE)[0]
+            expect((first.reason, first.cid) == (LogoutRequest.CONNECTION, idle), f"{first!r}")
+            time.sleep(2)  # the command is still the target's
+            expect(len(since(target, at, LogoutRequest, over=connection.cid)) == 0, "the other was logged out as well")
+            scripted.call(connection.default(command))
+            writer.result()
+            expect(len(writes(target, at, 16)) == 0, "it was sent again")
+            goes_on(rig, target, disk, 2, 18)
+
+
 @shows("RFC 7143, 11.9.1; UNH-IOL FFP, 17.1")
 def holds_logout_in_time(rig):
     """Asked to log out within four seconds, it does so although the command that is under way does not end; that is
