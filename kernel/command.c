@@ -65,6 +65,8 @@ static void detach(struct hws_task *task)
 		conn->tmf_active = NULL;
 	if (conn->ping_active == task)
 		conn->ping_active = NULL;
+	if (conn->own_ping == task)
+		conn->own_ping = NULL;
 	if (conn->text_active == task)
 		conn->text_active = NULL;
 }

@@ -339,6 +339,7 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->priorities = hws_session_knows_rfc7144(conn->session);
 	conn->tmf_active = NULL;
 	conn->ping_active = NULL;
+	conn->own_ping = NULL;
 	conn->text_active = NULL;
 	conn->pong_count = 0;
 	conn->last_recv = jiffies;

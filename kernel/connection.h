@@ -45,7 +45,7 @@ enum {
 	/* of a target's PDU other than Data-In this much is kept */
 	HWS_IN_KEEP = HWS_PING_MAX,
 	/* pings of the target that wait for their answer to be sent */
-	HWS_PONGS = 16,
+	HWS_PONGS = 128,
 	/* requests without an answer until the target counts as gone */
 	HWS_UNANSWERED_MAX = 8,
 	/* runs of data that one call to TCP takes at most */
@@ -206,6 +206,7 @@ struct hws_conn {
 	bool priorities;		/* of commands: RFC 7144 */
 	struct hws_task *tmf_active;	/* one immediate function at a time */
 	struct hws_task *ping_active;	/* one other immediate request */
+	struct hws_task *own_ping;	/* without a waiter, sent or not: ping.c */
 	struct hws_task *text_active;	/* the exchange under way */
 	struct hws_pong pongs[HWS_PONGS];
 	u8 pong_head;

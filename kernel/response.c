@@ -331,8 +331,8 @@ static void queue_pong(struct hws_conn *conn, const union hws_header *h)
 	struct hws_pong *pong;
 
 	/*
-	 * More pings than we can hold: the target has had no answer to the
-	 * ones before, because the socket takes nothing, and gets those first.
+	 * More pings than we can hold: the target has had no answer to any of
+	 * the ones before, and gets those first.
 	 */
 	if (conn->pong_count == HWS_PONGS)
 		return;

@@ -78,8 +78,8 @@ static void watch(struct hws_conn *conn)
 	case HWS_SILENCE_WAIT:
 		break;
 	case HWS_SILENCE_PROBE:
-		/* One that is under way serves as well. */
-		if (!conn->ping_active)
+		/* An administrator's that is under way serves as well. */
+		if (!conn->ping_active || conn->ping_active == conn->own_ping)
 			hws_ping_send(conn);
 		break;
 	case HWS_SILENCE_ASK_STATUS:
@@ -170,4 +170,7 @@ void hws_watch_answered(struct hws_conn *conn, const struct hws_task *ping,
 		retry(conn, task);
 		return;
 	}
+	/* Of one that was aborted before that nobody has anything to send again. */
+	if (conn->gave_up && conn->gave_up_cmd_sn == exp_cmd_sn)
+		hws_conn_lost(conn, HWS_LOSS_UNREPAIRED);
 }
