@@ -3,8 +3,12 @@
  * What a target's Reject comes to, RFC 7143 sections 7.8 and 11.17. Under the socket
  * lock.
  */
+#include <linux/blk-mq.h>
+#include <scsi/scsi_cmnd.h>
+
 #include "connection.h"
 #include "log.h"
+#include "proto/serial.h"
 #include "recovery.h"
 #include "repair.h"
 #include "response.h"
@@ -46,10 +50,25 @@ static const char *count_reason(struct hws_conn *conn, u8 code)
 }
 
 /*
+ * A command that was discarded gets no response, and all that follow it wait for its
+ * number. An abort fills the gap (sections 7.3, 11.5.1): the midlayer's time for the
+ * command is over at once, and whether it tries again is the midlayer's to say.
+ */
+static void command_rejected(struct hws_conn *conn, struct hws_task *task,
+			     u8 reason)
+{
+	if (conn->repairs && reason == HWS_REJECT_DATA_DIGEST)
+		hws_retry_rejected(conn, task);
+	else if (!hws_sn_before(task->cmd_sn,
+				atomic_read(&conn->session->exp_cmd_sn)))
+		blk_abort_request(scsi_cmd_to_rq(task->sc));
+}
+
+/*
  * A Reject names the PDU by its header. A request of ours ends with an error. A
- * command's task gets a SCSI Response of its own if the target had made one
- * (section 11.17.1), and times out if not, so it is left alone. A PDU of any
- * other kind cannot be sent again at error recovery level 0.
+ * command that the target has taken gets a SCSI Response (section 7.3), so it is
+ * left alone. A PDU of any other kind cannot be sent again at error recovery
+ * level 0.
  *
  * From level 1 on a command whose data came damaged is sent again, and of data the
  * target asks for what it has not by itself (section 7.8).
@@ -93,9 +112,8 @@ enum hws_violation hws_reject_pdu(struct hws_conn *conn,
 		return HWS_V_NONE;
 	case HWS_OP_SCSI_COMMAND:
 		task = hws_response_task(conn, rejected->bhs.itt);
-		if (conn->repairs && task && task->kind == HWS_TASK_COMMAND &&
-		    h->reject.reason == HWS_REJECT_DATA_DIGEST)
-			hws_retry_rejected(conn, task);
+		if (task && task->kind == HWS_TASK_COMMAND)
+			command_rejected(conn, task, h->reject.reason);
 		return HWS_V_NONE;
 	default:
 		if (!conn->repairs || hws_opcode(rejected) != HWS_OP_DATA_OUT)

@@ -103,9 +103,11 @@ class FullFeature:
     def check_immediate(self, pdu: Numbered) -> None:
         """An immediate request has the CmdSN of the next command that is not (4.2.2.1)."""
         session, complain = self.session, self.target.complain
-        if len(session.connections) == 1 and not session.early and not session.reinstated and \
-                pdu.cmd_sn != session.exp_cmd_sn:
-            complain(f"CmdSN {pdu.cmd_sn:#x} of an immediate request, where {session.exp_cmd_sn:#x} is next: {pdu!r} "
+        highest = session.issues.highest
+        # ExpCmdSN stays behind when the script throws a command away.
+        following = session.exp_cmd_sn if highest is None else highest + 1 & 0xFFFFFFFF
+        if len(session.connections) == 1 and not session.early and not session.reinstated and pdu.cmd_sn != following:
+            complain(f"CmdSN {pdu.cmd_sn:#x} of an immediate request, where {following:#x} is next: {pdu!r} "
                      "(RFC 7143, 4.2.2.1)")
         # Commands that another connection brings may be under way still, but none is outside of the window.
         if serial_before(session.max_cmd_sn + 1 & 0xFFFFFFFF, pdu.cmd_sn):

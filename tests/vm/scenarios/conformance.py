@@ -2,14 +2,18 @@
 """The full feature phase against a target that speaks from a script (tests/conformance)."""
 import contextlib
 import random
+import time
 
+from rig import io
 from rig.checks import expect, fio, read, run, wait_for
+from rig.io import Io
 from rig.scripted import Scripted
 
 from harness import shows
 from iscsi.disk import READ_10, WRITE_10
 from iscsi.pdu import (RESERVED_TAG, Ahs, AsyncMessage, DataIn, DataOut, LogoutRequest, LogoutResponse, NopIn, NopOut, R2t,
-                       Reject, ScsiCommand, ScsiResponse, TaskManagementResponse, TextRequest, TextResponse, UnknownPdu)
+                       Reject, ScsiCommand, ScsiResponse, TaskManagementRequest, TaskManagementResponse, TextRequest,
+                       TextResponse, UnknownPdu)
 from iscsi.target import Target
 from iscsi.text import encode
 
@@ -266,6 +270,57 @@ def holds_reject_reasons(rig):
         expect("the target rejected a PDU: the data segment came damaged (reason 0x02" in run("dmesg").stdout, "not told")
         wait_for("the session is up", lambda: rig.initiator.state(NAME) == "LOGGED_IN", 60)
         expect(len(target.connections) == 3, f"{len(target.connections)} connections")
+
+
+@shows("RFC 7143, 7.3; RFC 7143, 11.5.1")
+def holds_rejected_command(rig):
+    """The number of a command that the target rejects is a gap, which an abort of it fills at once: those behind it go
+    on, and the command is issued anew."""
+    with attached(rig) as (scripted, disk):
+        target = scripted.target
+        rejected = []
+
+        async def reject(connection, command):
+            rejected.append(command)
+            await connection.full_feature.reject(command, 0x09)
+        target.on(ScsiCommand, reject, cdb=at_block(WRITE_10, 16), raw=True, times=1)
+        writer = Io(io.write, disk, 16 * BLOCK, bytes(BLOCK))
+        wait_for("the command", lambda: rejected)
+        began = time.monotonic()
+        Io(io.write, disk, 17 * BLOCK, bytes(BLOCK)).result()
+        writer.result()
+        expect(time.monotonic() - began < 10, f"it took {time.monotonic() - began:.1f} s")
+        aborts = [pdu for pdu in target.received(TaskManagementRequest)
+                  if pdu.function == TaskManagementRequest.ABORT_TASK]
+        expect([(pdu.referenced_task_tag, pdu.ref_cmd_sn) for pdu in aborts] == [(rejected[0].itt, rejected[0].cmd_sn)],
+               f"aborts: {aborts}")
+        expect(len(target.connections) == 2, "the connection was lost")  # the first was for discovery
+
+
+@shows("RFC 7143, 11.18; RFC 7143, 11.19")
+def holds_pings(rig):
+    """Of forty pings that the target sends at once each is answered; and of its own, one that is not answered, while
+    something else comes, is followed by another."""
+    timers = {"node.conn[0].timeo.noop_out_interval": 2, "node.conn[0].timeo.noop_out_timeout": 5}
+    with attached(rig, timers) as (scripted, disk):
+        target = scripted.target
+        connection = target.connections[-1]
+        asked = [0x2000 + number for number in range(40)]
+        scripted.call(connection.send(*(NopIn(ttt=ttt) for ttt in asked)))
+        wait_for("forty answers", lambda: [pdu.ttt for pdu in target.received(NopOut) if pdu.ttt in asked] == asked, 10)
+
+        kept = []
+
+        async def keep(connection, ping):
+            kept.append(ping)
+        target.on(NopOut, keep, times=2)
+        for count in (1, 2):
+            wait_for(f"ping {count}", lambda: len(kept) == count, 20)
+            Io(io.read, disk, 16 * BLOCK, BLOCK).result()
+        answered = len(target.received(NopOut))
+        wait_for("a third one", lambda: len(target.received(NopOut)) > answered, 20)
+        expect(len({ping.itt for ping in kept}) == 2, f"{kept}")
+        expect(len(target.connections) == 2, "the connection was lost")
 
 
 @shows("RFC 7143, 11.9.1; RFC 7143, 13.12; UNH-IOL FFP, 20.4")
