@@ -140,7 +140,7 @@ static int may_reinstate(struct hws_session *session, struct hws_conn *conn,
 		return refuse(extack, -ENOENT,
 			      "no tasks of the connection are kept");
 	/* A step over another connection, lost as well, is about to end. */
-	if (conn->strand != HWS_STRAND_HELD)
+	if (conn->strand != HWS_STRAND_HELD || conn->sock)
 		return refuse(extack, -EBUSY,
 			      "the connection is being taken down");
 	return 0;
@@ -157,9 +157,13 @@ static int may_join(struct hws_session *session, struct hws_conn *conn,
 	rcu_read_unlock();
 	if (conn && READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN)
 		return refuse(extack, -EISCONN, "the connection is up");
-	if (!up || hws_session_state(session) != HWS_SESSION_ACTIVE)
+	if (hws_session_state(session) != HWS_SESSION_ACTIVE)
 		return refuse(extack, -ENOTCONN,
 			      "the session has no connection that is up");
+	/* The last one is about to leave; with its end it is seen what is left. */
+	if (!up)
+		return refuse(extack, -EBUSY,
+			      "the session's last connection is being taken down");
 	if (conn && (READ_ONCE(conn->state) != HWS_CONN_FREE ||
 		     conn->remove_pending))
 		return refuse(extack, -EBUSY,

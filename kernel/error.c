@@ -58,14 +58,17 @@ static enum abort_step abort_begin(struct hws_task *task, struct scsi_cmnd *sc,
 {
 	struct sock *sk = hws_conn_lock_sock(conn);
 	enum abort_step step = ABORT_GONE;
+	int state;
 
 	if (!sk)
 		return ABORT_LOST;
 	hws_conn_take_submitted(conn);
+	/* First: a stranded one may be moved without this lock (hws_command_reassign()). */
+	state = smp_load_acquire(&task->state);
 	if (task->sc == sc && READ_ONCE(task->conn) == conn) {
-		if (task->state == HWS_TASK_STRANDED) {
+		if (state == HWS_TASK_STRANDED) {
 			step = ABORT_LOST;
-		} else if (task->state == HWS_TASK_SUBMITTED) {
+		} else if (state == HWS_TASK_SUBMITTED) {
 			/* Who gives it to @conn has not done so yet. */
 			step = ABORT_MOVED;
 		} else if (task->numbered) {
@@ -99,12 +102,14 @@ static bool abort_finish(struct hws_session *session, struct hws_task *task,
 {
 	struct sock *sk = hws_conn_lock_sock(conn);
 	bool known = true, hole = false;
+	int state;
 
 	if (!sk)
 		return false;
+	/* First, as in abort_begin(). */
+	state = smp_load_acquire(&task->state);
 	if (task->sc == sc && READ_ONCE(task->conn) == conn &&
-	    task->tag == tag && task->numbered &&
-	    task->state != HWS_TASK_STRANDED) {
+	    task->tag == tag && task->numbered && state != HWS_TASK_STRANDED) {
 		hole = !hws_command_give_up(task);
 		hws_task_forget(task);
 	} else {

@@ -83,6 +83,9 @@ void hws_repair_acknowledge(struct hws_conn *conn)
 	u32 exp_stat_sn = hws_gaps_first(&conn->stat);
 	struct hws_task_repair *oldest;
 
+	/* What was the end of it may be a status that nobody took. */
+	if (READ_ONCE(conn->state) == HWS_CONN_CLEANUP)
+		return;
 	oldest = list_first_entry_or_null(&conn->held, struct hws_task_repair,
 					  held);
 	if (oldest && hws_sn_before(held_stat_sn(oldest), exp_stat_sn))

@@ -110,9 +110,9 @@
  *	connection), EISCONN (the connection is up; for HWS_ADOPT_SESSION: any
  *	is), ENOTCONN (HWS_ADOPT_JOIN: no connection of the session is up), EBUSY
  *	(what the connection had before it was lost is still being dealt with, or
- *	it is being logged out), ENOSPC (the session has HWS_CONNECTIONS_MAX, or
- *	as many as HWS_SESSION_A_MAX_CONNECTIONS allows), ESHUTDOWN (the session
- *	is being ended), EOPNOTSUPP (this kind is not supported by this module).
+ *	it, or the last that was up, is being logged out), ENOSPC (the session
+ *	has HWS_CONNECTIONS_MAX, or as many as HWS_SESSION_A_MAX_CONNECTIONS
+ *	allows), ESHUTDOWN (the session is being ended), EOPNOTSUPP (this kind is not supported by this module).
  *
  * @HWS_CMD_CONN_RELEASE: give a reservation up.
  *	Request: HWS_A_SID, HWS_A_COOKIE. Repetition: ESTALE.
