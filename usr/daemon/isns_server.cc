@@ -25,10 +25,15 @@ constexpr std::chrono::minutes incoming_idle{15};
 /* After what a server names could not be stored. */
 constexpr std::chrono::minutes keep_again{1};
 
-/* Whether the server knows the entity at all. */
-bool is_known(const isns::Message &presence)
+/* Whether the server knows the initiator at all: what it tells strangers says nothing. */
+bool is_known(const isns::Message &presence, const std::string &name)
 {
-	return !presence.operating().empty();
+	const auto &attributes = presence.operating();
+
+	return std::any_of(attributes.begin(), attributes.end(), [&](const auto &attribute) {
+		return attribute.tag == isns::tag::iscsi_name &&
+		       equals_nocase(attribute.text().value_or(""), name);
+	});
 }
 
 /* So that the same targets are the same list, however the server has sorted them. */
@@ -178,8 +183,8 @@ asio::awaitable<Status> IsnsServer::visit()
 		granted_.entity = self_.name;
 	connection_ = std::make_shared<isns::Connection>(
 	    std::move(*socket), [this](const isns::Message &request) { return serve(request); });
-	if (auto ok = co_await ensure_registered(); !ok)
-		co_return ok;
+	if (auto made = co_await ensure_registered(); !made)
+		co_return tl::unexpected(made.error());
 	query_wanted_ = true;
 	change_expected_ = true;
 	co_return co_await look_after();
@@ -204,8 +209,8 @@ asio::awaitable<Status> IsnsServer::look_after()
 		}
 		auto now = Clock::now();
 		if (now >= check_at()) {
-			if (auto ok = co_await ensure_registered(); !ok)
-				co_return ok;
+			if (auto made = co_await ensure_registered(); !made)
+				co_return tl::unexpected(made.error());
 			// Nobody tells about changes: look.
 			query_wanted_ |= !subscribed_;
 			now = Clock::now();
@@ -255,7 +260,7 @@ bool IsnsServer::inquiries_are_late() const
 				   env_.timings.inquiry_slack;
 }
 
-asio::awaitable<Status> IsnsServer::ensure_registered()
+asio::awaitable<Result<bool>> IsnsServer::ensure_registered()
 {
 	const bool late = inquiries_are_late();
 	auto presence = co_await connection_->call(
@@ -277,14 +282,16 @@ asio::awaitable<Status> IsnsServer::ensure_registered()
 		last_inquiry_ = Clock::now();
 	}
 	if (present)
-		co_return Status();
-	if (!is_known(*presence)) {
+		co_return false;
+	if (!is_known(*presence, self_.name)) {
 		if (registered_ && !late)
 			say(Level::notice, "it has forgotten the registration");
 		trust_at_ = Clock::now() + env_.timings.restart_grace;
 		named_.clear();
 	}
-	co_return co_await register_now();
+	if (auto ok = co_await register_now(); !ok)
+		co_return tl::unexpected(ok.error());
+	co_return true;
 }
 
 asio::awaitable<Status> IsnsServer::register_now()
@@ -342,12 +349,27 @@ asio::awaitable<Status> IsnsServer::query()
 	if (registered_)
 		told_.clear();
 	in_order(*reply);
+	const bool changed = !known_ || known_->targets != reply->targets;
+	if (registered_ && (changed || !known_trusted_)) {
+		auto made = co_await ensure_registered();
+		if (!made)
+			co_return tl::unexpected(made.error());
+		// It spoke to a stranger. Once: it may never show what is registered.
+		const bool again = *made && !asked_again_;
+		asked_again_ = again;
+		if (again) {
+			change_expected_ = query_wanted_ = true;
+			co_return Status();
+		}
+	}
+	// Who is not registered may be told nothing for that reason.
+	if (!registered_ && reply->targets.empty())
+		trust_at_ = std::max(trust_at_, last_query_ + env_.timings.restart_grace);
 	const bool trusted = last_query_ >= trust_at_;
 	if (trusted)
 		named_.clear(); // what is not in this reply is gone
 	for (const DiscoveredTarget &target : reply->targets)
 		named_.insert(target.name);
-	const bool changed = !known_ || known_->targets != reply->targets;
 	if (changed || (trusted && !known_trusted_)) {
 		if (changed)
 			say(Level::notice, "it names ", reply->targets.size(), " targets");

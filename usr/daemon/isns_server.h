@@ -8,7 +8,7 @@
  *	- the server closes or is silent: connect again, with pauses that grow;
  *	- a registration that the server forgot is made again, and that targets are gone
  *	  which it has not named since is believed only when they have had the time to
- *	  come back too;
+ *	  come back too; what it names is taken only from one that knows us still;
  *	- status inquiries that do not come are warned about, and done without when they
  *	  have cost the registration.
  *
@@ -98,7 +98,8 @@ private:
 	/* From connecting to the end of the connection, or to stop(). */
 	asio::awaitable<Status> visit();
 	asio::awaitable<Status> look_after();
-	asio::awaitable<Status> ensure_registered();
+	/* Whether it had to be made, or tried at least. */
+	asio::awaitable<Result<bool>> ensure_registered();
 	asio::awaitable<Status> register_now();
 	asio::awaitable<Status> query();
 	asio::awaitable<void> deregister();
@@ -145,6 +146,7 @@ private:
 	bool warned_of_changes_ = false;   // that came without a notification
 	bool warned_of_inquiries_ = false; // that did not come
 	bool query_wanted_ = false;
+	bool asked_again_ = false; // because the registration was gone when it answered
 	/* A change since the last query is no surprise: it was told, or could not be. */
 	bool change_expected_ = false;
 	Clock::time_point last_message_{};

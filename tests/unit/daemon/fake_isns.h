@@ -44,6 +44,7 @@ public:
 	std::uint32_t refuse_registration = 0; // status of every one
 	std::uint32_t period = 0;
 	bool tells_strangers = true; // what there is
+	bool shows_registration = true;
 	bool subscribed = false;
 	std::vector<Function> asked;
 
@@ -61,14 +62,18 @@ public:
 		sockets_.clear();
 	}
 
-	/* Sends @request to the port that was registered; the status of the answer. */
+	/* Sends @request to the port that is registered; the status of the answer. */
 	asio::awaitable<std::uint32_t> tell(hawser::isns::Builder request)
+	{
+		return tell(std::move(request), *registered);
+	}
+	asio::awaitable<std::uint32_t> tell(hawser::isns::Builder request, Registered to)
 	{
 		tcp::socket socket(io_);
 		asio::error_code ec;
-		co_await socket.async_connect({asio::ip::address_v4::loopback(),
-					       static_cast<std::uint16_t>(registered->port)},
-					      asio::redirect_error(asio::use_awaitable, ec));
+		co_await socket.async_connect(
+		    {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(to.port)},
+		    asio::redirect_error(asio::use_awaitable, ec));
 		hawser::isns::Connection connection(hawser::StreamSocket(std::move(socket)),
 						    [](const auto &) { return std::nullopt; });
 		auto answer = co_await connection.call(std::move(request), hawser::Seconds(5));
@@ -162,7 +167,7 @@ private:
 		case Function::dev_attr_qry: {
 			Builder answer(request, 0);
 			answer.copy(key).delimiter();
-			if (key.tag == 1 && registered) {
+			if (key.tag == 1 && registered && shows_registration) {
 				answer.text(1, registered->entity).text(32, registered->name);
 				answer.address(16, registered->address);
 				answer.number(17, registered->port);

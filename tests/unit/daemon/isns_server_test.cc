@@ -179,6 +179,56 @@ TEST_CASE_METHOD(Follow, "a server that has lost all it knew does not take targe
 	CHECK_FALSE(logged("no notification")); // it could not tell
 }
 
+TEST_CASE_METHOD(Follow, "what a server that has forgotten us names is no news of targets")
+{
+	timings.restart_grace = std::chrono::milliseconds(100);
+	server.tells_strangers = false;
+	up();
+	until([&] { return kept.size() == 2; }); // trusted
+	SECTION("when a state change has it asked")
+	{
+		const auto change = server.state_change();
+		const auto at = *server.registered;
+		server.registered.reset();
+		CHECK(run(server.tell(change, at)) == 0);
+	}
+	SECTION("when somebody asks now")
+	{
+		server.registered.reset();
+		const auto reply = run(agent->refresh());
+		REQUIRE(reply);
+		CHECK(reply->targets.size() == 1);
+	}
+	until([&] { return server.registered.has_value(); });
+	CHECK(logged("it has forgotten the registration"));
+	io.run_for(std::chrono::milliseconds(100));
+	for (const auto &names : kept)
+		CHECK(names == std::vector{t1});
+}
+
+TEST_CASE_METHOD(Follow, "a server that never shows what is registered is believed all the same")
+{
+	server.shows_registration = false;
+	timings.restart_grace = std::chrono::milliseconds(20);
+	up();
+	CHECK(kept.back() == std::vector{t1});
+	CHECK(run(agent->refresh()));
+	CHECK(server.count(Function::dev_attr_reg) < 20);
+}
+
+TEST_CASE_METHOD(Follow, "a server that takes no registration and names nothing removes nothing")
+{
+	server.tells_strangers = false;
+	timings.restart_grace = std::chrono::milliseconds(20);
+	timings.unregistered_poll = std::chrono::milliseconds(30);
+	server.refuse_registration = 3;
+	up();
+	const auto asked = server.count(Function::dev_attr_qry);
+	until([&] { return server.count(Function::dev_attr_qry) > asked + 6; });
+	CHECK(gone.empty());
+	CHECK(kept.size() == 1);
+}
+
 TEST_CASE_METHOD(Follow, "a target that goes while the server knows us is gone")
 {
 	server.targets[t2] = "192.0.2.2";
