@@ -88,6 +88,14 @@ void IsnsServer::apply(config::Settings settings)
 	wake();
 }
 
+void IsnsServer::take_identity(const config::Identity &identity)
+{
+	if (self_.name.empty() || (identity.name == self_.name && identity.alias == self_.alias))
+		return;
+	renamed_ = true;
+	wake();
+}
+
 void IsnsServer::stop(std::function<void()> ended)
 {
 	stopping_ = true;
@@ -176,13 +184,24 @@ asio::awaitable<Status> IsnsServer::visit()
 		inquiries_fail_ = false; // another way, another firewall
 	if (!told_.empty())
 		last_inquiry_ = Clock::now(); // none could come
-	self_.name = identity->name;
-	self_.alias = identity->alias;
 	self_.address = *local;
-	if (granted_.entity.empty())
-		granted_.entity = self_.name;
 	connection_ = std::make_shared<isns::Connection>(
 	    std::move(*socket), [this](const isns::Message &request) { return serve(request); });
+	renamed_ = false;
+	if (identity->name != self_.name) {
+		// The portal is the old name's until that is gone.
+		auto ok = co_await deregister();
+		if (!ok && ok.error().code != Code::isns_registration)
+			co_return ok;
+		if (!ok)
+			say(Level::warning, "still registered as ", self_.name, ": ",
+			    ok.error().text);
+		granted_ = {.entity = identity->name};
+	} else if (identity->alias != self_.alias) {
+		apply_ = true;
+	}
+	self_.name = identity->name;
+	self_.alias = identity->alias;
 	if (auto made = co_await ensure_registered(); !made)
 		co_return tl::unexpected(made.error());
 	query_wanted_ = true;
@@ -198,6 +217,8 @@ asio::awaitable<Status> IsnsServer::look_after()
 	};
 
 	while (!stopping_) {
+		if (renamed_)
+			co_return Status();
 		const Clock::duration poll =
 		    std::chrono::seconds(settings_.number("discovery.isns.discoveryd_poll_inval"));
 		if (std::exchange(apply_, false)) {
@@ -234,7 +255,13 @@ asio::awaitable<Status> IsnsServer::look_after()
 		if (auto ok = co_await connection_->attend(until); !ok)
 			co_return ok;
 	}
-	co_await deregister();
+	if (!registered_)
+		co_return Status();
+	if (auto ok = co_await deregister(); !ok)
+		say(Level::warning, "removed without deregistering: ", ok.error().text);
+	else
+		say(Level::notice, "removed and deregistered");
+	registered_ = false;
 	co_return Status();
 }
 
@@ -399,20 +426,19 @@ asio::awaitable<Status> IsnsServer::query()
 	co_return Status();
 }
 
-asio::awaitable<void> IsnsServer::deregister()
+asio::awaitable<Status> IsnsServer::deregister()
 {
 	if (!registered_)
-		co_return;
+		co_return Status();
 	auto answer = co_await connection_->call(isns::deregistration(self_.name, granted_.entity),
 						 env_.timings.answer);
-	registered_ = false;
+	registered_ = !answer;
 	if (!answer)
-		say(Level::warning, "removed without deregistering: ", answer.error().text);
-	else if (answer->status() != isns::status::successful)
-		say(Level::warning,
-		    "removed, and it refused to deregister: ", isns::status_text(answer->status()));
-	else
-		say(Level::notice, "removed and deregistered");
+		co_return tl::unexpected(answer.error());
+	if (answer->status() != isns::status::successful)
+		co_return fail(Code::isns_registration, str("it refused to deregister: ",
+							    isns::status_text(answer->status())));
+	co_return Status();
 }
 
 Status IsnsServer::listen()

@@ -9,6 +9,7 @@
  *	- a registration that the server forgot is made again, and that targets are gone
  *	  which it has not named since is believed only when they have had the time to
  *	  come back too; what it names is taken only from one that knows us still;
+ *	- another name of the initiator's takes the registered one's place;
  *	- status inquiries that do not come are warned about, and done without when they
  *	  have cost the registration.
  *
@@ -76,6 +77,8 @@ public:
 	void start();
 	/* Settings as they are now: another port or interval is registered. */
 	void apply(config::Settings settings);
+	/* The initiator's name and alias as they are now: others than before are registered. */
+	void take_identity(const config::Identity &identity);
 	/* Deregisters; @ended is called when all is over. */
 	void stop(std::function<void()> ended);
 
@@ -102,7 +105,8 @@ private:
 	asio::awaitable<Result<bool>> ensure_registered();
 	asio::awaitable<Status> register_now();
 	asio::awaitable<Status> query();
-	asio::awaitable<void> deregister();
+	/* Code::isns_registration when the server refuses. */
+	asio::awaitable<Status> deregister();
 	Status listen();
 	std::optional<isns::Builder> serve(const isns::Message &request);
 	/* When the registration is to be looked at. */
@@ -142,6 +146,7 @@ private:
 	bool registered_ = false;
 	bool subscribed_ = false;	   // state changes are told
 	bool apply_ = false;		   // what is registered is out of date
+	bool renamed_ = false;		   // so is the name or the alias
 	bool inquiries_fail_ = false;	   // they cost a registration: done without
 	bool warned_of_changes_ = false;   // that came without a notification
 	bool warned_of_inquiries_ = false; // that did not come

@@ -20,7 +20,8 @@ namespace hawser::daemon
 namespace
 {
 
-/* Leases have no notification, and a record may have come by a way that has none. */
+/* Leases and the initiator's name have no notification, and a record may have come by a way that
+ * has none. */
 constexpr std::chrono::seconds look_again{60};
 
 /* A batch of records is several renames. */
@@ -151,6 +152,8 @@ IsnsServers::Configured IsnsServers::read_configured(const config::Paths &paths,
 			configured.servers.emplace(config::PortalId{address.host, address.port},
 						   conf->isns);
 	}
+	if (auto identity = store.identity())
+		configured.identity = std::move(*identity);
 	auto records = store.discovery_records();
 	if (!records) {
 		configured.problems.push_back(records.error());
@@ -204,6 +207,8 @@ void IsnsServers::take(const Configured &configured)
 			followed.settings = at->second;
 			followed.server->apply(at->second);
 		}
+		if (configured.identity)
+			followed.server->take_identity(*configured.identity);
 	}
 	for (const auto &[where, settings] : wanted) {
 		if (servers_.contains(where))

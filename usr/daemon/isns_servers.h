@@ -58,7 +58,8 @@ private:
 	/* What is configured, as it was read. */
 	struct Configured {
 		std::map<config::PortalId, config::Settings> servers;
-		bool whole = true; // else servers may be missing
+		std::optional<config::Identity> identity; // none: it cannot be read
+		bool whole = true;			  // else servers may be missing
 		std::vector<Error> problems;
 		std::vector<std::string> lease_problems;
 	};

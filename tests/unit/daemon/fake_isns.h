@@ -47,6 +47,7 @@ public:
 	bool shows_registration = true;
 	bool subscribed = false;
 	std::vector<Function> asked;
+	std::vector<std::pair<std::string, std::string>> deregistered; // source and entity
 
 	std::uint16_t port() { return acceptor_.local_endpoint().port(); }
 	long count(Function function) const
@@ -163,6 +164,8 @@ private:
 			return {request, 0};
 		case Function::dev_dereg:
 			registered.reset();
+			deregistered.emplace_back(*request.attributes().front().text(),
+						  *request.operating().front().text());
 			return {request, 0};
 		case Function::dev_attr_qry: {
 			Builder answer(request, 0);

@@ -51,7 +51,8 @@ struct Follow {
 		    where, settings);
 		agent->start();
 	}
-	asio::awaitable<Result<config::Identity>> identity() { co_return an_identity(); }
+	config::Identity me = an_identity();
+	asio::awaitable<Result<config::Identity>> identity() { co_return me; }
 	asio::awaitable<Status> keep(DiscoveryReply reply, IsnsServer::Gone is_gone)
 	{
 		std::vector<std::string> names;
@@ -316,6 +317,39 @@ TEST_CASE_METHOD(Follow, "a refresh asks now and fails as the connection does")
 	reply = run(agent->refresh());
 	REQUIRE_FALSE(reply);
 	CHECK(reply.error().code == Code::connect_failed);
+}
+
+TEST_CASE_METHOD(Follow, "another name of the initiator's takes the old one's registration's place")
+{
+	up();
+	const auto old = server.inquiry();
+	agent->take_identity(me);
+	me.name = "iqn.2026-11.io.hawser:another";
+	SECTION("over the connection that is there")
+	{
+		agent->take_identity(me);
+	}
+	SECTION("over the next connection")
+	{
+		server.drop_connections();
+	}
+	until([&] { return server.registered && server.registered->name == me.name; });
+	CHECK(server.registered->entity == me.name);
+	REQUIRE(server.deregistered.size() == 1);
+	CHECK(server.deregistered[0] == std::pair(an_identity().name, an_identity().name));
+	CHECK(server.count(Function::dev_attr_reg) == 2);
+	until([&] { return agent->registered(); });
+	CHECK(run(server.tell(old)) == isns::status::no_such_entry);
+	CHECK(run(server.tell(server.inquiry())) == 0);
+}
+
+TEST_CASE_METHOD(Follow, "another alias is registered")
+{
+	up();
+	me.alias = "another";
+	agent->take_identity(me);
+	until([&] { return server.count(Function::dev_attr_reg) == 2; });
+	CHECK(server.deregistered.empty());
 }
 
 TEST_CASE_METHOD(Follow, "new settings are registered")

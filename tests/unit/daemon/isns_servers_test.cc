@@ -138,6 +138,18 @@ TEST_CASE_METHOD(Configured, "records are followed while they come, change and g
 	CHECK(nodes().size() == 1); // what was found stays
 }
 
+TEST_CASE_METHOD(Configured, "a change of the initiator's name is seen, and registered")
+{
+	add();
+	servers.start();
+	until([&] { return server.registered.has_value(); });
+	const std::string name = "iqn.2026-11.io.hawser:another";
+	REQUIRE(config::change_identity(store.paths(), {.name = name}));
+	reload();
+	until([&] { return server.registered && server.registered->name == name; });
+	CHECK(server.count(Function::dev_dereg) == 1);
+}
+
 TEST_CASE_METHOD(Configured, "a record's settings are left alone by what comes by itself")
 {
 	add();
