@@ -181,7 +181,7 @@ asio::awaitable<Status> IsnsServer::visit()
 	if (!local)
 		co_return tl::unexpected(local.error());
 	if (*local != self_.address)
-		inquiries_fail_ = false; // another way, another firewall
+		lost_to_inquiries_ = 0; // another way, another firewall
 	if (!told_.empty())
 		last_inquiry_ = Clock::now(); // none could come
 	self_.address = *local;
@@ -296,18 +296,21 @@ asio::awaitable<Result<bool>> IsnsServer::ensure_registered()
 		co_return tl::unexpected(presence.error());
 	last_message_ = Clock::now();
 	const bool present = registered_ && isns::is_present(*presence, self_);
+	if (late) {
+		// Once may be an administrator's hand.
+		lost_to_inquiries_ += !present;
+		last_inquiry_ = Clock::now();
+	}
 	if (late && (!present || !std::exchange(warned_of_inquiries_, true)))
 		say(Level::warning, "no status inquiry has come to TCP port ", self_.port, " for ",
 		    2 * granted_.esi_interval, " s, though it sends one every ",
-		    granted_.esi_interval,
-		    " s: a firewall may block them, and state change notifications with them",
-		    present ? ""
-			    : "; it has dropped the registration, which is made again "
-			      "without inquiries");
-	if (late) {
-		inquiries_fail_ |= !present;
-		last_inquiry_ = Clock::now();
-	}
+		    granted_.esi_interval, " s: ",
+		    present || inquiries_fail()
+			? "a firewall may block them, and state change notifications with them"
+			: "the registration is gone, and is made again",
+		    !present && inquiries_fail() ? "; they have cost the registration twice, which "
+						   "is made again without them"
+						 : "");
 	if (present)
 		co_return false;
 	if (!is_known(*presence, self_.name)) {
@@ -326,7 +329,7 @@ asio::awaitable<Status> IsnsServer::register_now()
 	const bool before = registered_;
 
 	self_.esi_interval =
-	    inquiries_fail_
+	    inquiries_fail()
 		? 0
 		: static_cast<std::uint32_t>(settings_.number("discovery.isns.esi_interval"));
 	registered_ = false;
@@ -536,6 +539,7 @@ std::optional<isns::Builder> IsnsServer::serve(const isns::Message &request)
 	case isns::Served::What::inquiry:
 		say(Level::debug, "status inquiry");
 		warned_of_inquiries_ = false;
+		lost_to_inquiries_ = 0;
 		last_inquiry_ = last_message_ = Clock::now();
 		break;
 	case isns::Served::What::other:

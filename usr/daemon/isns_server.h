@@ -11,7 +11,7 @@
  *	  come back too; what it names is taken only from one that knows us still;
  *	- another name of the initiator's takes the registered one's place;
  *	- status inquiries that do not come are warned about, and done without when they
- *	  have cost the registration.
+ *	  have cost the registration twice.
  *
  * State changes and inquiries may come on our connection, or on one that the server
  * makes to our port. What they can set off is an answer and one more query.
@@ -112,6 +112,8 @@ private:
 	/* When the registration is to be looked at. */
 	Clock::time_point check_at() const;
 	bool inquiries_are_late() const;
+	/* They are done without. */
+	bool inquiries_fail() const { return lost_to_inquiries_ >= 2; }
 	void tell_waiting(const Result<DiscoveryReply> &result);
 	void wake();
 	template <class... Args> void say(Level level, const Args &...args) const
@@ -147,7 +149,7 @@ private:
 	bool subscribed_ = false;	   // state changes are told
 	bool apply_ = false;		   // what is registered is out of date
 	bool renamed_ = false;		   // so is the name or the alias
-	bool inquiries_fail_ = false;	   // they cost a registration: done without
+	unsigned lost_to_inquiries_ = 0;   // registrations in a row, without one in between
 	bool warned_of_changes_ = false;   // that came without a notification
 	bool warned_of_inquiries_ = false; // that did not come
 	bool query_wanted_ = false;
