@@ -45,6 +45,17 @@ void in_order(DiscoveryReply &reply)
 		std::sort(target.portals.begin(), target.portals.end());
 }
 
+/* Whether @now has a target that is not in @before, or not like this. */
+bool names_more(const DiscoveryReply &now, const DiscoveryReply &before)
+{
+	return !std::all_of(now.targets.begin(), now.targets.end(), [&](const auto &target) {
+		const auto at =
+		    std::lower_bound(before.targets.begin(), before.targets.end(), target,
+				     [](const auto &a, const auto &b) { return a.name < b.name; });
+		return at != before.targets.end() && *at == target;
+	});
+}
+
 } // namespace
 
 Result<isns::IpAddress> local_address(StreamSocket &socket)
@@ -219,8 +230,7 @@ asio::awaitable<Status> IsnsServer::look_after()
 	while (!stopping_) {
 		if (renamed_)
 			co_return Status();
-		const Clock::duration poll =
-		    std::chrono::seconds(settings_.number("discovery.isns.discoveryd_poll_inval"));
+		const Clock::duration poll = poll_interval();
 		if (std::exchange(apply_, false)) {
 			if (auto ok = listen(); !ok)
 				co_return ok;
@@ -232,11 +242,9 @@ asio::awaitable<Status> IsnsServer::look_after()
 		if (now >= check_at()) {
 			if (auto made = co_await ensure_registered(); !made)
 				co_return tl::unexpected(made.error());
-			// Nobody tells about changes: look.
-			query_wanted_ |= !subscribed_;
 			now = Clock::now();
 		}
-		if (poll > Clock::duration::zero() && now >= last_query_ + poll)
+		if (now >= last_query_ + poll)
 			query_wanted_ = true;
 		if (!known_trusted_ && now >= trust_at_)
 			query_wanted_ = true;
@@ -245,9 +253,7 @@ asio::awaitable<Status> IsnsServer::look_after()
 				co_return ok;
 			continue;
 		}
-		auto until = check_at();
-		if (poll > Clock::duration::zero())
-			until = std::min(until, last_query_ + poll);
+		auto until = std::min(check_at(), last_query_ + poll);
 		if (!known_trusted_)
 			until = std::min(until, trust_at_);
 		if (query_wanted_)
@@ -267,40 +273,48 @@ asio::awaitable<Status> IsnsServer::look_after()
 
 Clock::time_point IsnsServer::check_at() const
 {
-	if (!registered_)
-		return last_message_ + env_.timings.unregistered_poll;
-	auto at = Clock::time_point::max();
-	if (granted_.esi_interval > 0)
-		at = last_inquiry_ + 2 * std::chrono::seconds(granted_.esi_interval) +
-		     env_.timings.inquiry_slack;
-	if (granted_.period > 0)
+	auto at = last_check_ + env_.timings.look_again;
+
+	if (registered_ && granted_.esi_interval > 0)
+		at = std::min(at, inquiry_due(2));
+	if (registered_ && granted_.period > 0)
 		at = std::min(at, last_message_ + std::chrono::milliseconds(500) * granted_.period);
-	if (!subscribed_ || at == Clock::time_point::max())
-		at = std::min(at, last_message_ + env_.timings.unregistered_poll);
 	return at;
 }
 
-bool IsnsServer::inquiries_are_late() const
+Clock::duration IsnsServer::poll_interval() const
 {
-	return registered_ && granted_.esi_interval > 0 &&
-	       Clock::now() >= last_inquiry_ + 2 * std::chrono::seconds(granted_.esi_interval) +
-				   env_.timings.inquiry_slack;
+	const std::chrono::seconds wanted(settings_.number("discovery.isns.discoveryd_poll_inval"));
+	const Clock::duration longest = env_.timings.look_again;
+
+	return wanted.count() > 0 ? std::min<Clock::duration>(wanted, longest) : longest;
+}
+
+Clock::time_point IsnsServer::inquiry_due(unsigned intervals) const
+{
+	return last_inquiry_ + intervals * std::chrono::seconds(granted_.esi_interval) +
+	       env_.timings.inquiry_slack;
+}
+
+bool IsnsServer::has_missed(unsigned inquiries) const
+{
+	return registered_ && granted_.esi_interval > 0 && Clock::now() >= inquiry_due(inquiries);
 }
 
 asio::awaitable<Result<bool>> IsnsServer::ensure_registered()
 {
-	const bool late = inquiries_are_late();
+	const bool late = has_missed(2);
+	const bool missed = has_missed(1);
 	auto presence = co_await connection_->call(
 	    isns::presence_query(self_.name, granted_.entity), env_.timings.answer);
 	if (!presence)
 		co_return tl::unexpected(presence.error());
-	last_message_ = Clock::now();
+	last_check_ = last_message_ = Clock::now();
 	const bool present = registered_ && isns::is_present(*presence, self_);
-	if (late) {
-		// Once may be an administrator's hand.
-		lost_to_inquiries_ += !present;
+	// Once may be an administrator's hand.
+	lost_to_inquiries_ += missed && !present;
+	if (late)
 		last_inquiry_ = Clock::now();
-	}
 	if (late && (!present || !std::exchange(warned_of_inquiries_, true)))
 		say(Level::warning, "no status inquiry has come to TCP port ", self_.port, " for ",
 		    2 * granted_.esi_interval, " s, though it sends one every ",
@@ -406,8 +420,9 @@ asio::awaitable<Status> IsnsServer::query()
 		if (!known_ || known_->skipped != reply->skipped)
 			for (const std::string &skipped : reply->skipped)
 				say(Level::warning, "not taken: ", skipped);
-		if (known_ && changed && subscribed_ && !expected && waiting_.empty() &&
-		    !std::exchange(warned_of_changes_, true))
+		// Not every server tells of what leaves a discovery domain (isnsd does not).
+		if (known_ && names_more(*reply, *known_) && subscribed_ && !expected &&
+		    waiting_.empty() && !std::exchange(warned_of_changes_, true))
 			say(Level::warning,
 			    "targets have changed and no notification came to TCP port ",
 			    self_.port, ": a firewall may block them");

@@ -4,7 +4,7 @@
  * has changed, and left in good order when it is removed.
  *
  *	- connected: what the registration needs to be kept is there, else it is made;
- *	- a state change, a request or the poll interval asks for the targets;
+ *	- a state change, a request, the poll interval or five minutes' time asks for the targets;
  *	- the server closes or is silent: connect again, with pauses that grow;
  *	- a registration that the server forgot is made again, and that targets are gone
  *	  which it has not named since is believed only when they have had the time to
@@ -49,8 +49,8 @@ public:
 		Clock::duration restart_grace = std::chrono::minutes(5);
 		Clock::duration between_queries = std::chrono::seconds(1); // of state changes
 		Clock::duration inquiry_slack = std::chrono::seconds(5);
-		/* Between looks at a server that does not tell about changes. */
-		Clock::duration unregistered_poll = std::chrono::minutes(5);
+		/* From one look at the registration, and at the targets, to the next at most. */
+		Clock::duration look_again = std::chrono::minutes(5);
 	};
 
 	/* By the name of a target. */
@@ -111,7 +111,11 @@ private:
 	std::optional<isns::Builder> serve(const isns::Message &request);
 	/* When the registration is to be looked at. */
 	Clock::time_point check_at() const;
-	bool inquiries_are_late() const;
+	/* From one query to the next, whatever is told. */
+	Clock::duration poll_interval() const;
+	/* When so many @intervals without an inquiry are over; whether they are. */
+	Clock::time_point inquiry_due(unsigned intervals) const;
+	bool has_missed(unsigned inquiries) const;
 	/* They are done without. */
 	bool inquiries_fail() const { return lost_to_inquiries_ >= 2; }
 	void tell_waiting(const Result<DiscoveryReply> &result);
@@ -159,7 +163,8 @@ private:
 	Clock::time_point last_message_{};
 	Clock::time_point last_inquiry_{};
 	Clock::time_point last_query_{};
-	Clock::time_point trust_at_{}; // from then on whatever is not named is gone
+	Clock::time_point last_check_{}; // of the registration
+	Clock::time_point trust_at_{};	 // from then on whatever is not named is gone
 	std::optional<DiscoveryReply> known_;
 	std::set<std::string> named_; // targets, since the registration was made, until trusted
 	bool known_trusted_ = false;

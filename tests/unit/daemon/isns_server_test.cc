@@ -221,7 +221,7 @@ TEST_CASE_METHOD(Follow, "a server that takes no registration and names nothing 
 {
 	server.tells_strangers = false;
 	timings.restart_grace = std::chrono::milliseconds(20);
-	timings.unregistered_poll = std::chrono::milliseconds(30);
+	timings.look_again = std::chrono::milliseconds(30);
 	server.refuse_registration = 3;
 	up();
 	const auto asked = server.count(Function::dev_attr_qry);
@@ -284,6 +284,32 @@ TEST_CASE_METHOD(Follow, "a change without a notification is warned about when i
 	CHECK(logged("targets have changed and no notification came"));
 }
 
+TEST_CASE_METHOD(Follow, "what nobody tells of is found, though inquiries come")
+{
+	timings.look_again = std::chrono::milliseconds(100);
+	server.targets[t2] = "192.0.2.2";
+	up();
+	server.targets.erase(t2); // as isnsd does when it leaves the discovery domain
+	const auto end = Clock::now() + std::chrono::seconds(20);
+	while (kept.back().size() == 2 && Clock::now() < end) {
+		CHECK(run(server.tell(server.inquiry())) == 0);
+		io.run_for(std::chrono::milliseconds(10));
+	}
+	CHECK(kept.back() == std::vector{t1});
+	CHECK_FALSE(logged("no notification"));
+}
+
+TEST_CASE_METHOD(Follow, "a lost registration is found, though queries are answered")
+{
+	timings.look_again = std::chrono::milliseconds(1500);
+	REQUIRE(settings.set("discovery.isns.esi_interval", "0", secrets));
+	REQUIRE(settings.set("discovery.isns.discoveryd_poll_inval", "1", secrets));
+	up();
+	server.registered.reset();
+	until([&] { return server.registered.has_value(); });
+	CHECK(logged("it has forgotten the registration"));
+}
+
 TEST_CASE_METHOD(Follow, "a registration is kept by a message within its period")
 {
 	REQUIRE(settings.set("discovery.isns.esi_interval", "0", secrets));
@@ -298,7 +324,7 @@ TEST_CASE_METHOD(Follow, "a registration is kept by a message within its period"
 TEST_CASE_METHOD(Follow, "a server that takes no registration is asked all the same")
 {
 	server.refuse_registration = 3;
-	timings.unregistered_poll = std::chrono::milliseconds(20);
+	timings.look_again = std::chrono::milliseconds(20);
 	up();
 	CHECK_FALSE(agent->registered());
 	CHECK(logged("refused the registration: Invalid Registration (3)"));
