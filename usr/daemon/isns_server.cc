@@ -20,7 +20,6 @@ using asio::ip::tcp;
 /* For what a server sends by itself there is little to say. */
 constexpr std::size_t max_incoming_message = 65536;
 constexpr std::size_t max_incoming = 8;
-constexpr std::chrono::minutes incoming_idle{15};
 
 /* After what a server names could not be stored. */
 constexpr std::chrono::minutes keep_again{1};
@@ -531,7 +530,10 @@ asio::awaitable<void> IsnsServer::accept(std::shared_ptr<IsnsServer> self)
 asio::awaitable<void> IsnsServer::attend(std::shared_ptr<IsnsServer> self,
 					 std::shared_ptr<isns::Connection> connection)
 {
-	auto ended = co_await connection->attend(Clock::now() + incoming_idle);
+	const Clock::duration idle = self->env_.timings.incoming_idle;
+	auto ended = co_await connection->attend(connection->heard() + idle);
+	while (ended && !self->stopping_ && Clock::now() < connection->heard() + idle)
+		ended = co_await connection->attend(connection->heard() + idle);
 
 	if (!ended && ended.error().code == Code::isns_query)
 		self->say_of_others(Level::warning, "on TCP port ", self->self_.port, ": ",

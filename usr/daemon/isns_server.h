@@ -49,6 +49,8 @@ public:
 		Clock::duration restart_grace = std::chrono::minutes(5);
 		Clock::duration between_queries = std::chrono::seconds(1); // of state changes
 		Clock::duration inquiry_slack = std::chrono::seconds(5);
+		/* Without a message on a connection that the server made. */
+		Clock::duration incoming_idle = std::chrono::minutes(15);
 		/* From one look at the registration, and at the targets, to the next at most. */
 		Clock::duration look_again = std::chrono::minutes(5);
 	};

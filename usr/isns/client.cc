@@ -75,6 +75,8 @@ asio::awaitable<Result<std::optional<Message>>> Connection::receive(Clock::time_
 
 	for (;;) {
 		auto message = assembler_.next();
+		if (message && *message)
+			heard_ = Clock::now();
 		if (!message || *message)
 			co_return message;
 		const auto left = deadline - Clock::now();

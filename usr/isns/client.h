@@ -35,6 +35,8 @@ public:
 	}
 
 	StreamSocket &socket() { return socket_; }
+	/* When the last message came; at first, since when it is. */
+	Clock::time_point heard() const { return heard_; }
 
 	/* Sends @request and waits for its answer, which may say no. */
 	asio::awaitable<Result<Message>> call(Builder request, Seconds limit);
@@ -53,6 +55,7 @@ private:
 	Serve serve_;
 	Assembler assembler_;
 	std::uint16_t transaction_ = 0;
+	Clock::time_point heard_ = Clock::now();
 	bool interrupted_ = false;
 	bool interruptible_ = false;
 };

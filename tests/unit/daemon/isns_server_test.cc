@@ -141,6 +141,26 @@ TEST_CASE_METHOD(Follow, "status inquiries are answered, those after others with
 	CHECK(run(server.tell(server.inquiry())) == isns::status::no_such_entry);
 }
 
+TEST_CASE_METHOD(Follow, "a connection of the server's stays while there are messages on it")
+{
+	timings.incoming_idle = std::chrono::milliseconds(1000);
+	up();
+	asio::ip::tcp::socket socket(io);
+	socket.connect({asio::ip::address_v4::loopback(),
+			static_cast<std::uint16_t>(server.registered->port)});
+	isns::Connection connection(StreamSocket(std::move(socket)),
+				    [](const auto &) { return std::nullopt; });
+	const auto begun = Clock::now();
+	while (Clock::now() < begun + 2 * timings.incoming_idle) {
+		auto answer = run(connection.call(server.inquiry(), Seconds(5)));
+		REQUIRE(answer);
+		CHECK(answer->status() == 0);
+		io.run_for(std::chrono::milliseconds(50));
+	}
+	// And ends when there are none.
+	CHECK_FALSE(run(connection.attend(Clock::now() + std::chrono::seconds(20))));
+}
+
 TEST_CASE_METHOD(Follow, "a registration that a restart has cost is made again")
 {
 	up();
