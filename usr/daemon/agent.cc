@@ -129,6 +129,15 @@ void SessionAgent::log_out(std::function<void(Status)> done)
 	signal_.notify();
 }
 
+void SessionAgent::give_up(Error why)
+{
+	if (sid_ || state_ == State::ended)
+		return;
+	given_up_ = std::move(why);
+	logging_out_ = true;
+	signal_.notify();
+}
+
 void SessionAgent::on_event(const kernel::Event &event)
 {
 	if (std::holds_alternative<kernel::SessionRemoved>(event.body)) {
@@ -242,6 +251,8 @@ asio::awaitable<void> SessionAgent::first_login()
 			wait = failure.retryable ? backoff_.next() : backoff_.next_after_final();
 		co_await pause(wait);
 	}
+	if (given_up_)
+		failure = local_failure(*given_up_, false);
 	report(tl::unexpected(std::move(failure)));
 }
 

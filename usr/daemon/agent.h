@@ -106,6 +106,8 @@ public:
 	 * the module has removed the session, or refused to.
 	 */
 	void log_out(std::function<void(Status)> done);
+	/* Ends a login that has no session yet; @why is how it went. */
+	void give_up(Error why);
 
 	/* What the module says about this session. */
 	void on_event(const kernel::Event &event);
@@ -185,6 +187,7 @@ private:
 	Persistence persistence_ = Persistence::limited;
 	OnFirstLogin on_first_login_;
 	std::vector<std::function<void(Status)>> on_logged_out_;
+	std::optional<Error> given_up_; // why
 
 	State state_ = State::connecting;
 	std::optional<Sid> sid_;

@@ -18,6 +18,12 @@ namespace
 constexpr auto take_over_again = std::chrono::seconds(1);
 constexpr std::uint32_t fence_timeout = 5; // seconds: the module's, without a ping time-out
 
+Error vanished(const config::NodeId &id)
+{
+	return {Code::nothing_found,
+		str("no login to ", config::to_string(id), ": nobody names it any more")};
+}
+
 } // namespace
 
 Sessions::Sessions(Surroundings surroundings)
@@ -42,6 +48,12 @@ void Sessions::note_vanished(const std::vector<config::NodeId> &ids)
 {
 	if (ids.empty())
 		return;
+	for (const auto &id : ids) {
+		if (prepared_.contains(id))
+			forsaken_.insert(id);
+		for (const auto &agent : find(id))
+			agent->give_up(vanished(id));
+	}
 	const auto used = in_use();
 	for (const auto &id : ids)
 		if (!used(id))
@@ -257,6 +269,8 @@ static Result<PreparedLogin> prepare_by_record(const config::NodeId &id, const O
 	if (only_automatic && node->settings.get("node.startup") != "automatic")
 		return fail(Code::nothing_found,
 			    str("node.startup of ", id.target, " is no longer automatic"));
+	if (only_automatic && node->vanished)
+		return tl::unexpected(vanished(id));
 	return prepare_login(*node, overrides, store);
 }
 
@@ -299,9 +313,13 @@ asio::awaitable<Result<unsigned>> Sessions::log_in(config::NodeId id, Prepare pr
 {
 	prepared_.insert(id);
 	auto prepared = co_await on_worker(env_.worker, std::move(prepare));
+	if (prepared && forsaken_.contains(id))
+		prepared = tl::unexpected(vanished(id));
 	auto begun = prepared ? begin(std::move(*prepared), persistence, done)
 			      : tl::unexpected(prepared.error());
 	prepared_.erase(prepared_.find(id));
+	if (!prepared_.contains(id))
+		forsaken_.erase(id);
 	if (!begun && !in_use()(id))
 		drop_vanished(id); // the last session may have ended meanwhile
 	co_return begun;

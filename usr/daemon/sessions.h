@@ -75,7 +75,10 @@ public:
 						 const Overrides &overrides,
 						 SessionAgent::Persistence persistence,
 						 OnLogin done);
-	/* The same, as long as the record says that it is to be automatic: Code::nothing_found. */
+	/*
+	 * The same, as long as the record says that it is to be automatic and somebody names it:
+	 * Code::nothing_found.
+	 */
 	asio::awaitable<Result<unsigned>> log_in_if_automatic(const config::NodeId &id,
 							      SessionAgent::Persistence persistence,
 							      OnLogin done);
@@ -104,7 +107,10 @@ public:
 	 * be asked in another thread.
 	 */
 	config::Store::InUse in_use() const;
-	/* Records that were marked as vanished, while in_use() held. */
+	/*
+	 * Records that were marked as vanished, while in_use() held. Logins to them that have no
+	 * session yet end, and those that no session uses go.
+	 */
 	void note_vanished(const std::vector<config::NodeId> &ids);
 
 	void on_event(const kernel::Event &event) override;
@@ -154,6 +160,7 @@ private:
 	Surroundings env_;
 	RecordWriter writer_;
 	std::multiset<config::NodeId> prepared_; // for a login that is about to begin
+	std::set<config::NodeId> forsaken_;	 // of these: vanished meanwhile
 	std::vector<std::shared_ptr<SessionAgent>> agents_;
 	std::map<Sid, std::shared_ptr<SessionAgent>> by_sid_;
 	std::vector<Waiter> waiters_;

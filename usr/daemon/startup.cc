@@ -205,8 +205,13 @@ asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Ses
 	}
 	for (const Error &problem : nodes->problems)
 		log(Level::error, problem.text);
+	std::vector<config::NodeId> vanished;
+	for (const config::Node &node : nodes->items)
+		if (node.vanished)
+			vanished.push_back(node.id);
+	sessions.note_vanished(vanished); // the machine may have been off since
 	std::erase_if(nodes->items, [](const config::Node &node) {
-		return node.settings.get("node.startup") != "automatic";
+		return node.vanished || node.settings.get("node.startup") != "automatic";
 	});
 	auto beginning = log_in_to_each(io, log, sessions, std::move(nodes->items));
 	co_await std::move(beginning);

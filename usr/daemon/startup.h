@@ -40,7 +40,7 @@ void tell(const Settled &settled, const Log &log, const config::Paths &paths);
 void log_in_nodes(asio::io_context &io, const Log &log, Sessions &sessions,
 		  std::vector<config::Node> nodes);
 
-/* Ends when every login has been begun. */
+/* Ends when every login has been begun. Vanished records that no session uses go. */
 asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Sessions &sessions,
 				       asio::thread_pool &worker, config::Paths paths);
 

@@ -240,6 +240,53 @@ TEST_CASE_METHOD(World, "A record that nobody names goes when its session has en
 	CHECK(until([&] { return !store.node(id); }));
 }
 
+TEST_CASE_METHOD(World, "A record that nobody names goes, though a login to it goes on")
+{
+	const config::Source source{config::SourceType::send_targets, {"192.0.2.9", 3260}};
+	const auto id = a_node().id;
+	REQUIRE(store.store_discovery({.source = source, .found = {{id.target, id.portal, 1}}}));
+	const auto node = *store.node(id);
+	std::optional<SessionAgent::FirstLogin> ended;
+	const auto log_in = [&] {
+		asio::co_spawn(io,
+			       sessions.log_in(node, no_overrides,
+					       SessionAgent::Persistence::endless,
+					       [&](const auto &outcome) { ended = outcome; }),
+			       [](std::exception_ptr, const Result<unsigned> &) {});
+	};
+	const auto vanish = [&] {
+		store.set_in_use(sessions.in_use());
+		REQUIRE(store.store_discovery({.source = source, .found = {}}));
+		REQUIRE(store.node(id));
+		sessions.note_vanished({id});
+	};
+	SECTION("which no target answers")
+	{
+		target.failures = {FakeTarget::failure("no route", true),
+				   FakeTarget::failure("no route", true)};
+		log_in();
+		REQUIRE(until([&] { return target.logins == 1; }));
+		CHECK_FALSE(ended);
+		vanish();
+		REQUIRE(until([&] { return ended.has_value(); }));
+		REQUIRE_FALSE(*ended);
+		CHECK(ended->error().error.text.find("nobody names it any more") !=
+		      std::string::npos);
+	}
+	SECTION("which is about to begin")
+	{
+		auto held = std::optional(
+		    config::WriteLock::take(store.paths().state_dir, store.paths().lock()));
+		log_in();
+		io.poll();
+		held.reset();
+		vanish();
+	}
+	CHECK(until([&] { return !store.node(id); }));
+	CHECK(sessions.all().empty());
+	CHECK(kernel.live.empty());
+}
+
 TEST_CASE_METHOD(World, "A login that waits for the records holds up no other session")
 {
 	const auto first = stored(a_node("iqn.2026-11.example:first"));

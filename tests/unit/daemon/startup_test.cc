@@ -69,3 +69,16 @@ TEST_CASE_METHOD(Start, "A way that is tried again is so by its record as it is 
 	CHECK_FALSE(until([&] { return target.logins > 2; }, std::chrono::seconds(7)));
 	CHECK(live() == 0);
 }
+
+TEST_CASE_METHOD(Start, "A vanished record that no session uses goes when the service starts")
+{
+	auto gone = a_node("iqn.2026-11.example:gone"), used = a_node("iqn.2026-11.example:used");
+	gone.vanished = used.vanished = true;
+	log_in(stored(used));
+	REQUIRE(gone.settings.set("node.startup", "automatic", store.secrets()));
+	gone = stored(gone);
+	asio::co_spawn(io, log_in_automatic(io, log, sessions, worker, store.paths()), escalate);
+	CHECK(until([&] { return !store.node(gone.id); }));
+	CHECK_FALSE(until([&] { return target.logins > 1; }, std::chrono::milliseconds(200)));
+	CHECK(store.node(used.id));
+}
