@@ -70,6 +70,8 @@ struct Discovery {
 	std::vector<FoundPortal> found;
 	std::vector<std::string> ifaces = {std::string(default_iface)}; // to make records for
 	DiscoveryChanges changes = {};
+	/* Of these targets nothing is removed. */
+	std::set<std::string, std::less<>> spared = {};
 	/*
 	 * The source's own record, when given: what it sets goes over what is stored by then, with
 	 * the answer. When there is none, one is made, unless @only_known.

@@ -78,7 +78,8 @@ private:
 			named.insert(item->portal);
 		bool changed = false;
 		const auto gone = [&](Node &node) {
-			if (named.contains(node.id.portal) || !node.instance(discovery_.source))
+			if (named.contains(node.id.portal) || !node.instance(discovery_.source) ||
+			    discovery_.spared.contains(node.id.target))
 				return false;
 			if (node.lose(discovery_.source)) {
 				changed = changed || discovery_.source.type != SourceType::fixed;

@@ -198,6 +198,7 @@ Status keep_discovery(const varlink::DiscoverCall &call, const config::Discovery
 	const bool whole = !reply.incomplete && !reply.targets.empty();
 	discovery.changes = {wants(call, "new"), wants(call, "update"),
 			     wants(call, "delete") && whole};
+	discovery.spared = reply.uncertain;
 	if (call.keep_portal)
 		discovery.record = config::DiscoveryRecord{record.portal, given};
 	discovery.only_known = only_known;

@@ -87,8 +87,8 @@ Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &r
 			return tl::unexpected(all.error());
 		discovery.ifaces = std::move(*all);
 	}
-	// What could not be used may be what a record is of.
 	discovery.changes = {.add = true, .update = false, .remove = !reply.incomplete};
+	discovery.spared = reply.uncertain;
 	auto stored = store.store_discovery(std::move(discovery));
 	if (!stored)
 		return tl::unexpected(stored.error());

@@ -43,10 +43,8 @@ void SendTargetsReader::take_name(const std::string &name)
 {
 	current_.reset();
 	any_target_ = true;
-	if (auto ok = check_name(name); !ok) {
-		reply_.incomplete = true;
-		return skip(ok.error().text);
-	}
+	if (auto ok = check_name(name); !ok)
+		return skip(ok.error().text); // no record can be of it
 	if (reply_.targets.size() == max_targets && !index_.contains(name)) {
 		reply_.incomplete = true;
 		return skip(str("target ", name, " is one of more than ", max_targets));
@@ -59,9 +57,9 @@ void SendTargetsReader::take_name(const std::string &name)
 
 void SendTargetsReader::take_address(const std::string &value)
 {
-	auto portal = parse_target_address(value);
-	if (portal && any_target_ && !current_)
+	if (any_target_ && !current_)
 		return; // of a target that was passed over
+	auto portal = parse_target_address(value);
 	if (portal && current_) {
 		auto &portals = reply_.targets[*current_].portals;
 		if (std::find(portals.begin(), portals.end(), *portal) != portals.end())
@@ -72,9 +70,12 @@ void SendTargetsReader::take_address(const std::string &value)
 			return;
 		}
 	}
-	reply_.incomplete = true;
-	if (current_)
+	if (current_) {
 		bad_addresses_.insert(*current_);
+		reply_.uncertain.insert(reply_.targets[*current_].name);
+	} else {
+		reply_.incomplete = true;
+	}
 	if (!portal)
 		skip(portal.error().text);
 	else if (!any_target_)

@@ -34,9 +34,10 @@ struct DiscoveryReply {
 	/* What was passed over and why: bad names, bad addresses, foreign keys. The first of them.
 	 */
 	std::vector<std::string> skipped;
-	/* Some of it may have named a target or a portal: what is not here may be there all the
-	 * same. */
+	/* More was said than is here, nobody knows of which targets. */
 	bool incomplete = false;
+	/* Targets of which it says more than is here: none of their portals is known to be gone. */
+	std::set<std::string, std::less<>> uncertain = {};
 };
 
 /*
@@ -65,7 +66,7 @@ private:
 	std::set<std::size_t> bad_addresses_;			// targets that had one
 	std::map<std::string, std::size_t, std::less<>> index_; // into reply_.targets
 	std::optional<std::size_t> current_;			// none: addresses are skipped
-	bool any_target_ = false;
+	bool any_target_ = false;				// one that was passed over, too
 };
 
 /* The reply in a text that is whole, such as an exchange through the kernel gives. */

@@ -247,15 +247,13 @@ void TargetReader::add(std::vector<Portal> &portals, const std::string &target,
 	if (port & port_udp)
 		return skip("its port is of UDP"); // none that sessions are made at
 	if (portals.size() == max_portals) {
-		incomplete_ = true;
+		uncertain_.insert(target);
 		return skip(str("there are more than ", max_portals));
 	}
 	const auto number = static_cast<std::uint16_t>(port);
 	const auto where = address_of(address, number == 0 ? hawser::default_port : number);
-	if (!where) {
-		incomplete_ = true;
+	if (!where) // no record can be of it
 		return skip(str("no connection can be made to address ", hex_encode(address)));
-	}
 	const auto same = std::find_if(portals.begin(), portals.end(),
 				       [&](const Portal &one) { return one.address == *where; });
 	if (same == portals.end())
@@ -292,9 +290,9 @@ Status TargetReader::take(const Message &response)
 				incomplete_ = true;
 				break;
 			}
+			incomplete_ |= !attribute.text(); // whose it is cannot be read
 			const std::string name = attribute.text().value_or("");
 			if (auto ok = check_name(name); !ok) {
-				incomplete_ = true;
 				if (skipped_.size() < max_skipped)
 					skipped_.push_back(ok.error().text);
 				break;
@@ -380,6 +378,7 @@ DiscoveryReply TargetReader::finish()
 	}
 	reply.skipped = std::move(skipped_);
 	reply.incomplete = incomplete_;
+	reply.uncertain = std::move(uncertain_);
 	*this = TargetReader();
 	return reply;
 }

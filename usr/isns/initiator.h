@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -109,7 +110,8 @@ private:
 	std::optional<Group> group_;
 	std::vector<Group> groups_; // whole ones, their nodes may come later
 	std::vector<std::string> skipped_;
-	bool incomplete_ = false; // something could not be used
+	bool incomplete_ = false; // something could not be read, or there was no room for it
+	std::set<std::string, std::less<>> uncertain_; // of these targets there was not
 };
 
 /* What a server wants of us, and the answer. */

@@ -32,9 +32,11 @@ struct Answers {
 	}
 
 	Status keep(const std::vector<std::string> &targets, bool incomplete = false,
-		    bool only_known = false)
+		    bool only_known = false,
+		    const std::set<std::string, std::less<>> &uncertain = {})
 	{
 		DiscoveryReply reply;
+		reply.uncertain = uncertain;
 		for (const auto &target : targets)
 			reply.targets.push_back(
 			    {target, {Portal{*parse_host("192.0.2.1", 3260), Tpgt{1}}}});
@@ -62,6 +64,15 @@ TEST_CASE_METHOD(
 	CHECK(nodes() == 2);
 	REQUIRE(keep({t1}, true));
 	CHECK(nodes() == 2);
+}
+
+TEST_CASE_METHOD(Answers, "a target whose addresses cannot all be used keeps its records, alone")
+{
+	const std::string t3 = "iqn.2026-11.example:t3";
+	REQUIRE(keep({t1, t2, t3}));
+	REQUIRE(keep({t1}, false, false, {t2}));
+	REQUIRE(nodes() == 2);
+	CHECK(store.nodes()->items[1].id.target == t2);
 }
 
 TEST_CASE_METHOD(Answers, "a secret needs its method, in the call or in the portal's record")

@@ -225,13 +225,13 @@ TEST_CASE("a target that keeps sending nothing is given up on")
 	CHECK(contains(error_of(step), "empty responses"));
 }
 
-TEST_CASE("a target with nothing but bad addresses is passed over, and the reply is told to be "
-	  "incomplete")
+TEST_CASE("a target with nothing but bad addresses is passed over, and said to be uncertain")
 {
 	const std::string name = "iqn.2026-01.com.example:disk";
 	auto reply = read({{"TargetName", name}, {"TargetAddress", "no:such:address:,1"}});
 	CHECK(reply.targets.empty());
-	CHECK(reply.incomplete);
+	CHECK_FALSE(reply.incomplete); // the others' names are all there
+	CHECK(reply.uncertain.contains(name));
 	CHECK(reply.skipped.size() == 2);
 
 	reply = read({{"TargetName", name},
@@ -239,11 +239,18 @@ TEST_CASE("a target with nothing but bad addresses is passed over, and the reply
 		      {"TargetAddress", "192.0.2.1:3260,1"}});
 	REQUIRE(reply.targets.size() == 1);
 	CHECK(reply.targets[0].portals.size() == 1);
-	CHECK(reply.incomplete);
+	CHECK(reply.uncertain.contains(name));
 
 	reply = read({{"TargetName", name}});
 	CHECK(reply.targets.size() == 1); // at the portal that was asked
-	CHECK_FALSE(reply.incomplete);
+	CHECK(reply.uncertain.empty());
+
+	reply = read(
+	    {{"TargetName", "a_b"}, {"TargetAddress", "no:such:address:,1"}, {"TargetName", name}});
+	CHECK(reply.targets.size() == 1);
+	CHECK_FALSE(reply.incomplete); // no record can be of it
+	CHECK(reply.uncertain.empty());
+	CHECK(read({{"TargetAddress", "192.0.2.1:3260,1"}}).incomplete);
 }
 
 TEST_CASE("what a reply makes us keep has bounds")
@@ -260,7 +267,7 @@ TEST_CASE("what a reply makes us keep has bounds")
 	CHECK(reply.targets[0].portals.size() == SendTargetsReader::max_portals);
 	CHECK(reply.skipped.size() == SendTargetsReader::max_skipped + 1);
 	CHECK(contains(reply.skipped.back(), "more"));
-	CHECK(reply.incomplete);
+	CHECK(reply.uncertain.contains("iqn.2026-01.com.example:disk"));
 }
 
 TEST_CASE("what all targets of a reply have together has a bound")
@@ -276,5 +283,5 @@ TEST_CASE("what all targets of a reply have together has a bound")
 	for (const auto &target : reply.targets)
 		portals += target.portals.size();
 	CHECK(portals == SendTargetsReader::max_portals_in_all);
-	CHECK(reply.incomplete);
+	CHECK(reply.uncertain.size() == 100);
 }
