@@ -439,6 +439,8 @@ asio::awaitable<Status> IsnsServer::query()
 			trust_at_ = std::max(trust_at_, Clock::now() + keep_again);
 		}
 	}
+	// Nor do they remove what may come back.
+	reply->incomplete |= !trusted;
 	tell_waiting(reply);
 	co_return Status();
 }

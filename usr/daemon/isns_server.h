@@ -84,7 +84,10 @@ public:
 	/* Deregisters; @ended is called when all is over. */
 	void stop(std::function<void()> ended);
 
-	/* Asks now. Fails as the connection or the server does. */
+	/*
+	 * Asks now. Fails as the connection or the server does. Incomplete while what is not
+	 * named may come back.
+	 */
 	asio::awaitable<Result<DiscoveryReply>> refresh();
 
 	const config::PortalId &where() const { return where_; }

@@ -193,11 +193,17 @@ TEST_CASE_METHOD(Follow, "a server that has lost all it knew does not take targe
 	until([&] { return kept.size() == 3; });
 	CHECK(kept.back().empty());
 	CHECK(gone.empty());
+	const auto asked = run(agent->refresh());
+	REQUIRE(asked);
+	CHECK(asked->incomplete); // who asks takes none away, either
 	// Long enough for targets to come back: now it is believed.
 	until([&] { return kept.size() == 4; });
 	CHECK(kept.back().empty());
 	CHECK(gone == std::vector{t1, t2});
 	CHECK_FALSE(logged("no notification")); // it could not tell
+	const auto later = run(agent->refresh());
+	REQUIRE(later);
+	CHECK_FALSE(later->incomplete);
 }
 
 TEST_CASE_METHOD(Follow, "what a server that has forgotten us names is no news of targets")
