@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/refresh.h"
 
+#include "daemon/startup.h"
 #include "daemon/worker.h"
 
 #include <algorithm>
@@ -85,11 +86,10 @@ asio::awaitable<void> Refresher::run()
 		const auto now = Clock::now();
 		auto next = now + look_again;
 		for (const auto &[id, portal] : portals_) {
-			if (portal->under_way || !portal->wish.polled ||
-			    (portal->asked && portal->wish.interval.count() == 0))
+			if (portal->under_way || (!portal->owed && !portal->wish.repeated()))
 				continue;
-			if (!portal->asked || portal->next <= now) {
-				portal->asked = portal->under_way = true;
+			if (portal->next <= now) {
+				portal->under_way = true;
 				asio::co_spawn(env_.io, refresh(portal), escalate);
 			} else {
 				next = std::min(next, portal->next);
@@ -107,17 +107,18 @@ void Refresher::take(const Wishes &wishes, bool starting)
 	std::map<config::PortalId, std::shared_ptr<Portal>> listed;
 	for (const Wish &wish : wishes.wishes) {
 		auto known = portals_.find(wish.portal);
-		auto portal = known == portals_.end() ? std::make_shared<Portal>() : known->second;
+		auto portal =
+		    known == portals_.end() ? std::make_shared<Portal>(wish.portal) : known->second;
 		// Asked for anew, or sooner than before.
-		if (wish.polled && !portal->wish.polled && !portal->under_way)
-			portal->asked = false;
-		else if (wish.interval < portal->wish.interval)
+		if ((wish.polled && !portal->wish.polled && !portal->under_way) ||
+		    (starting && wish.at_start)) {
+			portal->owed = true;
+			portal->next = {};
+		} else if (wish.interval < portal->wish.interval) {
 			portal->next = std::min(portal->next, Clock::now() + wish.interval);
-		portal->wish = wish;
-		if (starting && wish.at_start) {
-			portal->asked = portal->under_way = true;
-			asio::co_spawn(env_.io, refresh(portal), escalate);
 		}
+		portal->owed = portal->owed && wish.at_start;
+		portal->wish = wish;
 		listed[wish.portal] = std::move(portal);
 	}
 	portals_ = std::move(listed);
@@ -133,7 +134,13 @@ asio::awaitable<void> Refresher::refresh(std::shared_ptr<Portal> portal)
 	const auto outcome = co_await env_.ask(std::move(call));
 	note(*portal, outcome);
 	portal->under_way = false;
-	portal->next = Clock::now() + portal->wish.interval;
+	portal->owed =
+	    !outcome && (outcome.error().retryable || may_pass(outcome.error().error.code));
+	const bool soon = portal->owed && !portal->wish.repeated();
+	portal->next = Clock::now();
+	portal->next += soon ? portal->backoff.next() : Clock::duration(portal->wish.interval);
+	if (outcome)
+		portal->backoff.reset();
 	if (outcome && !(*outcome)->automatic.empty())
 		env_.log_in((*outcome)->automatic);
 	signal_.notify();

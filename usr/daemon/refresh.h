@@ -4,7 +4,8 @@
  * discovery.sendtargets.use_discoveryd is asked when the service starts, or when its
  * record comes to say so, and from then on every discoveryd_poll_inval seconds,
  * counted from the end of the last time; with 0 it is asked once. One whose
- * discovery.startup is automatic (or onboot) is asked when the service starts.
+ * discovery.startup is automatic (or onboot) is asked when the service starts. Once means
+ * until it has answered, or fails for a reason that does not pass by itself.
  *
  * A refresh makes records for portals that are new, through the interfaces that the
  * portal's record names, and logs in to those whose node.startup is automatic; what
@@ -16,6 +17,7 @@
 
 #include "base/log.h"
 #include "config/store.h"
+#include "daemon/backoff.h"
 #include "daemon/discovery.h"
 
 #include <asio/awaitable.hpp>
@@ -59,6 +61,8 @@ private:
 		bool at_start = false;
 		bool polled = false;
 		std::chrono::seconds interval{0};
+
+		bool repeated() const { return polled && interval.count() > 0; }
 	};
 
 	struct Wishes {
@@ -67,10 +71,16 @@ private:
 	};
 
 	struct Portal {
+		explicit Portal(const config::PortalId &id)
+		    : backoff(static_cast<std::uint32_t>(std::hash<std::string>()(id.host)))
+		{
+		}
+
 		Wish wish;
-		bool asked = false; // once at least, or being asked now
+		bool owed = false; // an answer, whatever the interval is
 		bool under_way = false;
 		Clock::time_point next;
+		Backoff backoff;     // of those that are asked once
 		std::string failure; // that was logged last
 	};
 

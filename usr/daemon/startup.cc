@@ -18,13 +18,6 @@ namespace hawser::daemon
 namespace
 {
 
-/* What is wrong with records or memory for a moment only, and may be right at the next look. */
-bool may_pass(Code code)
-{
-	return code == Code::busy || code == Code::try_again || code == Code::no_memory ||
-	       code == Code::record_failed;
-}
-
 /* Pauses that grow. */
 class Pause
 {
@@ -143,6 +136,12 @@ asio::awaitable<void> log_in_to_each(asio::io_context &io, const Log &log, Sessi
 }
 
 } // namespace
+
+bool may_pass(Code code)
+{
+	return code == Code::busy || code == Code::try_again || code == Code::no_memory ||
+	       code == Code::record_failed;
+}
 
 Settled settle_records(config::Store &store)
 {

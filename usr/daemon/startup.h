@@ -22,6 +22,9 @@
 namespace hawser::daemon
 {
 
+/* What is wrong with records or memory for a moment only, and may be right at the next look. */
+bool may_pass(Code code);
+
 /* What bringing the records in order has given. */
 struct Settled {
 	/* A change of the key of secrets that was cut short. */

@@ -31,9 +31,10 @@ struct World {
 	asio::awaitable<DiscoveryOutcome> ask(varlink::DiscoverCall call)
 	{
 		calls.push_back(std::move(call));
-		Signal never(io.get_executor());
-		while (silent)
-			co_await never.wait_until(Clock::now() + 10ms);
+		Signal pause(io.get_executor());
+		do // no answer comes at once
+			co_await pause.wait_until(Clock::now() + 10ms);
+		while (silent);
 		co_return answer;
 	}
 
@@ -96,6 +97,28 @@ TEST_CASE_METHOD(World, "At the start the portals that ask for it are asked, and
 		CHECK(call.ifaces.empty()); // as the portal's record says
 		CHECK(call.keep_portal);
 	}
+}
+
+TEST_CASE_METHOD(World, "A portal that is to be asked at the start is until it has answered")
+{
+	record("192.0.2.3", {{"discovery.startup", "automatic"}});
+	answer = tl::unexpected(FakeTarget::failure("no route to it", true));
+	start();
+	REQUIRE(until([&] { return calls.size() == 2; }));
+	answer = std::make_shared<Discovered>();
+	REQUIRE(until([&] { return sink->count("answers again") == 1; }));
+	const auto asked = calls.size();
+	CHECK_FALSE(until([&] { return calls.size() > asked; }, 2500ms));
+	CHECK(sink->count("no route to it") == 1);
+}
+
+TEST_CASE_METHOD(World, "A portal that refuses for good is asked once at the start")
+{
+	record("192.0.2.3", {{"discovery.startup", "automatic"}});
+	answer = tl::unexpected(FakeTarget::failure("authentication failed", false));
+	start();
+	REQUIRE(until([&] { return calls.size() == 1; }));
+	CHECK_FALSE(until([&] { return calls.size() > 1; }, 1500ms));
 }
 
 TEST_CASE_METHOD(World, "A portal is asked again after its interval, never while it is being asked")
