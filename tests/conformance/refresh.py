@@ -169,6 +169,17 @@ class Refresh(Service):
         await self.wait("it answers again", lambda: "answers again" in self.text_of_log())
         self.assertEqual(await self.nodes(), {f"{BASE}:a"})
 
+    async def test_interface_is_gone(self) -> None:
+        """An interface that the portal's record names and that is deleted is told of."""
+        self.conf(discovery__sendtargets__discoveryd_poll_inval="1")
+        await self.adm("-m", "iface", "-I", "nic0", "-o", "new")
+        await self.record("-o", "new", "-n", "discovery.sendtargets.use_discoveryd", "-v", "Yes",
+                          "-n", "discovery.sendtargets.iface", "-v", "nic0")
+        await self.start()
+        await self.wait("the answer is stored", lambda: self.has({f"{BASE}:a"}))
+        await self.adm("-m", "iface", "-I", "nic0", "-o", "delete")
+        await self.wait("it is told", lambda: "discovery.sendtargets.iface of" in self.text_of_log())
+
     async def test_overlap(self) -> None:
         """Who asks what is being asked gets that answer, and who asks for something else has to wait."""
         await self.start()

@@ -237,6 +237,11 @@ Result<Question> question_of(const varlink::DiscoverCall &call, bool listed,
 	const auto ifaces = question.record.settings.list("discovery.sendtargets.iface");
 	for (const std::string &name : ifaces) {
 		auto iface = store.iface(name);
+		// Another thing than a portal without a record, which a refresh is silent about.
+		if (!iface && call.ifaces.empty() && iface.error().code == Code::nothing_found)
+			return fail(Code::invalid_argument,
+				    str("discovery.sendtargets.iface of ", call.address, ",",
+					call.port, ": ", iface.error().text));
 		if (!iface)
 			return tl::unexpected(iface.error());
 		if (ifaces.size() > 1)
