@@ -152,13 +152,14 @@ void print_reply(Context &context, const Options &options, const varlink::Discov
 	show_found(context, reply, options.json);
 }
 
-Result<std::vector<std::string>> ifaces_of_record(Context &context, const config::PortalId &portal)
+Result<std::vector<std::string>> ifaces_of_record(Context &context, const Options &options)
 {
-	auto record = context.store.discovery_record(config::RecordKind::send_targets, portal);
+	const auto kind = kind_of(options);
+	auto record = context.store.discovery_record(kind, options.portal->id);
 	if (!record && record.error().code != Code::nothing_found)
 		return tl::unexpected(record.error());
-	auto ifaces = record ? record->settings.list("discovery.sendtargets.iface")
-			     : std::vector<std::string>();
+	auto ifaces =
+	    record ? record->settings.list(config::iface_key(kind)) : std::vector<std::string>();
 	if (ifaces.empty())
 		return context.store.ifaces_of_discovery();
 	return ifaces;
@@ -192,7 +193,7 @@ void discover(Context &context, const Options &options)
 		return context.tell(keeps.error());
 	auto ifaces = call.ifaces;
 	if (ifaces.empty()) {
-		auto of_record = ifaces_of_record(context, options.portal->id);
+		auto of_record = ifaces_of_record(context, options);
 		if (!of_record)
 			return context.tell(of_record.error());
 		ifaces = std::move(*of_record);
@@ -250,8 +251,8 @@ void add_record(Context &context, const Options &options)
 	if (!record)
 		return context.tell(record.error());
 	auto settings = options.settings;
-	if (!options.ifaces.empty() && kind == config::RecordKind::send_targets)
-		settings.emplace_back("discovery.sendtargets.iface", join(options.ifaces, ","));
+	if (!options.ifaces.empty())
+		settings.emplace_back(config::iface_key(kind), join(options.ifaces, ","));
 	for (const auto &[key, value] : settings) {
 		auto set = record->settings.set(key, value, context.store.secrets());
 		if (!set)

@@ -385,6 +385,11 @@ std::string_view discovery_type(RecordKind kind)
 	return kind == RecordKind::isns ? "isns" : "sendtargets";
 }
 
+std::string iface_key(RecordKind kind)
+{
+	return str("discovery.", discovery_type(kind), ".iface");
+}
+
 std::string to_string(const PortalId &portal)
 {
 	return str(with_brackets(portal.host), ":", portal.port);

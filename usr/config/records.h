@@ -154,6 +154,8 @@ struct DiscoveryRecord {
 
 /* As discovery.type spells them: "sendtargets" and "isns". */
 std::string_view discovery_type(RecordKind kind);
+/* The key of the interfaces that records are made for. */
+std::string iface_key(RecordKind kind);
 
 /*
  * The value that a record shows for a key, "" when it has none. Of a secret:

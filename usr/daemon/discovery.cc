@@ -180,9 +180,7 @@ Status keep_discovery(const varlink::DiscoverCall &call, const config::Discovery
 		return {};
 
 	config::Discovery discovery{.source = record.source(), .found = portals_of(reply)};
-	auto ifaces = record.kind() == config::RecordKind::send_targets
-			  ? record.settings.list("discovery.sendtargets.iface")
-			  : call.ifaces;
+	auto ifaces = record.settings.list(config::iface_key(record.kind()));
 	if (ifaces.empty()) {
 		auto all = store.ifaces_of_discovery();
 		if (!all)

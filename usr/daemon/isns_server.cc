@@ -206,7 +206,8 @@ asio::awaitable<Status> IsnsServer::visit()
 		if (!ok)
 			say(Level::warning, "still registered as ", self_.name, ": ",
 			    ok.error().text);
-		granted_ = {.entity = identity->name};
+		granted_ = isns::Granted();
+		granted_.entity = identity->name;
 	} else if (identity->alias != self_.alias) {
 		apply_ = true;
 	}
@@ -231,6 +232,7 @@ asio::awaitable<Status> IsnsServer::look_after()
 			co_return Status();
 		const Clock::duration poll = poll_interval();
 		if (std::exchange(apply_, false)) {
+			known_.reset(); // they may be about what is made of an answer
 			if (auto ok = listen(); !ok)
 				co_return ok;
 			if (auto ok = co_await register_now(); !ok)

@@ -59,6 +59,30 @@ struct Kept {
 	std::vector<std::string> warnings;
 };
 
+/* What the server's record names, or hawserd.conf; all are there. */
+Result<std::vector<std::string>> ifaces_of(const config::DiscoveryRecord &record,
+					   config::Store &store)
+{
+	const std::string key = config::iface_key(record.kind());
+	auto ifaces = record.settings.list(key);
+	for (const std::string &name : ifaces)
+		if (auto iface = store.iface(name); !iface)
+			return fail(iface.error().code, str(key, ": ", iface.error().text));
+	return ifaces;
+}
+
+/* A server that DHCP names has none: it is as hawserd.conf says. */
+Result<config::DiscoveryRecord> record_of(const config::PortalId &server, config::Store &store,
+					  bool &known)
+{
+	const auto kind = config::RecordKind::isns;
+	auto record = store.discovery_record(kind, server);
+	known = record.has_value();
+	if (!record && record.error().code == Code::nothing_found)
+		record = store.new_discovery_record(kind, server);
+	return record;
+}
+
 Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &reply,
 			 const IsnsServer::Gone &gone, config::Store &store)
 {
@@ -70,7 +94,7 @@ Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &r
 	auto known = store.nodes();
 	if (!known)
 		return tl::unexpected(known.error());
-	// New ones are reached through what the others of this server are reached through.
+	// Where nothing is said, new ones are reached through what the server's others are.
 	std::set<std::string> ifaces;
 	for (const config::Node &node : known->items) {
 		const auto *instance = node.instance(discovery.source);
@@ -80,8 +104,17 @@ Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &r
 		if (!named.contains(node.id.target) && !gone(node.id.target))
 			discovery.found.push_back({node.id.target, node.id.portal, instance->tpgt});
 	}
-	discovery.ifaces.assign(ifaces.begin(), ifaces.end());
-	if (ifaces.empty()) {
+	bool listed = false;
+	const auto record = record_of(server, store, listed);
+	if (!record)
+		return tl::unexpected(record.error());
+	auto wanted = ifaces_of(*record, store);
+	if (!wanted)
+		return tl::unexpected(wanted.error());
+	if (wanted->empty())
+		wanted->assign(ifaces.begin(), ifaces.end());
+	discovery.ifaces = std::move(*wanted);
+	if (discovery.ifaces.empty()) {
 		auto all = store.ifaces_of_discovery();
 		if (!all)
 			return tl::unexpected(all.error());
@@ -111,21 +144,22 @@ Result<Question> question_of(const varlink::DiscoverCall &call, const config::Pa
 	Question question;
 	question.store = std::make_shared<config::Store>(paths);
 	config::Store &store = *question.store;
-	for (const std::string &name : call.ifaces)
-		if (auto iface = store.iface(name); !iface)
-			return tl::unexpected(iface.error());
 	const auto kind = config::RecordKind::isns;
-	const config::PortalId portal{call.address, call.port};
-	auto record = store.discovery_record(kind, portal);
-	question.known = record.has_value();
-	if (!record && record.error().code == Code::nothing_found)
-		record = store.new_discovery_record(kind, portal);
+	auto record = record_of({call.address, call.port}, store, question.known);
 	if (!record)
 		return tl::unexpected(record.error());
 	question.record = std::move(*record);
 	for (const auto &[key, value] : call.settings)
 		if (auto set = question.given.set(key, value, store.secrets()); !set)
 			return tl::unexpected(set.error());
+	if (!call.ifaces.empty())
+		if (auto set = question.given.set(config::iface_key(kind), join(call.ifaces, ","),
+						  store.secrets());
+		    !set)
+			return tl::unexpected(set.error());
+	question.record.settings.overlay(question.given);
+	if (auto ifaces = ifaces_of(question.record, store); !ifaces)
+		return tl::unexpected(ifaces.error());
 	return question;
 }
 

@@ -194,6 +194,7 @@ TEST_CASE_METHOD(Bench, "iSNS servers have records of their own")
 								 "discovery.isns.address = "
 								 "192.0.2.9\n"
 								 "discovery.isns.port = 3205\n"
+								 "discovery.isns.iface = <empty>\n"
 								 "discovery.isns.use_discoveryd = "
 								 "Yes\n"
 								 "discovery.isns.discoveryd_poll_"
@@ -205,6 +206,11 @@ TEST_CASE_METHOD(Bench, "iSNS servers have records of their own")
 								 "# END RECORD\n");
 	bad(Code::invalid_argument,
 	    "-m discoverydb -t isns -p 192.0.2.9 -o update -n discovery.isns.esi_interval -v x");
+	good("-m discoverydb -t isns -p 192.0.2.9 -o delete");
+	good("-m iface -I nic0 -o new");
+	good("-m discoverydb -t isns -p 192.0.2.9 -I nic0 -o new");
+	CHECK(good("-m discoverydb -t isns -p 192.0.2.9").find("discovery.isns.iface = nic0\n") !=
+	      std::string::npos);
 	good("-m discoverydb -t isns -p 192.0.2.9 -o delete");
 	bad(Code::nothing_found, "-m discoverydb -t isns -p 192.0.2.9 -o delete");
 	CHECK(good("-m discovery") == "192.0.2.9:3205 via sendtargets\n");

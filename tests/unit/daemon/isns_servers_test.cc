@@ -178,6 +178,34 @@ TEST_CASE_METHOD(Configured,
 	CHECK(nodes()[1].id.iface == "nic0");
 }
 
+TEST_CASE_METHOD(Configured, "a server keeps the interfaces that it was asked for with")
+{
+	for (const char *name : {"nic0", "nic1"})
+		REQUIRE(store.put_iface(config::Iface{name}));
+	ifaces = {"nic0"};
+	REQUIRE(discover({"new"}, true));
+	ifaces.clear();
+	const std::string t2 = "iqn.2026-11.example:t2";
+	server.targets[t2] = "192.0.2.2";
+	REQUIRE(discover({"new", "update", "delete"}, true));
+	REQUIRE(nodes().size() == 2);
+	CHECK(nodes()[1].id.iface == "nic0");
+	servers.start();
+	until([&] { return server.registered.has_value(); });
+	// Another one is for those that are known, too.
+	REQUIRE(store.change_discovery_record(
+	    config::RecordKind::isns, where, false, [&](config::DiscoveryRecord &record) {
+		    return record.settings.set("discovery.isns.iface", "nic1", store.secrets())
+			.map([](const auto &) {});
+	    }));
+	until([&] { return nodes().size() == 4; });
+	CHECK(nodes()[1].id.iface == "nic1");
+	REQUIRE(store.remove_iface("nic1"));
+	const auto refused = discover({"new"}, true);
+	REQUIRE_FALSE(refused);
+	CHECK(refused.error().error.text.find("discovery.isns.iface") != std::string::npos);
+}
+
 TEST_CASE_METHOD(Configured, "a record that a session uses stays when its target goes")
 {
 	const std::string t2 = "iqn.2026-11.example:t2";
