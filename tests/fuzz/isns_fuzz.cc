@@ -140,8 +140,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 	}
 	default: {
 		const auto rest = input.rest();
-		option_of_dhclient(as_text(rest), 1795636800);
-		option_of_networkd(as_text(rest));
+		options_of_dhclient(as_text(rest), 1795636800);
+		options_of_networkd(as_text(rest));
 		break;
 	}
 	}

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <optional>
 
 namespace hawser::daemon
 {
@@ -17,7 +16,18 @@ namespace
 
 constexpr std::size_t max_lease_file = 1 << 20;
 
-using Extract = std::function<std::optional<Bytes>(std::string_view)>;
+using Extract = std::function<std::vector<Bytes>(std::string_view)>;
+
+Status take(const Bytes &option, std::vector<Address> &servers)
+{
+	auto named = isns::parse_dhcp_option(option);
+	if (!named)
+		return tl::unexpected(named.error());
+	for (Address &address : *named)
+		if (std::find(servers.begin(), servers.end(), address) == servers.end())
+			servers.push_back(std::move(address));
+	return {};
+}
 
 void read_folder(const std::string &folder, std::string_view suffix, const Extract &extract,
 		 LeaseServers &found)
@@ -32,18 +42,9 @@ void read_folder(const std::string &folder, std::string_view suffix, const Extra
 			found.problems.push_back(text.error().text);
 			continue;
 		}
-		const auto option = extract(text->value_or(""));
-		if (!option)
-			continue;
-		auto named = isns::parse_dhcp_option(*option);
-		if (!named) {
-			found.problems.push_back(str(path, ": ", named.error().text));
-			continue;
-		}
-		for (Address &address : *named)
-			if (std::find(found.servers.begin(), found.servers.end(), address) ==
-			    found.servers.end())
-				found.servers.push_back(std::move(address));
+		for (const Bytes &option : extract(text->value_or("")))
+			if (auto ok = take(option, found.servers); !ok)
+				found.problems.push_back(str(path, ": ", ok.error().text));
 	}
 }
 
@@ -55,8 +56,8 @@ LeaseServers isns_servers_of_leases(const LeaseFolders &folders, std::time_t now
 
 	read_folder(
 	    folders.dhclient, ".leases",
-	    [now](std::string_view text) { return isns::option_of_dhclient(text, now); }, found);
-	read_folder(folders.networkd, "", isns::option_of_networkd, found);
+	    [now](std::string_view text) { return isns::options_of_dhclient(text, now); }, found);
+	read_folder(folders.networkd, "", isns::options_of_networkd, found);
 	return found;
 }
 

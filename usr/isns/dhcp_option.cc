@@ -5,6 +5,7 @@
 #include "isns/initiator.h"
 
 #include <algorithm>
+#include <map>
 
 namespace hawser::isns
 {
@@ -31,21 +32,26 @@ std::optional<std::string_view> after(std::string_view line, std::string_view pr
 	return trim(line.substr(prefix.size()));
 }
 
-std::string_view without_semicolon(std::string_view text)
+/* What may follow is a comment. */
+std::string_view until_semicolon(std::string_view text)
 {
-	if (text.ends_with(';'))
-		text.remove_suffix(1);
-	return trim(text);
+	return trim(text.substr(0, text.find(';')));
 }
 
-/* "3 2026/11/25 20:30:00" is a time (UTC), "never" is none. */
+/*
+ * "3 2026/11/25 20:30:00" is a time (UTC), "never" is none, and "epoch 1795636800" is what
+ * `db-time-format local` makes of it.
+ */
 bool has_expired(std::string_view text, std::time_t now)
 {
 	const std::string line(text);
 	std::tm tm{};
+	long long epoch = 0;
 
 	if (text == "never")
 		return false;
+	if (std::sscanf(line.c_str(), "epoch %lld", &epoch) == 1)
+		return epoch <= now;
 	if (std::sscanf(line.c_str(), "%*d %d/%d/%d %d:%d:%d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
 			&tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		return true;
@@ -106,35 +112,46 @@ std::optional<Bytes> parse_option_hex(std::string_view text)
 	return hex_decode(digits);
 }
 
-std::optional<Bytes> option_of_dhclient(std::string_view leases, std::time_t now)
+std::vector<Bytes> options_of_dhclient(std::string_view leases, std::time_t now)
 {
-	std::optional<Bytes> newest, option;
+	std::map<std::string, std::optional<Bytes>, std::less<>> newest; // by interface
+	std::string interface;
+	std::optional<Bytes> option;
 	bool expired = false;
 
 	for (const auto line : split(leases, '\n')) {
 		if (after(line, "lease")) {
+			interface.clear();
 			option.reset();
 			expired = false;
+		} else if (auto of = after(line, "interface ")) {
+			interface = until_semicolon(*of);
 		} else if (auto name = after(line, "option unknown-83 ")) {
-			option = parse_option_hex(without_semicolon(*name));
+			option = parse_option_hex(until_semicolon(*name));
 		} else if (auto named = after(line, "option isns ")) {
-			option = parse_option_hex(without_semicolon(*named));
+			option = parse_option_hex(until_semicolon(*named));
 		} else if (auto end = after(line, "expire ")) {
-			expired = has_expired(without_semicolon(*end), now);
+			expired = has_expired(until_semicolon(*end), now);
 		} else if (trim(line) == "}") {
-			newest = expired ? std::nullopt : option;
+			newest[interface] = expired ? std::nullopt : option;
 		}
 	}
-	return newest;
+	std::vector<Bytes> options;
+	for (auto &[name, found] : newest)
+		if (found)
+			options.push_back(std::move(*found));
+	return options;
 }
 
-std::optional<Bytes> option_of_networkd(std::string_view lease)
+std::vector<Bytes> options_of_networkd(std::string_view lease)
 {
 	for (const auto line : split(lease, '\n')) {
-		if (auto value = after(line, "OPTION_83="))
-			return parse_option_hex(*value);
+		const auto value = after(line, "OPTION_83=");
+		auto option = value ? parse_option_hex(*value) : std::nullopt;
+		if (option)
+			return {std::move(*option)};
 	}
-	return std::nullopt;
+	return {};
 }
 
 } // namespace hawser::isns

@@ -31,13 +31,13 @@ Result<std::vector<Address>> parse_dhcp_option(std::span<const std::uint8_t> opt
 std::optional<Bytes> parse_option_hex(std::string_view text);
 
 /*
- * The option of a leases file of dhclient(8): of its newest lease that has not expired at
- * @now. It is there as `option unknown-83` or, when dhclient.conf gives it a name, as
- * `option isns`.
+ * The options of a leases file of dhclient(8): of each interface's newest lease, when it has
+ * not expired at @now. It is there as `option unknown-83` or, when dhclient.conf gives it a
+ * name, as `option isns`.
  */
-std::optional<Bytes> option_of_dhclient(std::string_view leases, std::time_t now);
+std::vector<Bytes> options_of_dhclient(std::string_view leases, std::time_t now);
 
-/* The option of a lease of systemd-networkd: OPTION_83=HEX. */
-std::optional<Bytes> option_of_networkd(std::string_view lease);
+/* The option of a lease of systemd-networkd, when it has one: OPTION_83=HEX. */
+std::vector<Bytes> options_of_networkd(std::string_view lease);
 
 } // namespace hawser::isns
