@@ -33,13 +33,17 @@ void read_folder(const std::string &folder, std::string_view suffix, const Extra
 		 LeaseServers &found)
 {
 	auto names = config::list_folder(folder, suffix);
-	if (!names)
-		return found.problems.push_back(names.error().text);
+	if (!names) {
+		found.problems.push_back(names.error().text);
+		found.whole = false;
+		return;
+	}
 	for (const std::string &name : *names) {
 		const std::string path = str(folder, "/", name);
 		auto text = config::read_file(path, max_lease_file);
 		if (!text) {
 			found.problems.push_back(text.error().text);
+			found.whole = false;
 			continue;
 		}
 		for (const Bytes &option : extract(text->value_or("")))

@@ -24,6 +24,7 @@ struct LeaseServers {
 	 */
 	std::vector<Address> servers;
 	std::vector<std::string> problems; // one line each, naming the file
+	bool whole = true;		   // else one could not be read: servers may be missing
 };
 
 LeaseServers isns_servers_of_leases(const LeaseFolders &folders, std::time_t now);

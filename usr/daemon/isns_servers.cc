@@ -182,6 +182,7 @@ IsnsServers::Configured IsnsServers::read_configured(const config::Paths &paths,
 	} else if (conf->isns.yes("discovery.isns.dhcp")) {
 		auto leased = isns_servers_of_leases(leases, ::time(nullptr));
 		configured.lease_problems = std::move(leased.problems);
+		configured.whole = leased.whole;
 		for (const Address &address : leased.servers)
 			configured.servers.emplace(config::PortalId{address.host, address.port},
 						   conf->isns);
@@ -196,6 +197,8 @@ IsnsServers::Configured IsnsServers::read_configured(const config::Paths &paths,
 	}
 	configured.problems.insert(configured.problems.end(), records->problems.begin(),
 				   records->problems.end());
+	// What cannot be read for now is not gone; what is damaged is by the next time.
+	configured.whole = configured.whole && records->problems.empty();
 	for (const auto &record : records->items) {
 		if (record.kind() != config::RecordKind::isns)
 			continue;

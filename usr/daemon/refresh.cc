@@ -72,7 +72,10 @@ asio::awaitable<void> Refresher::run()
 			auto wishes = co_await on_worker(env_.worker, std::move(read));
 			if (wishes) {
 				take(*wishes, starting);
-				starting = false;
+				// A record that cannot be read for now is looked for again.
+				starting = starting && !wishes->problems.empty();
+				if (!wishes->problems.empty())
+					seen_ = {};
 				told_.clear();
 			} else {
 				seen_ = {}; // to be read again, whether it changes or not
@@ -99,11 +102,14 @@ asio::awaitable<void> Refresher::run()
 	}
 }
 
-/* The portals are those that have a record; what is known of them is kept. */
+/* The portals are those that have a record, or may have; what is known of them is kept. */
 void Refresher::take(const Wishes &wishes, bool starting)
 {
+	std::set<std::string> problems;
 	for (const Error &problem : wishes.problems)
-		env_.log(Level::error, problem.text);
+		if (problems.insert(problem.text).second && !problems_.contains(problem.text))
+			env_.log(Level::error, problem.text);
+	problems_ = std::move(problems);
 	std::map<config::PortalId, std::shared_ptr<Portal>> listed;
 	for (const Wish &wish : wishes.wishes) {
 		auto known = portals_.find(wish.portal);
@@ -111,7 +117,7 @@ void Refresher::take(const Wishes &wishes, bool starting)
 		    known == portals_.end() ? std::make_shared<Portal>(wish.portal) : known->second;
 		// Asked for anew, or sooner than before.
 		if ((wish.polled && !portal->wish.polled && !portal->under_way) ||
-		    (starting && wish.at_start)) {
+		    (starting && wish.at_start && known == portals_.end())) {
 			portal->owed = true;
 			portal->next = {};
 		} else if (wish.interval < portal->wish.interval) {
@@ -121,6 +127,8 @@ void Refresher::take(const Wishes &wishes, bool starting)
 		portal->wish = wish;
 		listed[wish.portal] = std::move(portal);
 	}
+	if (!problems_.empty())
+		listed.merge(portals_); // one of them may be what could not be read
 	portals_ = std::move(listed);
 }
 

@@ -26,6 +26,7 @@
 #include <ctime>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -93,8 +94,9 @@ private:
 	Surroundings env_;
 	Signal signal_;
 	std::map<config::PortalId, std::shared_ptr<Portal>> portals_;
-	std::string told_; // why the records could not be read, as it was logged last
-	timespec seen_{};  // when the folder of discovery records was changed last
+	std::set<std::string> problems_; // of records, that were there the last time
+	std::string told_;		 // why the records could not be read, as it was logged last
+	timespec seen_{};		 // when the folder of discovery records was changed last
 };
 
 } // namespace hawser::daemon

@@ -311,6 +311,23 @@ TEST_CASE_METHOD(Configured, "the event loop goes on while another process write
 	CHECK(nodes().size() == 2);
 }
 
+TEST_CASE_METHOD(Configured, "a server whose record cannot be read for now is followed on")
+{
+	add();
+	servers.start();
+	until([&] { return server.registered.has_value(); });
+	const auto file =
+	    str(store.paths().discovery(), "/isns,", where.host, ",", where.port, ".json");
+	std::filesystem::rename(file, file + ".away");
+	std::filesystem::create_symlink(file, file); // a loop: open() fails
+	reload();
+	reload();
+	CHECK(servers.find(where));
+	std::filesystem::remove(file);
+	reload();
+	until([&] { return !server.registered; });
+}
+
 TEST_CASE_METHOD(Configured, "servers that DHCP names are followed when hawserd.conf says so")
 {
 	const config::PortalId leased{"127.0.0.1", 3205};
@@ -323,7 +340,12 @@ TEST_CASE_METHOD(Configured, "servers that DHCP names are followed when hawserd.
 	std::ofstream(folder.paths().conf()) << "discovery.isns.dhcp = Yes\n";
 	reload();
 	CHECK(servers.find(leased));
-	std::filesystem::remove(folder.path() + "/dhcp/dhclient.eth0.leases");
+	const std::string file = folder.path() + "/dhcp/dhclient.eth0.leases";
+	std::filesystem::remove(file);
+	std::filesystem::create_symlink(file, file); // cannot be read
+	reload();
+	CHECK(servers.find(leased));
+	std::filesystem::remove(file);
 	reload();
 	until([&] { return !servers.find(leased); });
 }

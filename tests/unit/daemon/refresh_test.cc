@@ -133,6 +133,34 @@ TEST_CASE_METHOD(World, "A portal is asked again after its interval, never while
 	CHECK(calls[1] == calls[0]);
 }
 
+TEST_CASE_METHOD(World, "A portal whose record cannot be read for now is not forgotten")
+{
+	record("192.0.2.2", {{use, "Yes"}, {interval, "1"}});
+	record("192.0.2.3", {{"discovery.startup", "automatic"}});
+	const auto file = [&](const std::string &host) {
+		return store.paths().discovery() + "/" + host + ",3260.json";
+	};
+	const auto hide = [&](const std::string &host) {
+		std::filesystem::rename(file(host), file(host) + ".away");
+		std::filesystem::create_symlink(file(host), file(host)); // a loop: open() fails
+	};
+	const auto asked = [&](const std::string &host) {
+		return std::count_if(calls.begin(), calls.end(),
+				     [&](const auto &call) { return call.address == host; });
+	};
+	hide("192.0.2.3");
+	start();
+	REQUIRE(until([&] { return asked("192.0.2.2") == 1; }));
+	hide("192.0.2.2");
+	REQUIRE(until([&] { return sink->count("192.0.2.2,3260.json") == 1; }));
+	const auto before = asked("192.0.2.2");
+	REQUIRE(until([&] { return asked("192.0.2.2") >= before + 2; }));
+	CHECK(sink->count("192.0.2.3,3260.json") == 1);
+	// One that was to be asked at the start is when it can be read.
+	std::filesystem::rename(file("192.0.2.3") + ".away", file("192.0.2.3"));
+	CHECK(until([&] { return asked("192.0.2.3") == 1; }));
+}
+
 TEST_CASE_METHOD(World, "New nodes that are automatic are logged in to")
 {
 	record("192.0.2.2", {{use, "Yes"}, {interval, "0"}});
