@@ -60,6 +60,7 @@ struct DiscoveryChanges {
 	bool add = true;    // portals without a record get one
 	bool update = true; // known ones take over what the source says of them
 	bool remove = true; // those that this source named before and does not now
+	bool tags = false;  // known ones take over another portal group tag, but none for one
 
 	bool any() const { return add || update || remove; }
 };

@@ -120,7 +120,9 @@ private:
 		if (discovery_.changes.update)
 			outcome_.updated.push_back(node.id);
 		const Instance *before = node.vanished ? nullptr : node.instance(discovery_.source);
-		if (before && (before->tpgt == item.tpgt || !discovery_.changes.update))
+		const bool take =
+		    discovery_.changes.update || (discovery_.changes.tags && item.tpgt >= 0);
+		if (before && (before->tpgt == item.tpgt || !take))
 			return false;
 		node.sight(discovery_.source, item.tpgt);
 		return true;

@@ -194,8 +194,10 @@ Status keep_discovery(const varlink::DiscoverCall &call, const config::Discovery
 	 * whole, say nothing of what is gone.
 	 */
 	const bool whole = !reply.incomplete && !reply.targets.empty();
+	// Who follows a source in what comes and goes does so in where it is reached, too.
+	const bool follow = wants(call, "new") && wants(call, "delete");
 	discovery.changes = {wants(call, "new"), wants(call, "update"),
-			     wants(call, "delete") && whole};
+			     wants(call, "delete") && whole, follow};
 	discovery.spared = reply.uncertain;
 	if (call.keep_portal)
 		discovery.record = config::DiscoveryRecord{record.portal, given};

@@ -120,7 +120,8 @@ Result<Kept> keep_answer(const config::PortalId &server, const DiscoveryReply &r
 			return tl::unexpected(all.error());
 		discovery.ifaces = std::move(*all);
 	}
-	discovery.changes = {.add = true, .update = false, .remove = !reply.incomplete};
+	discovery.changes = {
+	    .add = true, .update = false, .remove = !reply.incomplete, .tags = true};
 	discovery.spared = reply.uncertain;
 	auto stored = store.store_discovery(std::move(discovery));
 	if (!stored)

@@ -175,9 +175,18 @@ TEST_CASE_METHOD(Fixture, "a repeated discovery adds, updates and removes only w
 	CHECK(outcome.updated.empty());
 	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].tpgt == 1);
 
+	/* A refresh: its own other tag is taken, but none does not take away what is known. */
+	discover(portal, {moved}, {true, false, false, true});
+	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].tpgt == 9);
+	FoundPortal untold = moved;
+	untold.tpgt = -1;
+	discover(portal, {untold}, {true, false, false, true});
+	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].tpgt == 9);
+	moved.tpgt = 10;
+
 	/* Updated: what the portal says is taken over, what was set stays. */
 	discover(portal, {moved}, {false, true, false});
-	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].tpgt == 9);
+	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].tpgt == 10);
 	CHECK(all({t1, "192.0.2.1", {}, {}, {}})[0].settings.get("node.startup") == "automatic");
 
 	/* Removed: only what this portal had named. */

@@ -24,6 +24,7 @@ struct Answers {
 	config::DiscoveryRecord record{{"192.0.2.9", 3260}};
 	varlink::DiscoverCall call;
 	Discovered result;
+	Tpgt tpgt{1};
 
 	Answers()
 	{
@@ -39,7 +40,7 @@ struct Answers {
 		reply.uncertain = uncertain;
 		for (const auto &target : targets)
 			reply.targets.push_back(
-			    {target, {Portal{*parse_host("192.0.2.1", 3260), Tpgt{1}}}});
+			    {target, {Portal{*parse_host("192.0.2.1", 3260), tpgt}}});
 		reply.incomplete = incomplete;
 		return keep_discovery(call, record, record.settings, only_known, reply, store,
 				      result);
@@ -73,6 +74,18 @@ TEST_CASE_METHOD(Answers, "a target whose addresses cannot all be used keeps its
 	REQUIRE(keep({t1}, false, false, {t2}));
 	REQUIRE(nodes() == 2);
 	CHECK(store.nodes()->items[1].id.target == t2);
+}
+
+TEST_CASE_METHOD(Answers, "a refresh takes over another portal group tag")
+{
+	REQUIRE(keep({t1}));
+	tpgt = Tpgt{2};
+	call.changes = {"new"};
+	REQUIRE(keep({t1}));
+	CHECK(store.nodes()->items[0].tpgt == 1);
+	call.changes = {"new", "delete"};
+	REQUIRE(keep({t1}));
+	CHECK(store.nodes()->items[0].tpgt == 2);
 }
 
 TEST_CASE_METHOD(Answers, "a secret needs its method, in the call or in the portal's record")
