@@ -208,12 +208,13 @@ asio::awaitable<void> SessionAgent::first_login()
 	LoginFailure failure =
 	    local_failure({Code::failed, "logged out before the login had ended"}, false);
 	while (!stopped()) {
-		const Link link = plan_.links.front();
-		auto login = co_await attempt(link, plan_.login);
+		const std::vector<Way> ways{plan_.way(plan_.links.front())};
+		const Cid cid = ways.front().link.cid;
+		auto login = co_await attempt(ways);
 		if (stopped())
 			break;
 		if (login) {
-			follow(link.cid, *login);
+			follow(cid, *login);
 			learn_tpgt(*login);
 			co_await until_moved();
 			if (stopped())
@@ -222,7 +223,7 @@ asio::awaitable<void> SessionAgent::first_login()
 			if (made) {
 				note_connected();
 				strands_.begin(*made, shared_from_this());
-				strands_.session_back(link.cid,
+				strands_.session_back(cid,
 						      login->result.parameters.max_connections);
 				if (plan_.settings.scan == kernel::ScanMode::automatic)
 					co_await until_scanned();
@@ -257,11 +258,10 @@ asio::awaitable<void> SessionAgent::first_login()
 }
 
 /* One login, cut short when there is no more use for it. */
-asio::awaitable<Connector::Outcome> SessionAgent::attempt(const Link &link,
-							  const LoginConfig &login)
+asio::awaitable<Connector::Outcome> SessionAgent::attempt(const std::vector<Way> &ways)
 {
 	next_attempt_.reset();
-	auto first = co_await (try_login(env_.connector, plan_, link, login) || until_stopped());
+	auto first = co_await (try_login(env_.connector, plan_, ways) || until_stopped());
 	if (first.index() == 1)
 		co_return tl::unexpected(
 		    local_failure({Code::failed, "logged out before the login had ended"}, false));
@@ -318,7 +318,8 @@ asio::awaitable<void> SessionAgent::until_moved()
 void SessionAgent::follow(Cid cid, const LoggedIn &login)
 {
 	Link *link = plan_.find(cid);
-	if (!login.moved_to || *login.moved_to == link->portal || !login.result.target.tpgt)
+	if (!link || !login.moved_to || *login.moved_to == link->portal ||
+	    !login.result.target.tpgt)
 		return;
 	env_.log(Level::notice, title(), ": the target has moved for good to ",
 		 to_string(*login.moved_to));
@@ -475,7 +476,6 @@ void SessionAgent::note_connected(std::string_view how)
 	attempts_ = 0;
 	last_failure_.reset();
 	logged_failure_.clear();
-	turn_ = 0;
 	connected_ = {Clock::now(), completions()};
 }
 

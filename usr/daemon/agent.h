@@ -6,8 +6,9 @@
  *
  * - Log in, hand the socket to the module, which makes the session of it.
  * - When the module says that the connection is lost, wait what it says (Time2Wait),
- *   then log in again with the same ISID until it succeeds, with a growing pause, over
- *   each of the session's connections in turn: one's network may be what was lost.
+ *   then log in again with the same ISID until it succeeds, with a growing pause, as
+ *   whichever of the session's connections is the first to reach the target: one's network
+ *   may be what was lost.
  *   Nothing but the end of the session, or node.session.reopen_max, ends this.
  * - As long as the target may still have the session's tasks (retention.h), that login
  *   reinstates a connection of the session; after that, the session itself.
@@ -38,10 +39,12 @@
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hawser::daemon
 {
@@ -135,15 +138,15 @@ public:
 private:
 	/* The right to one login that brings the session back. */
 	struct Claim {
-		Link link;
 		Recovery recovery;
-		kernel::Reservation reservation;
+		std::vector<Way> ways = {};
+		std::map<Cid, std::uint64_t> cookies = {}; // of all connections in ways
 	};
 
 	asio::awaitable<void> run(std::shared_ptr<SessionAgent> self);
 	asio::awaitable<void> first_login();
 	asio::awaitable<void> reconnect();
-	asio::awaitable<Connector::Outcome> attempt(const Link &link, const LoginConfig &login);
+	asio::awaitable<Connector::Outcome> attempt(const std::vector<Way> &ways);
 	asio::awaitable<void> pause(std::chrono::milliseconds time);
 	asio::awaitable<void> pause_until(Clock::time_point deadline);
 	asio::awaitable<void> until_stopped();
@@ -155,7 +158,8 @@ private:
 	std::uint64_t completions();
 	Retention what_is_retained();
 	kernel::Answer<Claim> claim();
-	LoginConfig login_of(const Claim &claim) const;
+	kernel::Answer<Claim> claim(Recovery recovery, const std::vector<Link> &leaders);
+	void release(const Claim &claim, std::optional<Cid> but = {});
 	std::optional<LoginFailure> hand_over(const Claim &claim, LoggedIn &login);
 	void warn_of_retention(const LoginResult &result);
 	void follow(Cid cid, const LoggedIn &login);
@@ -216,7 +220,6 @@ private:
 	Reinstated connected_{};	       // in whatever way, the last time
 	RateLimit reconnects_{reconnects_free, reconnects_each};
 	unsigned fruitless_ = 0;   // connections in a row that did not last and ended no command
-	unsigned turn_ = 0;	   // failed logins since: whose link is next
 	unsigned short_lived_ = 0; // see Retention
 	Strands strands_;
 };

@@ -39,7 +39,7 @@ asio::awaitable<void> SessionAgent::reconnect()
 					strands_.on_dump(*session);
 				co_return;
 			}
-			// The session, or its connection alone: the next leader is another one.
+			// The session, or its connections alone.
 			if (number == ENOENT && !env_.control.session(*sid_))
 				gone_ = true;
 			if (number == ESHUTDOWN)
@@ -47,35 +47,31 @@ asio::awaitable<void> SessionAgent::reconnect()
 			if (stopped())
 				co_return;
 			tell_failure(local_failure(claimed.error().error, true));
-			turn_++;
 			co_await pause(backoff_.next());
 			continue;
 		}
 
 		strands_.session_lost();
-		const LoginConfig login = login_of(*claimed);
-		// The session's own portal comes first, each time.
-		const Link link = plan_.hopping(claimed->link);
-		auto outcome = co_await attempt(link, login);
+		auto outcome = co_await attempt(claimed->ways);
 		if (stopped())
 			co_return;
 		std::optional<LoginFailure> failure;
 		if (outcome) {
 			failure = hand_over(*claimed, *outcome);
 		} else {
-			env_.control.release(*sid_, claimed->reservation.cookie);
+			release(*claimed);
 			failure = std::move(outcome.error());
 		}
 		if (!failure)
 			co_return;
 		if (claimed->recovery == Recovery::connection && ends_retention(*failure)) {
 			retention_.over = true;
-			env_.log(Level::warning, title(), ": connection ", login.cid.value,
+			env_.log(Level::warning, title(), ": connection ",
+				 claimed->ways.front().login.cid.value,
 				 " is not reinstated, logging in anew: ", failure->error.text);
 			continue;
 		}
 		note_failure(std::move(*failure));
-		turn_++;
 		if (plan_.reopen_max != 0 && attempts_ >= plan_.reopen_max) {
 			env_.log(Level::error, title(), ": given up after ", attempts_,
 				 " logins (node.session.reopen_max)");
@@ -130,39 +126,58 @@ Retention SessionAgent::what_is_retained()
 	return retention;
 }
 
-/* For a connection whose tasks module and target have kept, or else for the session. */
+/* For connections whose tasks module and target have kept, or else for the session. */
 kernel::Answer<SessionAgent::Claim> SessionAgent::claim()
 {
 	if (next_recovery(retention_, Clock::now() - lost_at_) == Recovery::connection) {
-		for (std::size_t n = 0; n < plan_.links.size(); n++) {
-			const Link &link = plan_.links[(turn_ + n) % plan_.links.size()];
-			auto reservation =
-			    env_.control.reserve(*sid_, kernel::AdoptKind::reinstate, link.cid);
-			if (reservation)
-				return Claim{link, Recovery::connection, *reservation};
-			if (reservation.error().number != ENOENT)
-				return tl::unexpected(reservation.error());
-		}
+		auto claimed = claim(Recovery::connection, plan_.links);
+		if (claimed || claimed.error().number != ENOENT)
+			return claimed;
 		retention_.over = true; // the module has kept nothing
 	}
-	const auto candidates = leaders();
-	const Link link = candidates[turn_ % candidates.size()];
-	auto reservation = env_.control.reserve(*sid_, kernel::AdoptKind::session, link.cid);
-	if (!reservation)
-		return tl::unexpected(reservation.error());
-	return Claim{link, Recovery::session, *reservation};
+	return claim(Recovery::session, leaders());
 }
 
-LoginConfig SessionAgent::login_of(const Claim &claim) const
+/*
+ * For all of @leaders that reach the target in ways of their own: whichever is connected
+ * first leads. In their order, so the session's own portal comes first, each time.
+ */
+kernel::Answer<SessionAgent::Claim> SessionAgent::claim(Recovery recovery,
+							const std::vector<Link> &leaders)
 {
-	LoginConfig login = plan_.login;
-	login.cid = claim.link.cid;
-	login.cmd_sn = claim.reservation.cmd_sn;
-	if (claim.recovery == Recovery::connection) {
-		login.tsih = claim.reservation.tsih;
-		login.exp_stat_sn = claim.reservation.exp_stat_sn; // RFC 7143, 11.12.9
+	const bool connection = recovery == Recovery::connection;
+	const auto kind = connection ? kernel::AdoptKind::reinstate : kernel::AdoptKind::session;
+	Claim claim{recovery};
+	std::optional<kernel::Refusal> refusal;
+	for (const Link &link : leaders) {
+		if (leads_along(claim.ways, link.portal, link.iface))
+			continue;
+		auto reservation = env_.control.reserve(*sid_, kind, link.cid);
+		if (!reservation) {
+			// Of several reasons the one that may pass: not that it does not exist.
+			if (!refusal || refusal->number == ENOENT)
+				refusal = reservation.error();
+			continue;
+		}
+		Way &way = claim.ways.emplace_back(plan_.way(link));
+		way.login.cmd_sn = reservation->cmd_sn;
+		if (connection) {
+			way.login.tsih = reservation->tsih;
+			way.login.exp_stat_sn = reservation->exp_stat_sn; // RFC 7143, 11.12.9
+		}
+		claim.cookies[link.cid] = reservation->cookie;
 	}
-	return login;
+	if (claim.ways.empty())
+		return tl::unexpected(*refusal);
+	plan_.add_hops(claim.ways);
+	return claim;
+}
+
+void SessionAgent::release(const Claim &claim, std::optional<Cid> but)
+{
+	for (const auto &[cid, cookie] : claim.cookies)
+		if (cid != but)
+			env_.control.release(*sid_, cookie);
 }
 
 /*
@@ -172,11 +187,11 @@ LoginConfig SessionAgent::login_of(const Claim &claim) const
 std::vector<Link> SessionAgent::leaders()
 {
 	std::vector<Link> found;
-	if (plan_.links.size() > 1)
-		if (auto session = env_.control.session(*sid_))
-			for (const auto &connection : session->connections)
-				if (const Link *link = plan_.find(connection.cid))
-					found.push_back(*link);
+	const auto session = env_.control.session(*sid_);
+	for (const Link &link : plan_.links)
+		if (session && std::any_of(session->connections.begin(), session->connections.end(),
+					   [&](const auto &one) { return one.cid == link.cid; }))
+			found.push_back(link);
 	if (found.empty())
 		found.push_back(plan_.links.front());
 	return found;
@@ -193,12 +208,14 @@ unsigned SessionAgent::fruitless()
 /* Nothing when the module has the connection. */
 std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn &login)
 {
-	const auto &[link, recovery, reservation] = claim;
-	const bool anew = recovery == Recovery::session;
+	const Cid cid = claim.ways[login.way].link.cid;
+	const std::uint64_t cookie = claim.cookies.at(cid);
+	const bool anew = claim.recovery == Recovery::session;
+	release(claim, cid);
 	// A redirection may have led there; it is the session's other half (RFC 7143, 4.4.3).
 	const auto &tpgt = login.result.target.tpgt;
 	if (tpgt != plan_.login.expected_tpgt && (anew || tpgt)) {
-		env_.control.release(*sid_, reservation.cookie);
+		env_.control.release(*sid_, cookie);
 		return local_failure(
 		    {Code::login_final,
 		     str("the target is in another portal group at ", to_string(login.address),
@@ -206,10 +223,11 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 		    false);
 	}
 	note_missing(login.result);
-	// Its role and weight may have been changed while it logged in.
-	const Link *now = plan_.find(link.cid);
+	// As it is by now: its role and weight may have been changed while it logged in.
+	const Link *found = plan_.find(cid);
+	const Link link = found ? *found : claim.ways[login.way].link;
 	const auto connection =
-	    connection_of(plan_, now ? *now : link, login.result, login.socket.native_handle());
+	    connection_of(plan_, link, login.result, login.socket.native_handle());
 	std::optional<kernel::SessionParameters> parameters;
 	std::optional<std::uint16_t> max_connections;
 	if (anew) {
@@ -219,7 +237,7 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 	const auto completed = anew ? 0 : completions();
 	// Before the call: the event of a connection that is lost at once comes later.
 	lost_ = false;
-	auto adopted = env_.control.adopt(*sid_, reservation.cookie, connection, parameters);
+	auto adopted = env_.control.adopt(*sid_, cookie, connection, parameters);
 	if (!adopted) {
 		lost_ = true;
 		return local_failure(why_refused(adopted.error(), parameters), true);
@@ -229,14 +247,14 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 	else
 		reinstated_ = {Clock::now(), completed};
 	std::string how =
-	    anew ? ", logged in anew" : str(", connection ", link.cid.value, " reinstated");
+	    anew ? ", logged in anew" : str(", connection ", cid.value, " reinstated");
 	if (login.address != link.portal)
 		how += str(" over portal ", to_string(login.address));
 	note_connected(how);
 	if (anew)
 		warn_of_retention(login.result);
-	follow(link.cid, login);
-	strands_.session_back(link.cid, max_connections);
+	follow(cid, login);
+	strands_.session_back(cid, max_connections);
 	return std::nullopt;
 }
 

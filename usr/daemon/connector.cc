@@ -6,32 +6,33 @@
 namespace hawser::daemon
 {
 
-asio::awaitable<Connector::Outcome> TcpConnector::log_in(const Plan &plan, const Link &link,
-							 const LoginConfig &login)
+asio::awaitable<Connector::Outcome> TcpConnector::log_in(const Plan &plan,
+							 const std::vector<Way> &ways)
 {
-	ConnectOptions options;
-	options.timeout = plan.login_timeout;
-	options.before_connect = [this, &plan, &link](int fd) -> Status {
-		if (auto prepared = control_.prepare_socket(fd); !prepared)
-			return tl::unexpected(prepared.error().error);
-		return plan.prepare(link, fd);
-	};
+	std::vector<LoginWay> all;
+	for (const Way &way : ways) {
+		ConnectOptions options;
+		options.timeout = plan.login_timeout;
+		options.before_connect = [this, &plan, &link = way.link](int fd) -> Status {
+			if (auto prepared = control_.prepare_socket(fd); !prepared)
+				return tl::unexpected(prepared.error().error);
+			return plan.prepare(link, fd);
+		};
+		all.push_back({way.link.portal, std::move(options), &way.login, !way.hop});
+	}
 	LoginTimeouts timeouts;
 	timeouts.response = plan.login_timeout;
 	timeouts.total = plan.login_timeout;
-	std::vector<Address> portals = link.others;
-	portals.insert(portals.begin(), link.portal);
-	co_return co_await connect_and_login(std::move(portals), login, book_, std::move(options),
-					     timeouts);
+	co_return co_await connect_and_login(std::move(all), book_, timeouts);
 }
 
 asio::awaitable<Connector::Outcome> try_login(Connector &connector, const Plan &plan,
-					      const Link &link, const LoginConfig &login)
+					      const std::vector<Way> &ways)
 {
 	LoginFailure thrown;
 	thrown.retryable = true;
 	try {
-		co_return co_await connector.log_in(plan, link, login);
+		co_return co_await connector.log_in(plan, ways);
 	} catch (const std::exception &error) {
 		thrown.error = {Code::failed, error.what()};
 	}

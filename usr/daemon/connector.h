@@ -7,6 +7,7 @@
 #include "kernel/control.h"
 
 #include <asio/awaitable.hpp>
+#include <vector>
 
 namespace hawser::daemon
 {
@@ -19,12 +20,10 @@ public:
 	virtual ~Connector() = default;
 
 	/*
-	 * Connects to the portal of @link, one of the plan's, or to one of the others that it
-	 * has, as connect_and_login() says, and logs in with @login, which is the plan's own
-	 * or one that was made from it. All outlive the call.
+	 * Connects over one of @ways, which are not none, and logs in, as connect_and_login()
+	 * says. All outlive the call.
 	 */
-	virtual asio::awaitable<Outcome> log_in(const Plan &plan, const Link &link,
-						const LoginConfig &login) = 0;
+	virtual asio::awaitable<Outcome> log_in(const Plan &plan, const std::vector<Way> &ways) = 0;
 };
 
 /*
@@ -32,7 +31,7 @@ public:
  * else would not hear of an exception before that comes.
  */
 asio::awaitable<Connector::Outcome> try_login(Connector &connector, const Plan &plan,
-					      const Link &link, const LoginConfig &login);
+					      const std::vector<Way> &ways);
 
 /*
  * Over TCP. The host name is resolved each time, and each socket may use the
@@ -46,8 +45,7 @@ public:
 	{
 	}
 
-	asio::awaitable<Outcome> log_in(const Plan &plan, const Link &link,
-					const LoginConfig &login) override;
+	asio::awaitable<Outcome> log_in(const Plan &plan, const std::vector<Way> &ways) override;
 
 private:
 	kernel::Control &control_;

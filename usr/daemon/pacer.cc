@@ -73,12 +73,11 @@ Clock::time_point Pacer::next_place(const Portal &portal) const
 	return portal.begun[portal.begun.size() - places_] + patience_;
 }
 
-asio::awaitable<Connector::Outcome> Pacer::log_in(const Plan &plan, const Link &link,
-						  const LoginConfig &login)
+asio::awaitable<Connector::Outcome> Pacer::log_in(const Plan &plan, const std::vector<Way> &ways)
 {
-	Turn turn(*this, to_string(link.portal), co_await asio::this_coro::executor);
+	Turn turn(*this, to_string(ways.front().link.portal), co_await asio::this_coro::executor);
 	co_await turn.comes();
-	co_return co_await connector_.log_in(plan, link, login);
+	co_return co_await connector_.log_in(plan, ways);
 }
 
 } // namespace hawser::daemon

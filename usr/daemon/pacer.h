@@ -37,8 +37,8 @@ public:
 	{
 	}
 
-	asio::awaitable<Outcome> log_in(const Plan &plan, const Link &link,
-					const LoginConfig &login) override;
+	/* In line at the first way's portal. */
+	asio::awaitable<Outcome> log_in(const Plan &plan, const std::vector<Way> &ways) override;
 
 private:
 	struct Portal {

@@ -135,14 +135,31 @@ Link *Plan::find(Cid cid)
 	return link == links.end() ? nullptr : &*link;
 }
 
-Link Plan::hopping(Link link) const
+Way Plan::way(Link link) const
 {
+	Way way{std::move(link), login};
+	way.login.cid = way.link.cid;
+	return way;
+}
+
+bool leads_along(const std::vector<Way> &ways, const Address &portal, std::string_view iface)
+{
+	return std::any_of(ways.begin(), ways.end(), [&](const Way &way) {
+		return way.link.portal == portal && way.link.iface == iface;
+	});
+}
+
+void Plan::add_hops(std::vector<Way> &ways) const
+{
+	Way hop = ways.front();
+	hop.hop = true;
 	for (const auto &id : portals) {
 		const auto portal = parse_host(id.host, id.port);
-		if (portal && *portal != link.portal)
-			link.others.push_back(*portal);
+		if (!portal || leads_along(ways, *portal, hop.link.iface))
+			continue;
+		hop.link.portal = *portal;
+		ways.push_back(hop);
 	}
-	return link;
 }
 
 std::vector<config::ConnectionRecord> Plan::connections() const

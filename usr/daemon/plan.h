@@ -17,6 +17,7 @@
 #include "kernel/types.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hawser::daemon
@@ -40,14 +41,23 @@ Binding binding_of(const config::Iface &iface);
 /* One connection of the session: how it is reached, and its part in the policy. */
 struct Link {
 	Cid cid;
-	Address portal; // to connect to: the record's, or where the target has moved since
-	std::vector<Address> others = {}; // to be tried when that one does not serve
-	bool of_record = false;		  // the portal is the one that the record is of
+	Address portal;		// to connect to: the record's, or where the target has moved since
+	bool of_record = false; // the portal is the one that the record is of
 	std::string iface;
 	Binding binding;
 	kernel::Role role = kernel::Role::active;
 	std::uint32_t weight = 0;
 };
+
+/* One way to log in: as which connection, over what portal and interface. */
+struct Way {
+	Link link; // its portal is another one than the connection's own on a hop
+	LoginConfig login;
+	bool hop = false;
+};
+
+/* Whether one of @ways goes over this portal through this interface. */
+bool leads_along(const std::vector<Way> &ways, const Address &portal, std::string_view iface);
 
 /* Portals of one portal group that a session may hop to, at most. */
 inline constexpr std::size_t max_hops = 15;
@@ -88,8 +98,13 @@ struct Plan {
 	Status prepare(const Link &link, int fd) const;
 
 	Link *find(Cid cid); // null: there is none
-	/* @link with the portals that its session may come back over. */
-	Link hopping(Link link) const;
+	/* The login over @link's own portal. */
+	Way way(Link link) const;
+	/*
+	 * Adds to @ways, each a connection's own, the other portals that the session may come
+	 * back over, as the first of them.
+	 */
+	void add_hops(std::vector<Way> &ways) const;
 	/* The links as a record has them. */
 	std::vector<config::ConnectionRecord> connections() const;
 

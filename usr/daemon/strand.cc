@@ -155,12 +155,10 @@ asio::awaitable<void> Strand::join(Sid sid)
 		}
 
 		// A copy: links come and go while the login is under way.
-		const Link link = *env_.plan.find(cid_);
-		LoginConfig login = env_.plan.login;
-		login.cid = cid_;
-		login.tsih = reservation->tsih;
-		login.cmd_sn = reservation->cmd_sn;
-		auto outcome = co_await attempt(link, login);
+		std::vector<Way> ways{env_.plan.way(*env_.plan.find(cid_))};
+		ways.front().login.tsih = reservation->tsih;
+		ways.front().login.cmd_sn = reservation->cmd_sn;
+		auto outcome = co_await attempt(ways);
 		if (outcome && wanted()) {
 			if (hand_over(sid, *outcome, *reservation))
 				co_return;
@@ -211,11 +209,10 @@ bool Strand::may_try_again(const kernel::Refusal &refusal)
 }
 
 /* One login, cut short when there is no more use for it. */
-asio::awaitable<Connector::Outcome> Strand::attempt(const Link &link, const LoginConfig &login)
+asio::awaitable<Connector::Outcome> Strand::attempt(const std::vector<Way> &ways)
 {
 	next_attempt_.reset();
-	auto first =
-	    co_await (try_login(env_.connector, env_.plan, link, login) || until_unwanted());
+	auto first = co_await (try_login(env_.connector, env_.plan, ways) || until_unwanted());
 	if (first.index() == 1) {
 		LoginFailure cut;
 		cut.error = {Code::failed, "there was no use for the connection any more"};

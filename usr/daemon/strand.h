@@ -105,7 +105,7 @@ public:
 
 private:
 	asio::awaitable<void> join(Sid sid);
-	asio::awaitable<Connector::Outcome> attempt(const Link &link, const LoginConfig &login);
+	asio::awaitable<Connector::Outcome> attempt(const std::vector<Way> &ways);
 	asio::awaitable<void> until_unwanted();
 	asio::awaitable<void> pause(std::chrono::milliseconds time);
 	/* Whether a refused reservation leaves anything to try. */

@@ -66,16 +66,15 @@ asio::awaitable<Result<StreamSocket>> connect_endpoint(const tcp::endpoint &endp
 class Race
 {
 public:
-	Race(asio::any_io_executor executor, std::vector<Address> addresses, ConnectOptions options)
-	    : addresses_(std::move(addresses)),
-	      options_(std::move(options)),
+	Race(asio::any_io_executor executor, std::vector<Candidate> candidates)
+	    : candidates_(std::move(candidates)),
 	      wake_(executor),
-	      attempts_(addresses_.size()),
+	      attempts_(candidates_.size()),
 	      executor_(executor)
 	{
 	}
 
-	bool all_begun() const { return begun_ == addresses_.size(); }
+	bool all_begun() const { return begun_ == candidates_.size(); }
 	bool over() const { return won_ || (all_begun() && ended_ == begun_); }
 	/* None is under way: the next one need not wait. */
 	bool idle() const { return ended_ == begun_; }
@@ -121,7 +120,8 @@ private:
 
 	static asio::awaitable<Outcome> connect_one(std::shared_ptr<Race> race, std::size_t which)
 	{
-		co_return co_await connect_to(race->addresses_[which], race->options_);
+		const Candidate &candidate = race->candidates_[which];
+		co_return co_await connect_to(candidate.address, candidate.options);
 	}
 
 	void end(std::size_t which, Outcome outcome)
@@ -135,8 +135,7 @@ private:
 		wake_.cancel();
 	}
 
-	std::vector<Address> addresses_;
-	ConnectOptions options_;
+	std::vector<Candidate> candidates_;
 	asio::steady_timer wake_; // cancelled when an attempt ends
 	std::vector<Attempt> attempts_;
 	std::size_t begun_ = 0;
@@ -184,8 +183,16 @@ asio::awaitable<Result<StreamSocket>> connect_to(Address address, ConnectOptions
 asio::awaitable<Result<Connected>> connect_to_any(std::vector<Address> addresses,
 						  ConnectOptions options)
 {
-	auto race = std::make_shared<Race>(co_await asio::this_coro::executor, std::move(addresses),
-					   std::move(options));
+	std::vector<Candidate> candidates;
+	for (auto &address : addresses)
+		candidates.push_back({std::move(address), options});
+	return connect_to_any(std::move(candidates));
+}
+
+asio::awaitable<Result<Connected>> connect_to_any(std::vector<Candidate> candidates)
+{
+	auto race =
+	    std::make_shared<Race>(co_await asio::this_coro::executor, std::move(candidates));
 	CallOff call_off(*race);
 
 	while (!race->over()) {

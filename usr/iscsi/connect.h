@@ -32,18 +32,27 @@ asio::awaitable<Result<StreamSocket>> connect_to(Address address, ConnectOptions
 
 struct Connected {
 	StreamSocket socket;
-	std::size_t which; // of the addresses
+	std::size_t which; // of the candidates
 };
 
 /* How long an address has before the next one is tried beside it. */
 inline constexpr std::chrono::milliseconds connect_head_start{1000};
 
+/* One of several, with a binding of its own: the same address may be two of them. */
+struct Candidate {
+	Address address;
+	ConnectOptions options;
+};
+
 /*
- * A TCP connection to the first of @addresses, which are not none, that one can be had to.
+ * A TCP connection to the first of @candidates, which are not none, that one can be had to.
  * They are tried in their order, each when the one before has failed or has had its head
  * start, so one that does not answer delays the next ones by that much and no more. When one
- * is connected the other attempts are given up. The error is that of the first address.
+ * is connected the other attempts are given up. The error is that of the first candidate.
  */
+asio::awaitable<Result<Connected>> connect_to_any(std::vector<Candidate> candidates);
+
+/* The same with equal options for all. */
 asio::awaitable<Result<Connected>> connect_to_any(std::vector<Address> addresses,
 						  ConnectOptions options);
 

@@ -57,70 +57,92 @@ asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
 connect_and_login(std::vector<Address> portals, const LoginConfig &config, ChallengeBook &book,
 		  ConnectOptions connect, LoginTimeouts timeouts)
 {
-	if (auto ok = check(config); !ok)
-		co_return tl::unexpected(failure(ok.error()));
+	std::vector<LoginWay> ways;
+	for (auto &portal : portals)
+		ways.push_back({std::move(portal), connect, &config, ways.empty()});
+	return connect_and_login(std::move(ways), book, timeouts);
+}
 
-	const Address own = portals.front();
-	std::vector<Address> candidates = std::move(portals);
+asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
+connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts timeouts)
+{
+	for (const LoginWay &way : ways)
+		if (auto ok = check(*way.login); !ok)
+			co_return tl::unexpected(failure(ok.error()));
+
+	struct Left {
+		Address address;
+		std::size_t way; // that it is of, or that a redirect has led on from
+	};
+	std::vector<Left> left;
+	for (const LoginWay &way : ways)
+		left.push_back({way.portal, left.size()});
 	std::vector<std::string> path; // the addresses that sent us on
 	std::optional<LoginConfig> elsewhere;
 	std::optional<Address> moved_to;
-	std::optional<LoginFailure> own_failure; // one that may pass
-	bool moved = true; // until another portal, or a temporary redirect, has part in it
-	auto visited = [&](const Address &candidate) {
-		return std::find(path.begin(), path.end(), to_string(candidate)) != path.end();
+	std::optional<LoginFailure> own_failure;
+	bool moved = false; // a connection's own portal: only permanent redirects since
+	auto visited = [&](const Left &one) {
+		return std::find(path.begin(), path.end(), to_string(one.address)) != path.end();
 	};
 
 	while (path.size() <= max_redirects) {
-		if (std::all_of(candidates.begin(), candidates.end(), visited)) {
-			path.push_back(to_string(candidates.front()));
+		if (std::all_of(left.begin(), left.end(), visited)) {
+			path.push_back(to_string(left.front().address));
 			co_return tl::unexpected(
 			    failure({Code::login_final,
 				     str("the target redirects in a circle: ", join(path, ", "))}));
 		}
-		std::erase_if(candidates, visited);
-		auto connected = co_await connect_to_any(candidates, connect);
+		std::erase_if(left, visited);
+		std::vector<Candidate> candidates;
+		for (const Left &one : left)
+			candidates.push_back({one.address, ways[one.way].connect});
+		auto connected = co_await connect_to_any(std::move(candidates));
 		if (!connected)
 			co_return tl::unexpected(own_failure ? std::move(*own_failure)
 							     : failure(connected.error()));
-		Address reached = candidates[connected->which];
+		const auto reached = left.begin() + static_cast<std::ptrdiff_t>(connected->which);
+		const auto [address, which] = *reached;
+		const LoginWay &way = ways[which];
 		if (path.empty())
-			moved = moved && reached == own;
+			moved = way.own;
 		else if (moved)
-			moved_to = reached;
+			moved_to = address;
 
-		auto end = co_await run_login(connected->socket, elsewhere ? *elsewhere : config,
-					      book, timeouts);
+		const LoginConfig &login = elsewhere ? *elsewhere : *way.login;
+		auto end = co_await run_login(connected->socket, login, book, timeouts);
 		if (auto *result = std::get_if<LoginResult>(&end))
 			co_return LoggedIn{std::move(connected->socket), std::move(*result),
-					   std::move(reached), std::move(moved_to)};
+					   address, std::move(moved_to), which};
 		if (auto *failed = std::get_if<LoginFailure>(&end)) {
-			const bool by_own = reached == own;
-			if (!path.empty() || (by_own && !failed->retryable))
+			const bool first = which == 0;
+			if (!path.empty() || (first && !failed->retryable))
 				co_return tl::unexpected(std::move(*failed));
-			if (candidates.size() == 1)
-				co_return tl::unexpected(
-				    std::move(own_failure ? *own_failure : *failed));
 			// It is reached and does not serve: another portal may. What it says is
-			// the session's target's word at the session's own portal alone: others
-			// may have been given to someone else.
-			if (by_own)
+			// the session's target's word at the first one alone: others may have
+			// been given to someone else, and the first one may be back.
+			if (first || (way.own && !own_failure)) {
 				own_failure = std::move(*failed);
-			std::erase(candidates, reached);
+				own_failure->retryable = true;
+			}
+			left.erase(reached);
+			if (left.empty())
+				co_return tl::unexpected(std::move(*own_failure));
 			continue;
 		}
 
 		const auto &redirect = std::get<LoginRedirect>(end);
-		path.push_back(to_string(reached));
-		candidates.clear();
+		path.push_back(to_string(address));
+		left.clear();
 		for (const auto &portal : redirect.addresses)
-			if (candidates.size() < max_candidates &&
-			    std::find(candidates.begin(), candidates.end(), portal.address) ==
-				candidates.end())
-				candidates.push_back(portal.address);
+			if (left.size() < max_candidates &&
+			    std::none_of(left.begin(), left.end(), [&](const Left &one) {
+				    return one.address == portal.address;
+			    }))
+				left.push_back({portal.address, which});
 		moved = moved && redirect.permanent;
 		if (!elsewhere) {
-			elsewhere = config;
+			elsewhere = *way.login;
 			elsewhere->expected_tpgt.reset();
 		}
 	}

@@ -39,21 +39,36 @@ struct LoggedIn {
 	/* Where a chain of nothing but permanent redirects ended; none: the target has not moved.
 	 */
 	std::optional<Address> moved_to;
+	std::size_t way = 0; // of the ways that there were
+};
+
+/* One of several ways to one login: over which portal, and with which connection's login. */
+struct LoginWay {
+	Address portal;
+	ConnectOptions connect;
+	const LoginConfig *login; // outlives the login
+	bool own = true;	  // the portal is that of one of the session's connections
 };
 
 inline constexpr unsigned max_redirects = 8;
 inline constexpr std::size_t max_candidates = 16; // addresses of one redirect that are tried
 
 /*
- * Checks @config, connects to one of @portals, which are of one portal group, and logs in,
- * following redirects (RFC 7143, 11.13.5) to at most max_redirects addresses, none of them
- * twice. Of several portals, and of several addresses that a redirect names, it is the first
- * that can be connected, as connect_to_any() says; when the login there fails, the other
- * portals are tried, one login at a time: at the first of @portals, the session's own, in a
- * way that may pass, and elsewhere in any, for a portal may have been given to another
- * target. The portal group tag that @config expects is that of @portals, and not looked for
- * where a redirect leads. Only the first of @portals can have moved.
+ * Checks the logins of @ways, connects over one of these, whose portals are of one portal
+ * group, and logs in, following redirects (RFC 7143, 11.13.5) to at most max_redirects
+ * addresses, none of them twice. Of several ways, and of several addresses that a redirect
+ * names, it is the first that can be connected, as connect_to_any() says; when the login there
+ * fails, the other ways are tried, one login at a time: at the first of @ways in a manner
+ * that may pass, and elsewhere in any, for a portal may have been given to another target.
+ * The failure is what the first of @ways says, or else another connection's own portal, or
+ * else why the first one is not connected. The portal group tag that a login expects is that
+ * of its way, and not looked for where a redirect leads. Only a connection's own portal can
+ * have moved.
  */
+asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
+connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts timeouts = {});
+
+/* The same login over portals of which the first is the session's own. @config outlives it. */
 asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
 connect_and_login(std::vector<Address> portals, const LoginConfig &config, ChallengeBook &book,
 		  ConnectOptions connect = {}, LoginTimeouts timeouts = {});

@@ -28,6 +28,7 @@ struct AgentWorld {
 	SavedSessions saved{folder.path() + "/sessions", store.secrets()};
 	config::Node node = a_node();
 	std::vector<config::PortalId> portals; // that the session may hop to
+	std::vector<config::Iface> ifaces;     // that connections may go through
 	int ended = 0;
 	std::optional<SessionAgent::FirstLogin> outcome;
 	std::optional<Status> logged_out;
@@ -52,7 +53,7 @@ struct AgentWorld {
 						  [](const config::NodeId &, Tpgt) {}};
 		auto plan = make_plan(
 		    node, {"default", config::Settings(config::RecordKind::iface)}, an_identity(),
-		    Isid::from_random(0x123456, 0), store.secrets(), {{}, {}, portals});
+		    Isid::from_random(0x123456, 0), store.secrets(), {{}, ifaces, portals});
 		REQUIRE(plan);
 		return std::make_shared<SessionAgent>(around, std::move(*plan));
 	}

@@ -327,13 +327,13 @@ public:
 	int logins = 0;
 	hawser::LoginConfig last_login;
 	hawser::Address last_portal;
-	std::vector<hawser::Address> last_others;
+	std::vector<hawser::daemon::Way> last_ways;
 	/* The TSIHs of the logins of each CID. */
 	std::map<hawser::Cid, std::vector<hawser::Tsih>> asked;
 	std::uint16_t max_connections = 64;
 	std::uint8_t error_recovery_level = 2;
 	/* What the next logins find. */
-	std::optional<hawser::Address> serves; // the portal where they end; none: the link's
+	std::optional<hawser::Address> serves; // the portal where they end; none: the first
 	std::optional<hawser::Address> moved_to;
 	hawser::Tpgt tpgt{1};
 	std::map<hawser::Cid, hawser::Tpgt> elsewhere; // of these connections
@@ -348,14 +348,21 @@ public:
 	}
 
 	asio::awaitable<Outcome> log_in(const hawser::daemon::Plan &,
-					const hawser::daemon::Link &link,
-					const hawser::LoginConfig &login) override
+					const std::vector<hawser::daemon::Way> &ways) override
 	{
 		logins++;
+		last_ways = std::vector(ways);
+		std::size_t which = 0;
+		while (which + 1 < ways.size() && (never.contains(ways[which].login.cid) ||
+						   (serves && ways[which].link.portal != *serves)))
+			which++;
+		for (std::size_t tried = 0; tried <= which; tried++)
+			if (!ways[tried].hop)
+				asked[ways[tried].login.cid].push_back(ways[tried].login.tsih);
+		const hawser::LoginConfig login = ways[which].login;
+		const hawser::Address portal = ways[which].link.portal;
 		last_login = hawser::LoginConfig(login);
-		last_portal = link.portal;
-		last_others = link.others;
-		asked[login.cid].push_back(login.tsih);
+		last_portal = portal;
 		hawser::daemon::Signal silence(io_.get_executor());
 		while (silent)
 			co_await silence.wait_until();
@@ -388,7 +395,7 @@ public:
 		result.cmd_sn = login.cmd_sn;
 		co_return hawser::LoggedIn{
 		    hawser::StreamSocket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]),
-		    result, moved_to.value_or(serves.value_or(link.portal)), moved_to};
+		    result, moved_to.value_or(portal), moved_to, which};
 	}
 
 private:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Portal hopping: which portals a lost session may come back over, and how it does. */
 #include "agent_world.h"
+#include "base/str.h"
 #include "daemon/prepared.h"
 
 using namespace hawser;
@@ -52,6 +53,16 @@ struct Hopping : AgentWorld {
 		REQUIRE(*outcome);
 		return agent;
 	}
+
+	/* Of the last login: as which connection, over what portal and interface. */
+	std::vector<std::string> ways() const
+	{
+		std::vector<std::string> all;
+		for (const Way &way : target.last_ways)
+			all.push_back(str(way.login.cid.value, ' ', to_string(way.link.portal), ' ',
+					  way.link.iface));
+		return all;
+	}
 };
 
 } // namespace
@@ -82,16 +93,17 @@ TEST_CASE_METHOD(Hopping,
 		 "A lost session is looked for at its own portal first, then at the others")
 {
 	auto agent = logged_in();
-	CHECK(target.last_others.empty()); // of the first login the portal was asked for
+	CHECK(target.last_ways.size() == 1); // of the first login the portal was asked for
 
 	target.serves = *parse_host("192.0.2.2", 3260);
 	for (int loss = 1; loss <= 2; loss++) {
 		lose(*agent);
 		REQUIRE(until([&] { return kernel.adoptions == loss; }));
-		CHECK(to_string(target.last_portal) == "192.0.2.1:3260");
-		REQUIRE(target.last_others.size() == 2);
-		CHECK(to_string(target.last_others[0]) == "192.0.2.2:3260");
-		CHECK(to_string(target.last_others[1]) == "[2001:db8::1]:3261");
+		CHECK(ways() == std::vector<std::string>{"0 192.0.2.1:3260 default",
+							 "0 192.0.2.2:3260 default",
+							 "0 [2001:db8::1]:3261 default"});
+		CHECK_FALSE(target.last_ways[0].hop);
+		CHECK(target.last_ways[1].hop);
 		// It is the record's session all the same, and its disks keep their names.
 		CHECK(kernel.handed_over.back().persistent_address == "192.0.2.1");
 		CHECK(agent->plan().node.id.portal.host == "192.0.2.1");
@@ -103,6 +115,72 @@ TEST_CASE_METHOD(Hopping,
 	REQUIRE(until([&] { return kernel.adoptions == 3; }));
 	idle();
 	CHECK(lines_with("over portal") == 2);
+}
+
+TEST_CASE_METHOD(Hopping,
+		 "The portals and interfaces of all connections are ways to come back over")
+{
+	set("node.session.nr_connections", "4");
+	set("node.conn[1].address", "192.0.2.2");
+	set("node.conn[2].address", "192.0.2.2"); // no way of its own
+	set("node.conn[3].iface", "nic1");
+	config::Iface nic1{"nic1", config::Settings(config::RecordKind::iface)};
+	REQUIRE(nic1.settings.set("iface.net_ifacename", "eth1", store.secrets()));
+	ifaces = {nic1};
+	auto agent = logged_in();
+	REQUIRE(until([&] { return kernel.count_up(Sid(1)) == 4; }));
+
+	target.never[Cid(0)] = target.never[Cid(1)] = FakeTarget::failure("no route", true);
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }, 900ms)); // without a pause
+	const auto lost = kernel.handed_over.size();
+	CHECK(kernel.handed_over[lost - 1].cid == Cid(3));
+	CHECK(kernel.reserved.empty());
+	target.never.clear();
+	REQUIRE(until([&] { return kernel.count_up(Sid(1)) == 4; }, 10s));
+
+	// The record's own portal first; portals that records have last, as connection 0.
+	target.failures.push_back(FakeTarget::failure("no route", true));
+	lose(*agent);
+	REQUIRE(until([&] { return agent->attempts() == 1; }));
+	CHECK(ways() ==
+	      std::vector<std::string>{"0 192.0.2.1:3260 default", "1 192.0.2.2:3260 default",
+				       "3 192.0.2.1:3260 nic1", "0 [2001:db8::1]:3261 default"});
+	CHECK(target.last_ways[0].link.binding.device.empty());
+	CHECK(target.last_ways[2].link.binding.device == "eth1");
+	CHECK(kernel.reserved.empty());
+}
+
+TEST_CASE_METHOD(Hopping, "Without hopping a session comes back over its connections' own portals")
+{
+	set("node.session.nr_connections", "2");
+	set("node.conn[1].address", "192.0.2.2");
+	auto agent = started();
+	REQUIRE(until([&] { return outcome && kernel.count_up(Sid(1)) == 2; }));
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	CHECK(kernel.handed_over.back().cid == Cid(0));
+	target.failures.push_back(FakeTarget::failure("no route", true));
+	lose(*agent);
+	REQUIRE(until([&] { return agent->attempts() == 1; }));
+	CHECK(ways() ==
+	      std::vector<std::string>{"0 192.0.2.1:3260 default", "1 192.0.2.2:3260 default"});
+}
+
+TEST_CASE_METHOD(Hopping, "A target that has moved is followed by the connection that led there")
+{
+	set("node.session.nr_connections", "2");
+	set("node.conn[1].address", "192.0.2.2");
+	auto agent = started();
+	REQUIRE(until([&] { return outcome && kernel.count_up(Sid(1)) == 2; }));
+	target.never[Cid(0)] = FakeTarget::failure("no route", true);
+	target.moved_to = *parse_host("192.0.2.9", 3260);
+	lose(*agent);
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	CHECK(agent->plan().links[0].portal.host == "192.0.2.1");
+	CHECK(agent->plan().links[1].portal.host == "192.0.2.9");
+	CHECK(agent->plan().node.id.portal.host == "192.0.2.1");
+	CHECK(lines_with("over portal 192.0.2.9:3260") == 1);
 }
 
 TEST_CASE_METHOD(Hopping, "A portal of another group does not bring the session back")

@@ -28,8 +28,7 @@ public:
 
 	std::vector<std::shared_ptr<Login>> logins;
 
-	asio::awaitable<Outcome> log_in(const Plan &plan, const Link &,
-					const LoginConfig &) override
+	asio::awaitable<Outcome> log_in(const Plan &plan, const std::vector<Way> &) override
 	{
 		auto login = std::make_shared<Login>(plan.login.target_name, false,
 						     Signal(io_.get_executor()));
@@ -92,7 +91,8 @@ struct Crowd {
 
 	asio::awaitable<void> attempt(const Plan &plan)
 	{
-		co_await pacer.log_in(plan, plan.links.front(), plan.login);
+		const std::vector<Way> ways{plan.way(plan.links.front())};
+		co_await pacer.log_in(plan, ways);
 		ended++;
 	}
 

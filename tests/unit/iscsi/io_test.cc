@@ -379,6 +379,72 @@ TEST_CASE("a portal that refuses for good does not keep a session from the other
 	CHECK(!refused.error().retryable);
 }
 
+TEST_CASE("of several connections' ways the login and the word are those of the way taken")
+{
+	asio::io_context io;
+	Address nobody;
+	{
+		Listener gone(io);
+		nobody = gone.address();
+	}
+	Listener second(io), third(io);
+	FakeTarget refusing, here;
+	refusing.tamper = [](Response &r) {
+		r.status_class = 2;
+		r.status_detail = 10;
+	};
+	const auto config = config_for();
+	auto other = config;
+	other.cid = Cid(7);
+	ChallengeBook book;
+	std::vector<int> bound;
+	const auto binding = [&](int number) {
+		ConnectOptions options;
+		options.before_connect = [&bound, number](int) -> Status {
+			bound.push_back(number);
+			return {};
+		};
+		return options;
+	};
+	auto refuse = [&] {
+		asio::co_spawn(io, serve_one_login(second, refusing), asio::detached);
+	};
+	const LoginWay first_way{nobody, binding(1), &config};
+	const LoginWay second_way{second.address(), binding(2), &other};
+
+	refuse();
+	asio::co_spawn(io, serve_one_login(third, here), asio::detached);
+	const LoginWay hop{third.address(), binding(3), &config, false};
+	auto session = run(io, connect_and_login({first_way, second_way, hop}, book));
+	REQUIRE(session);
+	CHECK(session->way == 2);
+	CHECK(bound == std::vector{1, 2, 1, 3});
+
+	/* What the target says is more than that the first way is dead, which may be back. */
+	refuse();
+	io.restart();
+	auto refused = run(io, connect_and_login({first_way, second_way}, book));
+	REQUIRE(!refused);
+	CHECK(refused.error().status == LoginStatus{2, 10});
+	CHECK(refused.error().retryable);
+
+	/* The target moved as that connection sees it; a hop's redirect moves nothing. */
+	for (const bool own : {true, false}) {
+		FakeTarget moved = redirecting_to(third.address(), true), there;
+		asio::co_spawn(io, serve_one_login(second, moved), asio::detached);
+		asio::co_spawn(io, serve_one_login(third, there), asio::detached);
+		auto way = second_way;
+		way.own = own;
+		bound.clear();
+		io.restart();
+		auto led = run(io, connect_and_login({first_way, way}, book));
+		REQUIRE(led);
+		CHECK(led->way == 1);
+		CHECK(led->moved_to.has_value() == own);
+		CHECK(bound == std::vector{1, 2, 2});
+	}
+}
+
 TEST_CASE("a circle of redirects is refused")
 {
 	asio::io_context io;
