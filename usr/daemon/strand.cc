@@ -256,6 +256,7 @@ bool Strand::hand_over(Sid sid, LoggedIn &login, const kernel::Reservation &rese
 	    connection_of(env_.plan, *link, login.result, login.socket.native_handle());
 	// Before the call: the event of a connection that is lost at once comes later.
 	up_ = true;
+	up_since_ = Clock::now();
 	auto adopted = env_.control.adopt(sid, reservation.cookie, connection, std::nullopt);
 	if (!adopted) {
 		up_ = false;

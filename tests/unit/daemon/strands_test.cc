@@ -254,6 +254,17 @@ TEST_CASE_METHOD(World,
 	CHECK(Clock::now() - before < 1s);
 }
 
+TEST_CASE_METHOD(World, "A target that drops each connection that joins is not asked at full speed")
+{
+	auto agent = with_connections(2);
+	const auto began = Clock::now();
+	for (unsigned n = 0; n <= Strand::short_lives_free; n++) {
+		lose_one(*agent, Cid(1));
+		REQUIRE(until([&] { return up() == 2; }, 10s));
+	}
+	CHECK(Clock::now() - began >= 1s);
+}
+
 TEST_CASE_METHOD(World, "What a login throws is a failure that passes")
 {
 	auto agent = with_connections(2);
