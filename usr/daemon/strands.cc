@@ -16,6 +16,14 @@ Strand *Strands::find(Cid cid) const
 	return it == strands_.end() ? nullptr : it->second.get();
 }
 
+/* Whether the module has it in the session. */
+bool Strands::has(Cid cid) const
+{
+	const auto session = env_.control.session(*sid_);
+	return session && std::any_of(session->connections.begin(), session->connections.end(),
+				      [cid](const auto &one) { return one.cid == cid; });
+}
+
 void Strands::begin(Sid sid, std::shared_ptr<void> session)
 {
 	sid_ = sid;
@@ -81,6 +89,8 @@ void Strands::on_event(const kernel::Event &event)
 	} else if (const auto *removed = std::get_if<kernel::ConnectionRemoved>(&event.body)) {
 		if (!find(removed->cid) || strands_.size() == 1)
 			return; // the last one is the session's
+		if (has(removed->cid))
+			return; // another one by now, which has its CID
 		env_.log(Level::notice, env_.title(), ": connection ", removed->cid.value,
 			 " was taken out");
 		forget(removed->cid);
@@ -91,10 +101,14 @@ void Strands::on_dump(const kernel::SessionInfo &session)
 {
 	max_connections_ = session.parameters.max_connections;
 	const bool active = session.state == kernel::SessionState::active;
+	const auto find_in_dump = [&](Cid cid) {
+		const auto &all = session.connections;
+		return std::find_if(all.begin(), all.end(),
+				    [cid](const auto &one) { return one.cid == cid; });
+	};
 	for (const auto &connection : session.connections) {
-		if (connection.state == kernel::ConnectionState::in_logout)
-			continue; // by the daemon before this one: it is to stay out
-		if (!env_.plan.find(connection.cid)) {
+		const bool known = env_.plan.find(connection.cid);
+		if (!known) {
 			config::ConnectionRecord record;
 			record.cid = connection.cid;
 			record.portal = env_.plan.persistent_portal;
@@ -110,14 +124,21 @@ void Strands::on_dump(const kernel::SessionInfo &session)
 		}
 		if (sid_ && !strands_.contains(connection.cid))
 			start(connection.cid);
+		// The daemon before this one takes it out: its CID is not free before that ends.
+		if (!known && connection.state == kernel::ConnectionState::in_logout)
+			if (Strand *strand = find(connection.cid))
+				strand->leave(true);
 	}
 	const auto is_up = [&](Cid cid) {
-		return std::any_of(session.connections.begin(), session.connections.end(),
-				   [&](const kernel::ConnectionInfo &one) {
-					   return one.cid == cid &&
-						  one.state == kernel::ConnectionState::logged_in;
-				   });
+		const auto found = find_in_dump(cid);
+		return found != session.connections.end() &&
+		       found->state == kernel::ConnectionState::logged_in;
 	};
+	// The news that one has left may have been lost.
+	for (const auto &[cid, strand] : std::map(strands_))
+		if (strand->state() == Strand::State::leaving && strands_.size() > 1 &&
+		    find_in_dump(cid) == session.connections.end())
+			forget(cid);
 	for (const auto &[cid, strand] : strands_) {
 		if (!active)
 			strand->session_lost();
@@ -219,11 +240,11 @@ void Strands::add(const config::PortalId &portal, const config::Iface &iface,
 	}
 	start(record.cid);
 	Strand *strand = find(record.cid);
-	strand->tell_first([this, cid = record.cid, done = std::move(done)](const Joined &joined) {
+	strand->tell_first([this, strand, done = std::move(done)](const Joined &joined) {
 		if (joined)
 			env_.on_change();
-		else if (find(cid))
-			forget(cid);
+		else if (find(strand->cid()) == strand) // and not a younger one with its CID
+			forget(strand->cid());
 		done(joined);
 	});
 	strand->session_back();

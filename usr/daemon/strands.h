@@ -60,6 +60,7 @@ public:
 
 private:
 	Strand *find(Cid cid) const;
+	bool has(Cid cid) const;
 	void start(Cid cid);
 	void insert(Link link);
 	void forget(Cid cid);

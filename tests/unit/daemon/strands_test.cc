@@ -372,6 +372,66 @@ TEST_CASE_METHOD(World, "A connection that was taken out stays out, the first on
 	CHECK(**joined == Cid(0));
 }
 
+TEST_CASE_METHOD(World, "What a killed daemon was taking out stays out, and has its CID until then")
+{
+	set("node.session.iscsi.MaxConnections", "4");
+	auto first = with_connections(2);
+	REQUIRE(first->strands().remove(Cid(1)));
+	auto &info = kernel.live.at(Sid(1));
+	kernel.connection_of(Sid(1), Cid(1)).state = kernel::ConnectionState::in_logout;
+	const auto last = kept();
+
+	set("node.session.nr_connections", "1"); // as it was saved
+	auto second = make_agent();
+	second->take_over(info, last.key);
+	idle();
+	CHECK(state_of(*second, Cid(1)) == Strand::State::leaving);
+	CHECK(kept_cids() == std::vector{Cid(0)});
+	add(*second, "192.0.2.9");
+	REQUIRE(until([&] { return joined.has_value(); }));
+	REQUIRE(*joined);
+	CHECK(**joined == Cid(2));
+
+	// Its end is told, or is not.
+	std::erase_if(info.connections, [](const auto &one) { return one.cid == Cid(1); });
+	SECTION("by an event")
+	second->on_event({1, Sid(1), kernel::ConnectionRemoved{Cid(1)}});
+	SECTION("by a dump")
+	second->on_dump(&info);
+	idle();
+	CHECK_FALSE(second->strands().all().contains(Cid(1)));
+	CHECK(target.asked[Cid(1)].size() == 1);
+}
+
+TEST_CASE_METHOD(World, "The end of a connection is not that of a younger one with its CID")
+{
+	set("node.session.iscsi.MaxConnections", "4");
+	auto agent = with_connections(2);
+	target.silent = true;
+	add(*agent, "192.0.2.8");
+	const auto old_strand = agent->strands().all().at(Cid(2));
+	REQUIRE(until([&] { return target.last_portal.host == "192.0.2.8"; }));
+	auto removed = agent->strands().remove(Cid(2));
+	REQUIRE(removed);
+	CHECK_FALSE(*removed); // the module has none
+	agent->on_event({1, Sid(1), kernel::ConnectionRemoved{Cid(2)}});
+	target.silent = false;
+	std::optional<Joined> younger;
+	agent->strands().add({"192.0.2.9", 3260},
+			     {"default", config::Settings(config::RecordKind::iface)},
+			     [&](const Joined &how) { younger = how; });
+	REQUIRE(until([&] { return joined && younger; })); // the older one has ended, too
+	CHECK_FALSE(*joined);
+	REQUIRE(*younger);
+	CHECK(agent->strands().all().at(Cid(2)) != old_strand);
+	CHECK(agent->plan().links.back().portal.host == "192.0.2.9");
+
+	// News of the older one that come late.
+	agent->on_event({1, Sid(1), kernel::ConnectionRemoved{Cid(2)}});
+	idle();
+	CHECK(agent->strands().all().contains(Cid(2)));
+}
+
 TEST_CASE_METHOD(World, "The last connection that is up is not taken out")
 {
 	auto agent = with_connections(2);
