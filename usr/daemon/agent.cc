@@ -183,8 +183,13 @@ void SessionAgent::on_dump(const kernel::SessionInfo *session)
 		wait_at_least(session->parameters.time2wait);
 		lost_ = true;
 	}
-	if (session)
+	if (session) {
+		// Older than what the module has, when a daemon was killed before it saved it.
+		const kernel::Policy policy = session->settings.policy;
+		if (policy != plan_.settings.policy && put_policy(policy))
+			plan_.settings.policy = policy;
 		strands_.on_dump(*session);
+	}
 	signal_.notify();
 }
 
@@ -377,13 +382,21 @@ void SessionAgent::save_change()
 		env_.log(Level::error, title(), ": ", saved.error().text);
 }
 
-Status SessionAgent::set_policy(kernel::Policy policy)
+/* Where it is saved. */
+Status SessionAgent::put_policy(kernel::Policy policy)
 {
-	const config::Settings before = plan_.node.settings;
 	auto set =
 	    plan_.node.settings.set("node.session.policy", to_string(policy), env_.saved.secrets());
 	if (!set)
 		return tl::unexpected(set.error());
+	return {};
+}
+
+Status SessionAgent::set_policy(kernel::Policy policy)
+{
+	const config::Settings before = plan_.node.settings;
+	if (auto put = put_policy(policy); !put)
+		return put;
 	auto changed = strands_.change({policy, {}});
 	if (!changed)
 		plan_.node.settings = before;

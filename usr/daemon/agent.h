@@ -165,6 +165,7 @@ private:
 	void follow(Cid cid, const LoggedIn &login);
 	void learn_tpgt(const LoggedIn &login);
 	Strand::Surroundings of_strands();
+	Status put_policy(kernel::Policy policy);
 	Status save();
 	void save_change();
 	void leave_denied();

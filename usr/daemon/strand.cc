@@ -254,6 +254,9 @@ bool Strand::hand_over(Sid sid, LoggedIn &login, const kernel::Reservation &rese
 	Link *link = env_.plan.find(cid_);
 	const auto connection =
 	    connection_of(env_.plan, *link, login.result, login.socket.native_handle());
+	// Its portal and interface are known to nobody else once the module has it.
+	if (on_first_)
+		env_.on_change();
 	// Before the call: the event of a connection that is lost at once comes later.
 	up_ = true;
 	up_since_ = Clock::now();

@@ -107,8 +107,12 @@ void Strands::on_dump(const kernel::SessionInfo &session)
 				    [cid](const auto &one) { return one.cid == cid; });
 	};
 	for (const auto &connection : session.connections) {
-		const bool known = env_.plan.find(connection.cid);
-		if (!known) {
+		Link *known = env_.plan.find(connection.cid);
+		if (known) {
+			// A daemon that was killed may have changed them and not saved that.
+			known->role = connection.role;
+			known->weight = connection.weight;
+		} else {
 			config::ConnectionRecord record;
 			record.cid = connection.cid;
 			record.portal = env_.plan.persistent_portal;

@@ -13,6 +13,7 @@
 #include <asio/io_context.hpp>
 #include <cerrno>
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -48,16 +49,17 @@ public:
 	std::uint32_t next_sid = 1;
 	std::uint64_t cookie = 0;
 	int reservations = 0;
-	int joins = 0;			       // reservations of that kind
-	int adoptions = 0;		       // session reinstatements
-	int reinstatements = 0;		       // of connections
-	std::set<Cid> retained;		       // connections whose tasks are kept
-	std::map<std::uint64_t, Cid> reserved; // by cookie
-	int refuse_new = 0;		       // errno of the next new_session()
-	int refuse_dump = 0;		       // errno of the next one
-	std::deque<int> refuse_join;	       // errnos of the next reservations of a join
-	int refuse_adopt = 0;		       // errno of the next adopt()
-	std::vector<Cid> dropped;	       // connections, in order
+	int joins = 0;				// reservations of that kind
+	int adoptions = 0;			// session reinstatements
+	int reinstatements = 0;			// of connections
+	std::set<Cid> retained;			// connections whose tasks are kept
+	std::map<std::uint64_t, Cid> reserved;	// by cookie
+	int refuse_new = 0;			// errno of the next new_session()
+	int refuse_dump = 0;			// errno of the next one
+	std::deque<int> refuse_join;		// errnos of the next reservations of a join
+	int refuse_adopt = 0;			// errno of the next adopt()
+	std::function<void()> on_adopt = [] {}; // before it is done
+	std::vector<Cid> dropped;		// connections, in order
 	bool module_there = true;
 	std::optional<hawser::kernel::SessionParameters> adopted;
 	std::vector<hawser::kernel::NewConnection> handed_over;
@@ -207,6 +209,7 @@ public:
 	adopt(Sid sid, std::uint64_t quoted, const hawser::kernel::NewConnection &connection,
 	      const std::optional<hawser::kernel::SessionParameters> &parameters) override
 	{
+		on_adopt();
 		if (int number = std::exchange(refuse_adopt, 0))
 			return refuse(number);
 		if (reserved.erase(quoted) == 0)
@@ -252,6 +255,18 @@ public:
 	{
 		if (!live.contains(sid))
 			return refuse(ENOENT);
+		auto &session = live.at(sid);
+		if (const auto &wanted = change.connection) {
+			auto &all = session.connections;
+			const auto found = std::find_if(all.begin(), all.end(), [&](auto &one) {
+				return one.cid == wanted->cid;
+			});
+			if (found == all.end())
+				return refuse(ENOENT);
+			found->role = wanted->role.value_or(found->role);
+			found->weight = wanted->weight.value_or(found->weight);
+		}
+		session.settings.policy = change.policy.value_or(session.settings.policy);
 		changes.push_back(change);
 		return {};
 	}

@@ -372,6 +372,41 @@ TEST_CASE_METHOD(World, "A connection that was taken out stays out, the first on
 	CHECK(**joined == Cid(0));
 }
 
+TEST_CASE_METHOD(World, "A daemon that was started again has policy, role and weight of the module")
+{
+	auto first = with_connections(2);
+	const auto last = kept(); // and then it was killed, with these changes made
+	REQUIRE(kernel.change(
+	    Sid(1), {kernel::Policy::weighted,
+		     kernel::SessionChange::Connection{Cid(1), kernel::Role::standby, 7}}));
+
+	auto second = make_agent();
+	second->take_over(kernel.live.at(Sid(1)), last.key);
+	CHECK(second->plan().settings.policy == kernel::Policy::weighted);
+	CHECK(second->plan().links[1].role == kernel::Role::standby);
+	CHECK(second->plan().links[1].weight == 7);
+	REQUIRE(second->strands().change({{}, kernel::SessionChange::Connection{Cid(0), {}, 3}}));
+	CHECK(kept().node.settings.get("node.session.policy") == "weighted");
+	CHECK(kept().connections[1].role == "standby");
+	lose_one(*second, Cid(1));
+	REQUIRE(until([&] { return up() == 2; }));
+	CHECK(kernel.handed_over.back().weight == 7);
+}
+
+TEST_CASE_METHOD(World, "A connection that is added is saved before the module has it")
+{
+	set("node.session.iscsi.MaxConnections", "4");
+	auto agent = with_connections(1);
+	std::vector<Cid> before;
+	kernel.on_adopt = [&] { before = kept_cids(); };
+	kernel.refuse_adopt = ENOMEM;
+	add(*agent, "192.0.2.9");
+	REQUIRE(until([&] { return joined.has_value(); }));
+	CHECK_FALSE(*joined);
+	CHECK(before == std::vector{Cid(0), Cid(1)});
+	CHECK(kept_cids() == std::vector{Cid(0)});
+}
+
 TEST_CASE_METHOD(World, "What a killed daemon was taking out stays out, and has its CID until then")
 {
 	set("node.session.iscsi.MaxConnections", "4");
