@@ -392,12 +392,13 @@ Status SessionAgent::put_policy(kernel::Policy policy)
 	return {};
 }
 
-Status SessionAgent::set_policy(kernel::Policy policy)
+Status SessionAgent::change(const kernel::SessionChange &change)
 {
 	const config::Settings before = plan_.node.settings;
-	if (auto put = put_policy(policy); !put)
-		return put;
-	auto changed = strands_.change({policy, {}});
+	if (change.policy)
+		if (auto put = put_policy(*change.policy); !put)
+			return put;
+	auto changed = strands_.change(change);
 	if (!changed)
 		plan_.node.settings = before;
 	return changed;

@@ -126,8 +126,8 @@ public:
 	/* Of a session that is there. */
 	Strands &strands() { return strands_; }
 	const Strands &strands() const { return strands_; }
-	/* Has the session's connections chosen from by @policy. */
-	Status set_policy(kernel::Policy policy);
+	/* Of its policy or of a connection or of both: all of it or, when refused, nothing. */
+	Status change(const kernel::SessionChange &change);
 	State state() const { return state_; }
 	bool logging_out() const { return logging_out_; }
 	std::optional<Sid> sid() const { return sid_; }

@@ -62,29 +62,35 @@ iface_of(const Plan &plan, const std::optional<std::string> &name, const RecordR
 	co_return co_await on_worker(records.worker, std::move(read));
 }
 
-/* One change of a session: of its policy, or of one of its connections. */
-Status change(SessionAgent &agent, const varlink::ChangeSessionCall &call)
-{
-	if (call.policy) {
-		const auto policy = kernel::parse_policy(*call.policy);
-		if (!policy)
-			return fail(Code::invalid_argument,
-				    str("node.session.policy: ", hawser::quoted(*call.policy),
-					" is no policy"));
-		if (auto changed = agent.set_policy(*policy); !changed)
-			return changed;
-	}
-	if (!call.cid)
-		return {};
-	kernel::SessionChange::Connection connection;
-	connection.cid = Cid(*call.cid);
-	if (call.role)
-		connection.role = kernel::parse_role(*call.role);
-	connection.weight = call.weight;
-	return agent.strands().change({{}, connection});
-}
-
 } // namespace
+
+/* One change of a session: of its policy, or of one of its connections, or of both. */
+Result<kernel::SessionChange> change_of(const varlink::ChangeSessionCall &call)
+{
+	const auto refuse = [](std::string why) {
+		return fail(Code::invalid_argument, std::move(why));
+	};
+	kernel::SessionChange change;
+	if (call.policy) {
+		change.policy = kernel::parse_policy(*call.policy);
+		if (!change.policy)
+			return refuse(str("node.session.policy: ", hawser::quoted(*call.policy),
+					  " is no policy"));
+	}
+	if (!call.cid && (call.role || call.weight))
+		return refuse(
+		    str(call.role ? "role" : "weight", " is a connection's: cid says which"));
+	if (call.cid && !call.role && !call.weight)
+		return refuse(str("cid ", *call.cid, ": neither role nor weight is given"));
+	if (call.cid) {
+		change.connection = {Cid(*call.cid), {}, call.weight};
+		if (call.role)
+			change.connection->role = kernel::parse_role(*call.role);
+		if (call.role && !change.connection->role)
+			return refuse(str("role: ", hawser::quoted(*call.role), " is no role"));
+	}
+	return change;
+}
 
 std::optional<std::uint64_t> milliseconds_until(const std::optional<Clock::time_point> &time)
 {
@@ -190,7 +196,12 @@ asio::awaitable<void> change_session(Exchange &exchange, Sessions &sessions)
 		co_await refuse(exchange, failure_of(agent.error()));
 		co_return;
 	}
-	if (auto changed = change(**agent, call); !changed) {
+	const auto change = change_of(call);
+	if (!change) {
+		co_await refuse(exchange, failure_of(change.error()));
+		co_return;
+	}
+	if (auto changed = (*agent)->change(*change); !changed) {
 		co_await refuse(exchange, failure_of(changed.error()));
 		co_return;
 	}

@@ -27,6 +27,9 @@ asio::awaitable<void> add_connection(varlink::Exchange &exchange, Sessions &sess
 asio::awaitable<void> remove_connection(varlink::Exchange &exchange, Sessions &sessions);
 asio::awaitable<void> change_session(varlink::Exchange &exchange, Sessions &sessions);
 
+/* What a call is to change; Code::invalid_argument names the rule that it breaks. */
+Result<kernel::SessionChange> change_of(const varlink::ChangeSessionCall &call);
+
 /* As ListSessions tells them. */
 std::vector<varlink::Connection> connections_of(const SessionAgent &agent);
 std::optional<std::uint64_t> milliseconds_until(const std::optional<Clock::time_point> &time);

@@ -263,10 +263,15 @@ Result<bool> Strands::remove(Cid cid)
 	const bool others_up =
 	    std::any_of(strands_.begin(), strands_.end(),
 			[cid](const auto &one) { return one.first != cid && one.second->up(); });
-	if (!others_up)
+	if (!others_up && strand->up())
 		return fail(Code::busy,
 			    str(env_.title(), ": connection ", cid.value,
 				" is the last one that is up: a logout of the session ends it"));
+	if (!others_up)
+		return fail(Code::session_not_connected,
+			    str(env_.title(), ": connection ", cid.value,
+				" is not up, nor is another: one can be taken out once the session "
+				"is connected again"));
 	// Kept before the module is told: a daemon that is killed in between finds it so.
 	strand->leave(true);
 	env_.on_change();
@@ -280,7 +285,7 @@ Result<bool> Strands::remove(Cid cid)
 	return tl::unexpected(begun.error().error);
 }
 
-Status Strands::change(const Change &change)
+Status Strands::change(kernel::SessionChange change)
 {
 	auto connections = env_.plan.connections();
 	Link *link = nullptr;
@@ -298,13 +303,20 @@ Status Strands::change(const Change &change)
 	if (auto ok = config::check_policy(to_string(policy), connections); !ok)
 		return ok;
 	auto changed = env_.control.change(*sid_, change);
+	const auto wanted = change.connection;
 	// One that is not up yet gets it when it joins.
-	if (!changed && !(link && changed.error().number == ENOENT && !find(link->cid)->up()))
+	if (!changed && link && changed.error().number == ENOENT && !find(link->cid)->up()) {
+		changed = {};
+		change.connection.reset();
+		if (change.policy)
+			changed = env_.control.change(*sid_, change);
+	}
+	if (!changed)
 		return tl::unexpected(changed.error().error);
 	env_.plan.settings.policy = policy;
 	if (link) {
-		link->role = change.connection->role.value_or(link->role);
-		link->weight = change.connection->weight.value_or(link->weight);
+		link->role = wanted->role.value_or(link->role);
+		link->weight = wanted->weight.value_or(link->weight);
 	}
 	env_.on_change();
 	return {};

@@ -20,9 +20,6 @@ namespace hawser::daemon
 class Strands
 {
 public:
-	/* What of a connection or, without one, of the session is to be changed. */
-	using Change = kernel::SessionChange;
-
 	explicit Strands(const Strand::Surroundings &surroundings) : env_(surroundings) {}
 
 	/* The session is there. @session lives for as long as its strands are cared for. */
@@ -54,7 +51,8 @@ public:
 	 * have it, and no event comes.
 	 */
 	Result<bool> remove(Cid cid);
-	Status change(const Change &change);
+	/* For SessionAgent::change(), which keeps the policy. */
+	Status change(kernel::SessionChange change);
 	/* As they are to be made again: without those that are being taken out. */
 	std::vector<config::ConnectionRecord> kept() const;
 

@@ -2,6 +2,7 @@
 #include "daemon/strands.h"
 
 #include "agent_world.h"
+#include "daemon/connection_commands.h"
 
 using namespace hawser;
 using namespace hawser::daemon;
@@ -482,6 +483,17 @@ TEST_CASE_METHOD(World, "The last connection that is up is not taken out")
 	CHECK(unknown.error().code == Code::nothing_found);
 }
 
+TEST_CASE_METHOD(World, "None is taken out of a session without a connection, and it says so")
+{
+	auto agent = with_connections(2);
+	target.silent = true;
+	lose(*agent);
+	auto refused = agent->strands().remove(Cid(1));
+	REQUIRE_FALSE(refused);
+	CHECK(refused.error().code == Code::session_not_connected);
+	CHECK_THAT(refused.error().text, Catch::Contains("connection 1 is not up, nor is another"));
+}
+
 TEST_CASE_METHOD(World, "Role, weight and policy are changed in the session and kept with it")
 {
 	auto agent = with_connections(2);
@@ -496,12 +508,12 @@ TEST_CASE_METHOD(World, "Role, weight and policy are changed in the session and 
 	    {{}, kernel::SessionChange::Connection{Cid(0), kernel::Role::standby, {}}});
 	REQUIRE_FALSE(refused);
 	CHECK_THAT(refused.error().text, Catch::Contains("failover needs an active connection"));
-	REQUIRE(agent->set_policy(kernel::Policy::weighted));
+	REQUIRE(agent->change({kernel::Policy::weighted, {}}));
 	CHECK(kernel.changes.back().policy == kernel::Policy::weighted);
 	CHECK(kept().node.settings.get("node.session.policy") == "weighted");
 	REQUIRE(agent->strands().change(
 	    {{}, kernel::SessionChange::Connection{Cid(0), kernel::Role::standby, {}}}));
-	CHECK_FALSE(agent->set_policy(kernel::Policy::round_robin_subset));
+	CHECK_FALSE(agent->change({kernel::Policy::round_robin_subset, {}}));
 	CHECK(kept().node.settings.get("node.session.policy") == "weighted");
 
 	// What joins again has what it was changed to.
@@ -509,6 +521,52 @@ TEST_CASE_METHOD(World, "Role, weight and policy are changed in the session and 
 	REQUIRE(until([&] { return up() == 2; }));
 	CHECK(kernel.handed_over.back().role == kernel::Role::standby);
 	CHECK(kernel.handed_over.back().weight == 7);
+}
+
+TEST_CASE_METHOD(World, "Policy and connection are changed together or not at all")
+{
+	auto agent = with_connections(2);
+	REQUIRE(agent->change({kernel::Policy::weighted, kernel::SessionChange::Connection{
+							     Cid(0), kernel::Role::standby, 3}}));
+	REQUIRE(kernel.changes.size() == 1);
+	CHECK(kernel.changes[0].policy == kernel::Policy::weighted);
+	CHECK(kernel.changes[0].connection->weight == 3);
+
+	CHECK_FALSE(agent->change({kernel::Policy::cpu, kernel::SessionChange::Connection{
+							    Cid(7), kernel::Role::standby, {}}}));
+	CHECK(kernel.changes.size() == 1);
+	CHECK(agent->plan().settings.policy == kernel::Policy::weighted);
+	CHECK(kept().node.settings.get("node.session.policy") == "weighted");
+
+	// One that the module does not have yet does not keep it from the policy.
+	std::erase_if(kernel.live.at(Sid(1)).connections,
+		      [](const auto &one) { return one.cid == Cid(1); });
+	kernel.refuse_join = {ENOSPC};
+	agent->on_event({1, Sid(1), kernel::ConnectionLost{Cid(1), kernel::Loss::closed, 0}});
+	REQUIRE(until([&] { return state_of(*agent, Cid(1)) == Strand::State::off; }));
+	REQUIRE(
+	    agent->change({kernel::Policy::cpu, kernel::SessionChange::Connection{Cid(1), {}, 9}}));
+	CHECK(kernel.live.at(Sid(1)).settings.policy == kernel::Policy::cpu);
+	CHECK(kept().connections[1].weight == 9);
+}
+
+TEST_CASE("A change that would change nothing is refused with the rule")
+{
+	const auto why = [](varlink::ChangeSessionCall call) {
+		const auto change = change_of(call);
+		return change ? std::string() : change.error().text;
+	};
+	CHECK(why({1, {}, {}, "standby", {}}) == "role is a connection's: cid says which");
+	CHECK(why({1, "cpu", {}, {}, 7}) == "weight is a connection's: cid says which");
+	CHECK(why({1, "cpu", 2, {}, {}}) == "cid 2: neither role nor weight is given");
+	CHECK_THAT(why({1, "random", {}, {}, {}}), Catch::Contains("is no policy"));
+	CHECK_THAT(why({1, {}, 2, "lazy", {}}), Catch::Contains("is no role"));
+	const auto change = change_of({1, "cpu", 2, "standby", 7});
+	REQUIRE(change);
+	CHECK(change->policy == kernel::Policy::cpu);
+	CHECK(change->connection->cid == Cid(2));
+	CHECK(change->connection->role == kernel::Role::standby);
+	CHECK(change->connection->weight == 7);
 }
 
 TEST_CASE_METHOD(World, "A daemon that was started again cares for the connections of the dump")
