@@ -66,7 +66,9 @@ std::vector<ConnectionView> connections_of(const kernel::SessionInfo &session,
 		for (const auto &cared : status->connections) {
 			auto &view = by_cid[cared.cid];
 			view.service_state = cared.state;
-			view.portal = {cared.address, cared.port};
+			// After a hop or a redirect one that is up is elsewhere than it is set to.
+			if (view.state != ConnectionState::logged_in)
+				view.portal = {cared.address, cared.port};
 			view.iface = cared.iface;
 			view.role = cared.role;
 			view.weight = cared.weight;

@@ -21,7 +21,7 @@ struct ConnectionView {
 	std::uint16_t cid = 0;
 	kernel::ConnectionState state = kernel::ConnectionState::free;
 	std::string service_state; // of io.hawser; empty when the service does not say
-	config::PortalId portal;
+	config::PortalId portal;   // where it is, or the one that it is to go to
 	std::string iface;
 	std::string role;
 	std::uint32_t weight = 0;

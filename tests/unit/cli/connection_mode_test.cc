@@ -67,6 +67,18 @@ TEST_CASE_METHOD(Connections, "connections are listed without the service as the
 	      "outstanding\n");
 }
 
+TEST_CASE_METHOD(Connections, "a connection is shown at the portal that it is at, while it is up")
+{
+	auto &peer = kernel.live[0].connections[1];
+	peer.peer_address = "192.0.2.7";
+	CHECK(good("-m connection -r 1 --cid 1").starts_with("[1:1] 192.0.2.7:3260 through eth1"));
+	CHECK(good("-m session -r 1 -P 3").find("[1:1] 192.0.2.7:3260") != std::string::npos);
+	peer.state = kernel::ConnectionState::free;
+	peer.peer_address.clear();
+	peer.peer_port = 0;
+	CHECK(good("-m connection -r 1 --cid 1").starts_with("[1:1] 192.0.2.2:3260 through eth1"));
+}
+
 TEST_CASE_METHOD(Connections, "connections in JSON")
 {
 	const auto json = nlohmann::json::parse(good("-m connection -r 1 --json"));
