@@ -28,6 +28,7 @@ ConnectionRecord connection_of(const Node &node, Cid cid)
 	connection.iface = node.id.iface;
 	connection.role = s.get(connection_key(cid, "role"));
 	connection.weight = static_cast<std::uint32_t>(s.number(connection_key(cid, "weight")));
+	connection.of_record = true;
 	if (cid == Cid{})
 		return connection;
 	if (const auto host = s.get(connection_key(cid, "address")); !host.empty())
@@ -36,6 +37,7 @@ ConnectionRecord connection_of(const Node &node, Cid cid)
 		connection.portal.port = static_cast<std::uint16_t>(port);
 	if (const auto iface = s.get(connection_key(cid, "iface")); !iface.empty())
 		connection.iface = iface;
+	connection.of_record = connection.portal == node.id.portal;
 	return connection;
 }
 

@@ -22,6 +22,7 @@ struct ConnectionRecord {
 	std::string iface;
 	std::string role = "active"; // or "standby"
 	std::uint32_t weight = 0;
+	bool of_record = false; // it goes to the portal that the record is of, and moves with it
 
 	friend bool operator==(const ConnectionRecord &, const ConnectionRecord &) = default;
 };

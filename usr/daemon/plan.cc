@@ -170,7 +170,8 @@ std::vector<config::ConnectionRecord> Plan::connections() const
 				   {link.portal.host, link.portal.port},
 				   link.iface,
 				   std::string(to_string(link.role)),
-				   link.weight});
+				   link.weight,
+				   link.of_record});
 	return records;
 }
 
@@ -252,6 +253,7 @@ Result<Link> make_link(const config::ConnectionRecord &record, const config::Ifa
 	if (!portal)
 		return tl::unexpected(portal.error());
 	link.portal = std::move(*portal);
+	link.of_record = record.of_record;
 	link.iface = record.iface;
 	link.binding = binding_of(iface);
 	link.role = kernel::parse_role(record.role).value_or(kernel::Role::active);
@@ -286,7 +288,6 @@ Status make_links(Plan &plan, const std::vector<config::ConnectionRecord> &conne
 		if (!link)
 			return fail(link.error().code, str("connection ", connection.cid.value,
 							   ": ", link.error().text));
-		link->of_record = link->cid == Cid{} || connection.portal == plan.node.id.portal;
 		plan.links.push_back(std::move(*link));
 	}
 	return {};

@@ -72,9 +72,10 @@ Status put_file(const std::string &folder, const std::string &name, std::string_
 
 Json connection_to_json(const config::ConnectionRecord &connection)
 {
-	return {{"cid", connection.cid.value},	  {"host", connection.portal.host},
-		{"port", connection.portal.port}, {"iface", connection.iface},
-		{"role", connection.role},	  {"weight", connection.weight}};
+	return {{"cid", connection.cid.value},	    {"host", connection.portal.host},
+		{"port", connection.portal.port},   {"iface", connection.iface},
+		{"role", connection.role},	    {"weight", connection.weight},
+		{"of_record", connection.of_record}};
 }
 
 /* A number of @json below @end, or nothing. */
@@ -87,7 +88,8 @@ std::optional<std::uint64_t> number_of(const Json &json, const char *name, std::
 	return found->get<std::uint64_t>();
 }
 
-std::optional<config::ConnectionRecord> connection_from_json(const Json &json)
+std::optional<config::ConnectionRecord> connection_from_json(const Json &json,
+							     const config::PortalId &record)
 {
 	if (!json.is_object())
 		return std::nullopt;
@@ -105,6 +107,12 @@ std::optional<config::ConnectionRecord> connection_from_json(const Json &json)
 	    json["iface"].get<std::string>(),
 	    json["role"].get<std::string>(),
 	    static_cast<std::uint32_t>(*weight)};
+	// An older daemon did not write it, and worked it out anew each time.
+	const Json of_record =
+	    json.value("of_record", Json(connection.cid == Cid{} || connection.portal == record));
+	if (!of_record.is_boolean())
+		return std::nullopt;
+	connection.of_record = of_record.get<bool>();
 	if (!parse_host(connection.portal.host, connection.portal.port) ||
 	    !config::check_iface_name(connection.iface) || !kernel::parse_role(connection.role))
 		return std::nullopt;
@@ -121,7 +129,7 @@ bool read_connections(const Json &file, SavedSession &session)
 		return false;
 	std::set<Cid> cids;
 	for (const Json &one : connections) {
-		auto connection = connection_from_json(one);
+		auto connection = connection_from_json(one, session.node.id.portal);
 		if (!connection || !cids.insert(connection->cid).second)
 			return false;
 		session.connections.push_back(std::move(*connection));

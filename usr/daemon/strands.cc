@@ -118,6 +118,7 @@ void Strands::on_dump(const kernel::SessionInfo &session)
 			record.portal = env_.plan.persistent_portal;
 			if (connection.peer_port != 0)
 				record.portal = {connection.peer_address, connection.peer_port};
+			record.of_record = record.portal == env_.plan.node.id.portal;
 			record.iface = env_.plan.node.id.iface;
 			record.role = to_string(connection.role);
 			record.weight = connection.weight;
@@ -231,6 +232,7 @@ void Strands::add(const config::PortalId &portal, const config::Iface &iface,
 	while (strands_.contains(record.cid))
 		record.cid = Cid(static_cast<std::uint16_t>(record.cid.value + 1));
 	record.portal = portal;
+	record.of_record = portal == env_.plan.node.id.portal;
 	record.iface = iface.name;
 	auto link = make_link(record, iface);
 	if (!link)

@@ -38,7 +38,7 @@ TEST_CASE_METHOD(Fixture, "a further connection is as the first one where nothin
 	set("node.conn[2].port", "3260");
 	set("node.conn[2].weight", "7");
 	CHECK(connections_of(node) == std::vector<ConnectionRecord>{
-					  {Cid(0), {"192.0.2.1", 3261}, "eth0", "active", 0},
+					  {Cid(0), {"192.0.2.1", 3261}, "eth0", "active", 0, true},
 					  {Cid(1), {"192.0.2.2", 3261}, "eth0", "standby", 0},
 					  {Cid(2), {"192.0.2.1", 3260}, "eth1", "active", 7},
 				      });

@@ -29,8 +29,8 @@ TEST_CASE("A session's connections and their interfaces read back as they were s
 	SavedSession session{
 	    key, a_node(), {"default", config::Settings(config::RecordKind::iface)}};
 	CHECK(saved_from_text(key, saved_to_text(session))->connections.empty());
-	session.connections = {{Cid(0), {"192.0.2.1", 3260}, "default", "active", 0},
-			       {Cid(7), {"storage.example", 3261}, "eth1", "standby", 9}};
+	session.connections = {{Cid(0), {"192.0.2.1", 3260}, "default", "active", 0, false},
+			       {Cid(7), {"storage.example", 3261}, "eth1", "standby", 9, true}};
 	session.further_ifaces = {{"eth1", config::Settings(config::RecordKind::iface)}};
 	const auto text = saved_to_text(session);
 	auto again = saved_from_text(key, text);
@@ -42,6 +42,7 @@ TEST_CASE("A session's connections and their interfaces read back as they were s
 	for (const auto &[good, bad] :
 	     {std::pair{"\"cid\":7", "\"cid\":0"}, std::pair{"\"cid\":7", "\"cid\":65536"},
 	      std::pair{"standby", "sometimes"}, std::pair{"\"port\":3261", "\"port\":-1"},
+	      std::pair{"\"of_record\":true", "\"of_record\":1"},
 	      std::pair{"storage.example", "a b"}, std::pair{"\"weight\":9", "\"weight\":\"9\""}}) {
 		auto damaged = text;
 		INFO(bad);
@@ -49,6 +50,16 @@ TEST_CASE("A session's connections and their interfaces read back as they were s
 		damaged.replace(damaged.find(good), std::string_view(good).size(), bad);
 		CHECK_FALSE(saved_from_text(key, damaged));
 	}
+
+	// An older daemon's file: connection 0 is the record's.
+	auto old = text;
+	for (auto at = old.find("\"of_record\""); at != std::string::npos;
+	     at = old.find("\"of_record\""))
+		old.replace(at, 11, "\"other\"");
+	again = saved_from_text(key, old);
+	REQUIRE(again);
+	CHECK(again->connections[0].of_record);
+	CHECK_FALSE(again->connections[1].of_record);
 }
 
 TEST_CASE("A session's settings come back as they were saved, secrets encrypted")

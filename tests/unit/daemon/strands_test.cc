@@ -371,6 +371,9 @@ TEST_CASE_METHOD(World, "A connection that was taken out stays out, the first on
 	REQUIRE(until([&] { return joined.has_value(); }));
 	REQUIRE(*joined);
 	CHECK(**joined == Cid(0));
+	// It does not become the record's by its CID, for a later daemon either.
+	CHECK_FALSE(kept().connections[0].of_record);
+	CHECK(kept().connections[1].of_record);
 }
 
 TEST_CASE_METHOD(World, "A daemon that was started again has policy, role and weight of the module")
