@@ -141,7 +141,7 @@ std::string record_keys_of(const KeySpec &key)
 	std::vector<std::string> names;
 
 	for (const auto &row : config::record_keys())
-		if (row.text_key == key.name && !row.own_limit)
+		if (row.text_key == key.name && !row.own_limit && row.connection == 0)
 			names.push_back(str("``", row.name, "``",
 					    row.initial.empty() ? std::string(" (not offered)")
 								: str(" (", row.initial, ")")));

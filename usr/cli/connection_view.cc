@@ -59,6 +59,8 @@ std::vector<ConnectionView> connections_of(const kernel::SessionInfo &session,
 		view.iface = session.identity.iface;
 		view.role = to_string(info.role);
 		view.weight = info.weight;
+		view.header_digest = info.header_digest;
+		view.data_digest = info.data_digest;
 		view.carries = info.carries;
 		view.outstanding = info.outstanding;
 	}
@@ -96,6 +98,7 @@ std::string to_string(const ConnectionView &connection, Sid sid)
 
 nlohmann::ordered_json to_json(const ConnectionView &connection, Sid sid)
 {
+	const auto digest = [](bool crc32c) { return crc32c ? "CRC32C" : "None"; };
 	return {{"sid", sid.value},
 		{"cid", connection.cid},
 		{"state", json_state(connection.state)},
@@ -105,6 +108,8 @@ nlohmann::ordered_json to_json(const ConnectionView &connection, Sid sid)
 		{"iface", connection.iface},
 		{"role", connection.role},
 		{"weight", connection.weight},
+		{"HeaderDigest", digest(connection.header_digest)},
+		{"DataDigest", digest(connection.data_digest)},
 		{"carries", connection.carries},
 		{"outstanding", connection.outstanding}};
 }

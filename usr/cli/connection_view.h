@@ -25,6 +25,8 @@ struct ConnectionView {
 	std::string iface;
 	std::string role;
 	std::uint32_t weight = 0;
+	bool header_digest = false; // CRC32C, as its login has it; the module's word
+	bool data_digest = false;
 	bool carries = false;
 	std::uint32_t outstanding = 0;
 };

@@ -20,7 +20,7 @@ using enum ValueType;
 constexpr auto node = RecordKind::node;
 
 /* clang-format off: one row a key is the point */
-/* Connection 0's address, port and interface are the record's (node_keys.cc). */
+/* Connection 0's are the record's own (node_keys.cc). */
 constexpr RecordKey further[] = {
     {.kind = node,
      .name = "address",
@@ -39,6 +39,16 @@ constexpr RecordKey further[] = {
      .type = iface_name,
      .initial = "",
      .text = "interface that it goes through; not set: the record's"},
+    {.kind = node,
+     .name = "iscsi.HeaderDigest",
+     .initial = "",
+     .text = "checksums over its headers; not set: connection 0's",
+     .text_key = "HeaderDigest"},
+    {.kind = node,
+     .name = "iscsi.DataDigest",
+     .initial = "",
+     .text = "checksums over its data; not set: connection 0's",
+     .text_key = "DataDigest"},
 };
 
 constexpr RecordKey every[] = {

@@ -38,6 +38,8 @@ ConnectionRecord connection_of(const Node &node, Cid cid)
 	if (const auto iface = s.get(connection_key(cid, "iface")); !iface.empty())
 		connection.iface = iface;
 	connection.of_record = connection.portal == node.id.portal;
+	connection.header_digest = s.get(connection_key(cid, "iscsi.HeaderDigest"));
+	connection.data_digest = s.get(connection_key(cid, "iscsi.DataDigest"));
 	return connection;
 }
 

@@ -23,6 +23,8 @@ struct ConnectionRecord {
 	std::string role = "active"; // or "standby"
 	std::uint32_t weight = 0;
 	bool of_record = false; // it goes to the portal that the record is of, and moves with it
+	std::string header_digest = {}; // as lists; empty: as node.conn[0] has it
+	std::string data_digest = {};
 
 	friend bool operator==(const ConnectionRecord &, const ConnectionRecord &) = default;
 };

@@ -115,9 +115,6 @@ kernel::SessionSettings kernel_settings_of(const config::Settings &s)
 	k.scan = s.get("node.session.scan") == "manual" ? kernel::ScanMode::manual
 							: kernel::ScanMode::automatic;
 	k.policy = *kernel::parse_policy(s.get("node.session.policy")); // a word of the table
-	// A reinstatement may negotiate what this login does not.
-	for (const std::string &word : s.list("node.conn[0].iscsi.DataDigest"))
-		k.stable_writes |= word == "CRC32C";
 	return k;
 }
 
@@ -139,6 +136,12 @@ Way Plan::way(Link link) const
 {
 	Way way{std::move(link), login};
 	way.login.cid = way.link.cid;
+	const auto offer = [&](std::string_view key, const std::string &list) {
+		if (!list.empty())
+			find_binding(key)->offer(way.login.offer, list);
+	};
+	offer("HeaderDigest", way.link.header_digest);
+	offer("DataDigest", way.link.data_digest);
 	return way;
 }
 
@@ -171,7 +174,9 @@ std::vector<config::ConnectionRecord> Plan::connections() const
 				   link.iface,
 				   std::string(to_string(link.role)),
 				   link.weight,
-				   link.of_record});
+				   link.of_record,
+				   link.header_digest,
+				   link.data_digest});
 	return records;
 }
 
@@ -258,6 +263,8 @@ Result<Link> make_link(const config::ConnectionRecord &record, const config::Ifa
 	link.binding = binding_of(iface);
 	link.role = kernel::parse_role(record.role).value_or(kernel::Role::active);
 	link.weight = record.weight;
+	link.header_digest = record.header_digest;
+	link.data_digest = record.data_digest;
 	return link;
 }
 
@@ -273,6 +280,12 @@ const config::Iface *find_iface(const Plan &plan, std::string_view name)
 		if (iface.name == name)
 			return &iface;
 	return nullptr;
+}
+
+bool offers_data_digest(const OperationalOffer &offer)
+{
+	return std::find(offer.data_digest.begin(), offer.data_digest.end(), Digest::crc32c) !=
+	       offer.data_digest.end();
 }
 
 Status make_links(Plan &plan, const std::vector<config::ConnectionRecord> &connections)
@@ -330,6 +343,9 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 		return tl::unexpected(chap.error());
 	login.chap = std::move(*chap);
 	login.offer = offer_of(s);
+	// A later login may negotiate what this one does not.
+	for (const Link &link : plan.links)
+		plan.settings.stable_writes |= offers_data_digest(plan.way(link).login.offer);
 	login.offer.max_connections =
 	    std::max(login.offer.max_connections, static_cast<std::uint16_t>(plan.links.size()));
 	if (auto ok = check(login); !ok)
@@ -422,7 +438,8 @@ OperationalOffer offer_of(const config::Settings &settings)
 {
 	OperationalOffer offer;
 	for (const auto &row : config::record_keys()) {
-		if (row.kind != settings.kind() || row.text_key.empty() || row.own_limit)
+		if (row.kind != settings.kind() || row.text_key.empty() || row.own_limit ||
+		    row.connection > 0)
 			continue;
 		if (const auto *binding = find_binding(row.text_key))
 			binding->offer(offer, settings.get(row.name));

@@ -47,6 +47,8 @@ struct Link {
 	Binding binding;
 	kernel::Role role = kernel::Role::active;
 	std::uint32_t weight = 0;
+	std::string header_digest = {}; // as records list them; empty: the plan's own
+	std::string data_digest = {};
 };
 
 /* One way to log in: as which connection, over what portal and interface. */

@@ -72,10 +72,15 @@ Status put_file(const std::string &folder, const std::string &name, std::string_
 
 Json connection_to_json(const config::ConnectionRecord &connection)
 {
-	return {{"cid", connection.cid.value},	    {"host", connection.portal.host},
-		{"port", connection.portal.port},   {"iface", connection.iface},
-		{"role", connection.role},	    {"weight", connection.weight},
-		{"of_record", connection.of_record}};
+	return {{"cid", connection.cid.value},
+		{"host", connection.portal.host},
+		{"port", connection.portal.port},
+		{"iface", connection.iface},
+		{"role", connection.role},
+		{"weight", connection.weight},
+		{"of_record", connection.of_record},
+		{"header_digest", connection.header_digest},
+		{"data_digest", connection.data_digest}};
 }
 
 /* A number of @json below @end, or nothing. */
@@ -113,6 +118,18 @@ std::optional<config::ConnectionRecord> connection_from_json(const Json &json,
 	if (!of_record.is_boolean())
 		return std::nullopt;
 	connection.of_record = of_record.get<bool>();
+	const auto read_digest = [&](const char *name, std::string_view key, std::string &to) {
+		const Json found = json.value(name, Json(""));
+		const auto *row =
+		    config::find_key(config::RecordKind::node, config::connection_key(Cid(1), key));
+		if (!found.is_string() || !config::check_value(*row, found.get<std::string>()))
+			return false;
+		to = found.get<std::string>();
+		return true;
+	};
+	if (!read_digest("header_digest", "iscsi.HeaderDigest", connection.header_digest) ||
+	    !read_digest("data_digest", "iscsi.DataDigest", connection.data_digest))
+		return std::nullopt;
 	if (!parse_host(connection.portal.host, connection.portal.port) ||
 	    !config::check_iface_name(connection.iface) || !kernel::parse_role(connection.role))
 		return std::nullopt;

@@ -23,6 +23,7 @@ struct Connections : Bench {
 		second.carries = false;
 		second.outstanding = 0;
 		second.peer_address = "192.0.2.2";
+		second.data_digest = true;
 		session.connections.push_back(second);
 		add_session(4, t2, "2001:db8::1");
 
@@ -88,6 +89,8 @@ TEST_CASE_METHOD(Connections, "connections in JSON")
 	CHECK(json[1]["iface"] == "eth1");
 	CHECK(json[1]["role"] == "standby");
 	CHECK(json[1]["weight"] == 7);
+	CHECK(json[1]["HeaderDigest"] == "None");
+	CHECK(json[1]["DataDigest"] == "CRC32C");
 	CHECK(json[2]["state"] == "free");
 	CHECK(json[2]["service_state"] == "joining");
 	const auto session = nlohmann::json::parse(good("-m session -r 1 --json"))[0];

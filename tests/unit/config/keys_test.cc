@@ -147,6 +147,9 @@ TEST_CASE("each connection of a session has rows of its own, as far as the modul
 	CHECK(good("node.conn[1].weight", "4294967295") == "4294967295");
 	CHECK_FALSE(find_key(RecordKind::node, "node.conn[64].address"));
 	CHECK(bad("node.conn[1].address", "a b").text.starts_with("node.conn[1].address: "));
+	CHECK(good("node.conn[63].iscsi.DataDigest", "crc32c") == "CRC32C");
+	CHECK(good("node.conn[1].iscsi.HeaderDigest", "") == "");
+	CHECK(bad("node.conn[1].iscsi.HeaderDigest", "MD5").code == Code::invalid_argument);
 	CHECK(bad("node.conn[1].iface", "../x").text.starts_with("node.conn[1].iface: "));
 	CHECK(bad("node.session.policy", "sometimes").text.find("round-robin-subset") !=
 	      std::string::npos);

@@ -209,12 +209,35 @@ TEST_CASE_METHOD(Records, "A plan has a link for each connection that the record
 	CHECK(made->links[2].weight == 7);
 	CHECK(made->links[2].of_record);
 	CHECK(made->connections() == config::connections_of(node));
+	CHECK_FALSE(made->settings.stable_writes);
 
 	// As many as there are to be must be allowed, and more may be.
 	CHECK(made->login.offer.max_connections == 3);
 	set("node.session.iscsi.MaxConnections", "8");
 	set("node.conn[1].iface", "");
 	CHECK(plan()->login.offer.max_connections == 8);
+}
+
+TEST_CASE_METHOD(Records, "A connection has digests of its own, or connection 0's")
+{
+	using List = std::vector<Digest>;
+	set("node.session.nr_connections", "3");
+	set("node.conn[0].iscsi.HeaderDigest", "CRC32C,None");
+	set("node.conn[1].iscsi.HeaderDigest", "None");
+	set("node.conn[1].iscsi.DataDigest", "CRC32C");
+	auto made = plan();
+	REQUIRE(made);
+	const auto offer = [&](std::size_t link) {
+		return made->way(made->links[link]).login.offer;
+	};
+	CHECK(offer(0).header_digest == List{Digest::crc32c, Digest::none});
+	CHECK(offer(0).data_digest == List{Digest::none});
+	CHECK(offer(1).header_digest == List{Digest::none});
+	CHECK(offer(1).data_digest == List{Digest::crc32c});
+	CHECK(offer(2).header_digest == offer(0).header_digest);
+	CHECK(offer(2).data_digest == offer(0).data_digest);
+	CHECK(made->settings.stable_writes);
+	CHECK(made->connections() == config::connections_of(node));
 }
 
 TEST_CASE_METHOD(Records,

@@ -30,7 +30,14 @@ TEST_CASE("A session's connections and their interfaces read back as they were s
 	    key, a_node(), {"default", config::Settings(config::RecordKind::iface)}};
 	CHECK(saved_from_text(key, saved_to_text(session))->connections.empty());
 	session.connections = {{Cid(0), {"192.0.2.1", 3260}, "default", "active", 0, false},
-			       {Cid(7), {"storage.example", 3261}, "eth1", "standby", 9, true}};
+			       {Cid(7),
+				{"storage.example", 3261},
+				"eth1",
+				"standby",
+				9,
+				true,
+				"CRC32C",
+				"None,CRC32C"}};
 	session.further_ifaces = {{"eth1", config::Settings(config::RecordKind::iface)}};
 	const auto text = saved_to_text(session);
 	auto again = saved_from_text(key, text);
@@ -41,7 +48,8 @@ TEST_CASE("A session's connections and their interfaces read back as they were s
 
 	for (const auto &[good, bad] :
 	     {std::pair{"\"cid\":7", "\"cid\":0"}, std::pair{"\"cid\":7", "\"cid\":65536"},
-	      std::pair{"standby", "sometimes"}, std::pair{"\"port\":3261", "\"port\":-1"},
+	      std::pair{"None,CRC32C", "MD5"}, std::pair{"standby", "sometimes"},
+	      std::pair{"\"port\":3261", "\"port\":-1"},
 	      std::pair{"\"of_record\":true", "\"of_record\":1"},
 	      std::pair{"storage.example", "a b"}, std::pair{"\"weight\":9", "\"weight\":\"9\""}}) {
 		auto damaged = text;
