@@ -135,7 +135,7 @@ tl::unexpected<Refusal> not_loaded()
 
 } // namespace
 
-Result<std::unique_ptr<NetlinkControl>> NetlinkControl::open()
+static Result<NetlinkSocket> open_socket()
 {
 	NetlinkSocket socket(nl_socket_alloc());
 	if (!socket)
@@ -148,19 +148,45 @@ Result<std::unique_ptr<NetlinkControl>> NetlinkControl::open()
 	// Without extended acks errors are only less clear.
 	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-	const timeval limit{answer_limit_s, 0};
+	const timeval limit{NetlinkControl::answer_limit_s, 0};
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	nl_socket_enable_msg_peek(socket.get());
 	// libnl's own measure is too small for a message with all of HWS_TEXT_MAX.
 	nl_socket_set_buffer_size(socket.get(), 0, 2 * HWS_TEXT_MAX);
-	return std::unique_ptr<NetlinkControl>(new NetlinkControl(std::move(socket)));
+	return socket;
+}
+
+Result<std::unique_ptr<NetlinkControl>> NetlinkControl::open()
+{
+	auto socket = open_socket();
+	if (!socket)
+		return tl::unexpected(socket.error());
+	return std::unique_ptr<NetlinkControl>(new NetlinkControl(std::move(*socket)));
+}
+
+/*
+ * After an exchange that did not come to its end: libnl expects answers in the order of the
+ * requests for as long as a socket lives, and would refuse all that follow the one missing.
+ */
+void NetlinkControl::renew_socket()
+{
+	if (auto fresh = open_socket())
+		socket_ = std::move(*fresh);
+}
+
+int NetlinkControl::resolve_family()
+{
+	const int found = genl_ctrl_resolve(socket_.get(), HWS_GENL_NAME);
+	if (found < 0)
+		renew_socket(); // libnl does not tell an answer that was lost from a No
+	return found;
 }
 
 /* Looks the family up and holds its ABI against ours, once for each load. */
 Answer<void> NetlinkControl::find_family()
 {
 	if (family_ < 0)
-		family_ = genl_ctrl_resolve(socket_.get(), HWS_GENL_NAME);
+		family_ = resolve_family();
 	if (family_ < 0)
 		return not_loaded();
 	if (abi_checked_)
@@ -211,13 +237,13 @@ Answer<void> NetlinkControl::exchange(nl_msg *message, const Take &take)
 			continue;
 		if (e == -NLE_DUMP_INTR)
 			in.interrupted = true;
-		else if (e == -NLE_AGAIN)
+		if (e == -NLE_DUMP_INTR || e == -NLE_INTR)
+			continue;
+		renew_socket();
+		if (e == -NLE_AGAIN)
 			return refuse(ETIMEDOUT, Code::failed,
 				      "the hawser module did not answer in time");
-		else if (e == -NLE_SEQ_MISMATCH)
-			continue; // the late answer to a request that was given up
-		else if (e != -NLE_INTR)
-			return refuse(0, Code::failed, str("generic netlink: ", nl_geterror(e)));
+		return refuse(0, Code::failed, str("generic netlink: ", nl_geterror(e)));
 	}
 	if (in.error)
 		return refuse(in.error, code_of(in.error),
@@ -242,7 +268,7 @@ Answer<void> NetlinkControl::command(hws_cmd command, int flags, const Fill &fil
 		auto answer = exchange(request.get(), take);
 		if (answer || answer.error().number != ENOENT || again)
 			return answer;
-		const int now = genl_ctrl_resolve(socket_.get(), HWS_GENL_NAME);
+		const int now = resolve_family();
 		if (now == family_)
 			return answer;
 		family_ = now;

@@ -3,6 +3,8 @@
  * The module's commands over generic netlink. Each is one exchange on a socket of
  * our own; the texts of extended acks become the texts of errors.
  *
+ * A socket on which an answer was lost is given up for a new one.
+ *
  * The family's number changes when the module is loaded anew; a command that
  * finds its number gone looks it up again before it gives up.
  */
@@ -67,6 +69,8 @@ private:
 	using Take = std::function<Status(nlmsghdr *)>;
 
 	Answer<void> find_family();
+	int resolve_family(); // its number, or libnl's error
+	void renew_socket();
 	/*
 	 * One request; @take sees every message of the answer. @more: bytes of room
 	 * beyond what every request has.
