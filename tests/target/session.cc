@@ -58,9 +58,19 @@ void Session::move_window()
 void Session::join(std::shared_ptr<Connection> connection)
 {
 	const auto cid = connection->cid();
+	if (auto previous = find(cid))
+		earlier_.insert_or_assign(cid, std::move(previous));
 	drop(cid);
 	lost_.erase(cid);
 	connections_.emplace(cid, std::move(connection));
+}
+
+std::shared_ptr<Connection> Session::find(std::uint16_t cid) const
+{
+	if (const auto up = connections_.find(cid); up != connections_.end())
+		return up->second;
+	const auto lost = lost_.find(cid);
+	return lost == lost_.end() ? nullptr : lost->second.connection;
 }
 
 /* Takes the connection with this CID down, if it is up; its tasks wait, or end (7.1 and 7.5). */
@@ -554,7 +564,8 @@ void Session::logout(Connection &connection, const Pdu &pdu)
 	auto response = make(logout_response, pdu.itt());
 	response.put16(40, parameters.time2wait);
 	response.put16(42, parameters.time2retain);
-	const bool known = connections_.contains(cid) || lost_.contains(cid);
+	const auto closed = find(cid);
+	const bool known = closed != nullptr;
 	if (reason != logout_session && !known)
 		response.header[2] = 1; // CID not found
 	else if (reason == logout_recovery && parameters.level < 2)
@@ -573,10 +584,11 @@ void Session::logout(Connection &connection, const Pdu &pdu)
 		return;
 	}
 	if (cid != connection.cid()) {
-		const auto up = connections_.find(cid);
-		const auto closed =
-		    up != connections_.end() ? up->second : lost_.at(cid).connection;
-		if (!closed->has_sent(pdu.at32(28)))
+		// Of one that was under way at a reinstatement the connection before is meant.
+		const auto exp_stat_sn = pdu.at32(28);
+		const auto previous = earlier_.find(cid);
+		if (!closed->has_sent(exp_stat_sn) &&
+		    (previous == earlier_.end() || !previous->second->has_sent(exp_stat_sn)))
 			Server::complain("a logout with an ExpStatSN that its connection never had "
 					 "(11.14.4)");
 		lost_.erase(cid);

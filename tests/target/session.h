@@ -80,6 +80,8 @@ private:
 	void serve_snack(Connection &connection, const Pdu &pdu);
 	bool resend(Connection &connection, const Pdu &pdu);
 	void refuse(Connection &connection, const Pdu &pdu, std::uint8_t reason);
+	/* The connection with this CID, up or lost; none when it was logged out. */
+	std::shared_ptr<Connection> find(std::uint16_t cid) const;
 	/* Statuses of the connection up to there have arrived: their tasks are over. */
 	void arrived(Connection &connection, std::uint32_t exp_stat_sn);
 
@@ -94,7 +96,9 @@ private:
 		Clock::time_point since;
 		std::shared_ptr<Connection> connection;
 	};
-	std::map<std::uint16_t, Lost> lost_;	 // by CID: what may be recovered
+	std::map<std::uint16_t, Lost> lost_; // by CID: what may be recovered
+	/* By CID: the connection before the one that is, or was last, there. */
+	std::map<std::uint16_t, std::shared_ptr<Connection>> earlier_;
 	std::map<std::uint32_t, Early> early_;	 // by CmdSN
 	std::map<std::uint32_t, TaskPtr> tasks_; // by ITT
 	Clock::time_point empty_since_ = Clock::now();
