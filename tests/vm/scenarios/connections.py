@@ -206,11 +206,11 @@ def holds_processors(rig):
     disk = attach(rig, count, policy="cpu")
     # A scheduler sends what one processor gave it from another.
     write("none", "/sys/class/block", disk[5:], "queue/scheduler")
-    run("udevadm", "settle", "--timeout=120")  # who looks at a new disk runs where it likes
     own = {}
     for cpu in range(count):
         load = Fio.endless(disk, cpus_allowed=cpu)
-        found = shares(rig)
+        # udev looks at a disk that somebody closed, some fifty commands long, from where it likes.
+        found = shares(rig, 1500)
         own[cpu] = max(found, key=found.get)
         expect(found[own[cpu]] > 0.9 * sum(found.values()), f"processor {cpu}: {found}")
         load.stop()
