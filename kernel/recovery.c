@@ -292,19 +292,16 @@ static void take_down(struct hws_conn *conn)
 
 	if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP || !conn->sock)
 		return;
-	if (session->leaving && conn->strand == HWS_STRAND_NONE) {
-		/* The target closes them all while it answers over one. */
-		kill_lost(conn);
-		hws_conn_drain(conn);
-		hws_conn_gone(conn);
-		return;
-	}
 	rcu_read_lock();
 	others = hws_conn_any(session);
 	rcu_read_unlock();
-	if (!session->leaving && !others && conn->logged_out &&
-	    hws_conn_has_siblings(conn)) {
-		/* It alone has left; what it had ended with it. */
+	/*
+	 * It takes nobody with it: the target closes them all while it answers over
+	 * one, or this one alone was logged out, and others are about to be.
+	 */
+	if (conn->strand == HWS_STRAND_NONE &&
+	    (session->leaving || (!others && conn->logged_out &&
+				  hws_conn_has_siblings(conn)))) {
 		kill_lost(conn);
 		hws_conn_drain(conn);
 		hws_conn_gone(conn);
