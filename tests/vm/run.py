@@ -86,12 +86,23 @@ def clean_up(rig):
     rig.target.stop()
 
 
+def tell_logs(rig, since):
+    """The ends of what the kernel and the daemon wrote since this boot time: a failure may be seen where nothing but
+    this output is kept."""
+    kernel = [line for line in run("dmesg", check=False).stdout.splitlines()
+              if float(line[1:].split("]")[0]) >= since]
+    for name, lines in (("kernel", kernel), (rig.initiator.name, rig.initiator.logged())):
+        print(f"  the {name}'s log:", *(f"    {line}" for line in lines[-30:]), sep="\n", flush=True)
+
+
 def run_one(rig, name, scenario):
     """True when it holds and leaves nothing, False when not, None when the target cannot do it."""
     print(f"- {name}: {' '.join(scenario.__doc__.split())}", flush=True)
-    started = time.monotonic()
+    started, booted = time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME)
     rig.target.start()
     result = attempt(rig, lambda: scenario(rig))
+    if result is False:
+        attempt(rig, lambda: tell_logs(rig, booted))
     if attempt(rig, lambda: clean_up(rig)) is False:
         result = False
     verdict = {True: "holds", False: "does not hold", None: "skipped"}[result]
