@@ -129,7 +129,9 @@ std::optional<Fault> Schedule::next(Direction direction, std::uint8_t opcode, co
 	}
 	const std::size_t each = settings_.kinds.size();
 	const KindRow *row = settings_.kinds[count_ % each];
-	const auto due = count_ / each % 2 == 0 ? Direction::to_target : Direction::to_initiator;
+	const auto in_turn =
+	    count_ / each % 2 == 0 ? Direction::to_target : Direction::to_initiator;
+	const auto due = settings_.direction.value_or(in_turn);
 	if (direction != due || !row->fits(shape) || !(settings_.opcodes >> (opcode & 0x3f) & 1))
 		return std::nullopt;
 	const Fault fault{count_ + 1, row, mix(settings_.seed, 2 * count_ + 1)};

@@ -106,6 +106,7 @@ public:
 		std::uint64_t every = 100;     // PDUs between faults on the average, at least 1
 		std::uint64_t limit = 0;       // of faults; 0: none
 		std::uint64_t opcodes = ~0ull; // bit n: faults may happen to PDUs of opcode n
+		std::optional<Direction> direction = {}; // this one alone; none: both in turn
 	};
 
 	explicit Schedule(Settings settings);

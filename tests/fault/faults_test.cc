@@ -122,6 +122,16 @@ TEST_CASE("a fault waits for a PDU that it fits")
 	for (int pdu = 0; pdu < 100; pdu++)
 		CHECK_FALSE(only.next(Direction::to_target, 0x01, shape(0, false)));
 	CHECK(only.next(Direction::to_target, 0x05, shape(0, false)));
+	Schedule one_way({.seed = 1,
+			  .kinds = {find_kind("drop")},
+			  .every = 1,
+			  .direction = Direction::to_initiator});
+	for (int fault = 0; fault < 4; fault++) {
+		for (int pdu = 0; pdu < 100; pdu++)
+			CHECK_FALSE(one_way.next(Direction::to_target, 0x01, shape(0, false)));
+		while (!one_way.next(Direction::to_initiator, 0x25, shape(0, false))) {
+		}
+	}
 }
 
 TEST_CASE("one bit is flipped, in the part of the PDU that the kind names, and each may be")

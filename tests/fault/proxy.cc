@@ -282,6 +282,8 @@ void usage(std::FILE *out)
 		   "  -l, --limit N    faults, and then none; 0: no limit\n"
 		   "  -o, --only N,N   only to PDUs of these opcodes\n"
 		   "  -x, --except N,N to PDUs of other opcodes than these\n"
+		   "  -d, --direction to-target|to-initiator\n"
+		   "                   only to PDUs that go there; both in turn\n"
 		   "kinds:",
 		   out);
 	for (const auto &row : kind_rows())
@@ -356,18 +358,30 @@ std::uint64_t opcodes_of(const std::string &words)
 	return opcodes;
 }
 
+Direction direction_of(const char *word)
+{
+	for (const auto direction : {Direction::to_target, Direction::to_initiator})
+		if (fault::to_string(direction) == word)
+			return direction;
+	refuse("no direction", word);
+}
+
 } // namespace
 
 int main(int argc, char **argv)
 {
-	const option options[] = {
-	    {"seed", required_argument, nullptr, 's'},	{"kinds", required_argument, nullptr, 'k'},
-	    {"every", required_argument, nullptr, 'e'}, {"limit", required_argument, nullptr, 'l'},
-	    {"only", required_argument, nullptr, 'o'},	{"except", required_argument, nullptr, 'x'},
-	    {"help", no_argument, nullptr, 'h'},	{}};
+	const option options[] = {{"seed", required_argument, nullptr, 's'},
+				  {"kinds", required_argument, nullptr, 'k'},
+				  {"every", required_argument, nullptr, 'e'},
+				  {"limit", required_argument, nullptr, 'l'},
+				  {"only", required_argument, nullptr, 'o'},
+				  {"except", required_argument, nullptr, 'x'},
+				  {"direction", required_argument, nullptr, 'd'},
+				  {"help", no_argument, nullptr, 'h'},
+				  {}};
 	Options chosen;
 	for (int letter = 0;
-	     (letter = ::getopt_long(argc, argv, "s:k:e:l:o:x:h", options, nullptr)) != -1;) {
+	     (letter = ::getopt_long(argc, argv, "s:k:e:l:o:x:d:h", options, nullptr)) != -1;) {
 		switch (letter) {
 		case 's':
 			chosen.schedule.seed = number(optarg, 0);
@@ -386,6 +400,9 @@ int main(int argc, char **argv)
 			break;
 		case 'x':
 			chosen.schedule.opcodes = ~opcodes_of(optarg);
+			break;
+		case 'd':
+			chosen.schedule.direction = direction_of(optarg);
 			break;
 		case 'h':
 			usage(stdout);
