@@ -215,8 +215,10 @@ public:
 private:
 	asio::awaitable<void> start()
 	{
-		if (auto module = co_await loader_.ensure(); !module)
-			log_(Level::error, module.error().text, "; discovery works, logins do not");
+		const auto module = co_await loader_.ensure();
+		if (!module)
+			log_(Level::error, module.error().text,
+			     "; discovery works, logins wait for the module");
 		sessions_.take_over();
 		auto settled = std::make_shared<Mailbox<bool>>(io_.get_executor());
 		asio::co_spawn(io_, settle(settled), escalate);
@@ -231,7 +233,14 @@ private:
 		     " is ready, sessions taken over: ", sessions_.all().size());
 		notify_ready(str(sessions_.all().size(), " sessions taken over"));
 		isns_.start();
-		co_await log_in_automatic(io_, log_, sessions_, worker_, store_.paths());
+		if (module)
+			co_await log_in_automatic(io_, log_, sessions_, worker_, store_.paths());
+		else
+			asio::co_spawn(io_,
+				       log_in_once_loaded(io_, log_, sessions_, worker_,
+							  store_.paths(), loader_,
+							  module.error().text),
+				       escalate);
 		co_await refresher_.run();
 	}
 

@@ -216,4 +216,23 @@ asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Ses
 	co_await std::move(beginning);
 }
 
+asio::awaitable<void> log_in_once_loaded(asio::io_context &io, const Log &log, Sessions &sessions,
+					 asio::thread_pool &worker, config::Paths paths,
+					 ModuleLoader &loader, std::string told)
+{
+	Pause pause(io);
+	for (;;) {
+		co_await pause.take();
+		auto module = co_await loader.ensure();
+		if (module)
+			break;
+		if (module.error().text != told)
+			log(Level::error, module.error().text);
+		told = module.error().text;
+	}
+	log(Level::notice, "the kernel module hawser is there now");
+	auto beginning = log_in_automatic(io, log, sessions, worker, std::move(paths));
+	co_await std::move(beginning);
+}
+
 } // namespace hawser::daemon

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config/rekey.h"
 #include "config/store.h"
+#include "daemon/module.h"
 #include "daemon/sessions.h"
 
 #include <asio/awaitable.hpp>
@@ -46,5 +47,13 @@ void log_in_nodes(asio::io_context &io, const Log &log, Sessions &sessions,
 /* Ends when every login has been begun. Vanished records that no session uses go. */
 asio::awaitable<void> log_in_automatic(asio::io_context &io, const Log &log, Sessions &sessions,
 				       asio::thread_pool &worker, config::Paths paths);
+
+/*
+ * The same as soon as there is a module: it may be built (DKMS), signed or installed while the
+ * service waits. @told: why there was none.
+ */
+asio::awaitable<void> log_in_once_loaded(asio::io_context &io, const Log &log, Sessions &sessions,
+					 asio::thread_pool &worker, config::Paths paths,
+					 ModuleLoader &loader, std::string told);
 
 } // namespace hawser::daemon

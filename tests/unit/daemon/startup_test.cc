@@ -70,6 +70,21 @@ TEST_CASE_METHOD(Start, "A way that is tried again is so by its record as it is 
 	CHECK(live() == 0);
 }
 
+TEST_CASE_METHOD(Start, "Automatic logins wait for the module, and for no restart of the service")
+{
+	auto node = a_node();
+	REQUIRE(node.settings.set("node.startup", "automatic", store.secrets()));
+	stored(node);
+	kernel.module_there = false;
+	ModuleLoader loader(io, kernel);
+	asio::co_spawn(io, log_in_once_loaded(io, log, sessions, worker, store.paths(), loader, ""),
+		       escalate);
+	CHECK_FALSE(until([&] { return target.logins > 0; }, std::chrono::milliseconds(5500)));
+	CHECK(live() == 0);
+	kernel.module_there = true;
+	CHECK(until([&] { return live() == 1; }, std::chrono::seconds(15)));
+}
+
 TEST_CASE_METHOD(Start, "A vanished record that no session uses goes when the service starts")
 {
 	auto gone = a_node("iqn.2026-11.example:gone"), used = a_node("iqn.2026-11.example:used");
