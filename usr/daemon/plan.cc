@@ -282,6 +282,17 @@ const config::Iface *find_iface(const Plan &plan, std::string_view name)
 	return nullptr;
 }
 
+/*
+ * Several R2Ts of a task with DataSequenceInOrder=Yes leave level 0 alone (RFC 7143, 13.19). Who
+ * set the first has not asked for the level that nobody set; of two that were set, neither yields.
+ */
+void leave_level_for_r2ts(OperationalOffer &offer, const config::Settings &settings)
+{
+	if (offer.max_outstanding_r2t > 1 && offer.data_sequence_in_order &&
+	    settings.level_of("node.session.iscsi.ERL") == config::Level::initial)
+		offer.error_recovery_level = 0;
+}
+
 bool offers_data_digest(const OperationalOffer &offer)
 {
 	return std::find(offer.data_digest.begin(), offer.data_digest.end(), Digest::crc32c) !=
@@ -343,6 +354,7 @@ Result<Plan> make_plan(const config::Node &node, const config::Iface &iface,
 		return tl::unexpected(chap.error());
 	login.chap = std::move(*chap);
 	login.offer = offer_of(s);
+	leave_level_for_r2ts(login.offer, s);
 	// A later login may negotiate what this one does not.
 	for (const Link &link : plan.links)
 		plan.settings.stable_writes |= offers_data_digest(plan.way(link).login.offer);

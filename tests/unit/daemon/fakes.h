@@ -346,7 +346,7 @@ public:
 	/* The TSIHs of the logins of each CID. */
 	std::map<hawser::Cid, std::vector<hawser::Tsih>> asked;
 	std::uint16_t max_connections = 64;
-	std::uint8_t error_recovery_level = 2;
+	std::uint8_t error_recovery_level = 0; // as most targets have it
 	/* What the next logins find. */
 	std::optional<hawser::Address> serves; // the portal where they end; none: the first
 	std::optional<hawser::Address> moved_to;

@@ -98,6 +98,24 @@ TEST_CASE_METHOD(Records, "More outstanding R2Ts than the module takes are not o
 	CHECK(plan()->login.offer.max_outstanding_r2t == HWS_R2T_MAX);
 }
 
+TEST_CASE_METHOD(
+    Records,
+    "Level 2 is offered where nobody set one, and yields to several R2Ts that somebody set")
+{
+	CHECK(plan()->login.offer.error_recovery_level == 2);
+	CHECK(plan()->login.offer.default_time2wait == 2);
+	CHECK(plan()->login.offer.default_time2retain == 20);
+	set("node.session.iscsi.MaxOutstandingR2T", "4");
+	CHECK(plan()->login.offer.error_recovery_level == 0);
+	set("node.session.iscsi.DataSequenceInOrder", "No");
+	CHECK(plan()->login.offer.error_recovery_level == 2);
+	set("node.session.iscsi.DataSequenceInOrder", "Yes");
+	set("node.session.iscsi.ERL", "1");
+	const auto refused = plan();
+	REQUIRE_FALSE(refused);
+	CHECK(refused.error().text.find("13.19") != std::string::npos);
+}
+
 TEST_CASE_METHOD(Records, "Every record key of a text key reaches the offer")
 {
 	const std::pair<const char *, const char *> values[] = {
@@ -111,6 +129,7 @@ TEST_CASE_METHOD(Records, "Every record key of a text key reaches the offer")
 	    {"node.session.iscsi.MaxOutstandingR2T", "3"},
 	    {"node.session.iscsi.DataPDUInOrder", "No"},
 	    {"node.session.iscsi.DataSequenceInOrder", "No"},
+	    {"node.session.iscsi.ERL", "1"},
 	    {"node.session.iscsi.TaskReporting", "ResponseFence,RFC3720"},
 	    {"node.session.iscsi.iSCSIProtocolLevel", "2"},
 	    {"node.conn[0].iscsi.MaxRecvDataSegmentLength", "65536"},

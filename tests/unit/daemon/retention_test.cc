@@ -28,11 +28,7 @@ LoginFailure unreachable()
 
 /* A session of error recovery level 2 that loses all it has. */
 struct Retained : AgentWorld {
-	Retained()
-	{
-		set("node.session.iscsi.ERL", "2");
-		set("node.session.iscsi.DefaultTime2Retain", "20");
-	}
+	Retained() { target.error_recovery_level = 2; }
 
 	std::shared_ptr<SessionAgent> logged_in()
 	{

@@ -23,9 +23,10 @@ BLOCK = 4096  # bytes of one request below
 
 @contextlib.contextmanager
 def attached(rig, records=(), **support):
-    """A session with the scripted target, its keys as in support; gives Scripted and the disk."""
+    """A session with the scripted target, its keys as in support, of error recovery level 0 unless that says more; gives
+    Scripted and the disk."""
     with Scripted() as scripted:
-        scripted.target.policy.support.update(support)
+        scripted.target.policy.support.update({"ErrorRecoveryLevel": "0", **support})
         rig.initiator.discover()
         if records:
             rig.initiator.set_keys(NAME, dict(records))
@@ -195,6 +196,7 @@ def holds_moved(rig):
     there = Target(port=3261)
     with Scripted() as scripted:
         here = scripted.target
+        here.policy.support["ErrorRecoveryLevel"] = "0"  # or it is asked for the connection first, at the old address
         scripted.call(there.listen())
         try:
             rig.initiator.discover()
