@@ -110,6 +110,8 @@ def holds_same_attributes(rig):
             initiator.set_keys("shared", CHAP)
             initiator.login("shared")
         disk, theirs = rig.initiator.disk("shared"), other.disk("shared")
+        # lsblk and multipath know of a disk what udev has found out by then.
+        run("udevadm", "settle", "--timeout=100")
 
         ours, iscsi_tcp = class_folders(rig.initiator, "shared"), class_folders(other, "shared")
         for kind, folder in iscsi_tcp.items():
