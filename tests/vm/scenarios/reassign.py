@@ -7,7 +7,7 @@ import time
 from rig import io
 from rig.checks import expect, wait_for
 from rig.io import Io
-from scenarios.conformance import BLOCK, NAME, at_block
+from scenarios.conformance import BLOCK, NAME, at_block, attached
 from scenarios.errors import counter
 from scenarios.strands import LATE, LOSSES, PATTERN, SECTORS, Held, laid, mark, reset, silence, since, under_way, up, \
     whole, written
@@ -362,6 +362,27 @@ def holds_not_retained(rig):
             expect((0 in tsihs) and (len(tsihs) == (2 if time2retain else 1)), f"{tsihs}")
             found = counters(rig, "requeued", "recoveries", "reinstated")
             expect(found == {"requeued": 1, "recoveries": 1, "reinstated": 0}, f"{found}")
+
+
+@shows("RFC 7143, 13.15; RFC 7143, 13.16; RFC 7143, 13.20")
+def holds_by_default(rig):
+    """With records as discovery makes them, and a target that has it all, level 2 with the RFC's 2 and 20 seconds is agreed
+    on: a lost connection is reinstated after its 2 seconds, and the write that it had goes on, run once."""
+    expected = {"ErrorRecoveryLevel": 2, "DefaultTime2Wait": 2, "DefaultTime2Retain": 20}
+    with attached(rig, **{key: str(value) for key, value in expected.items()}) as (scripted, disk):
+        target = scripted.target
+        session = next(session for session in target.sessions.values() if not session.discovery)
+        agreed = {key: session.number(key) for key in expected}
+        expect(agreed == expected, f"agreed on {agreed}")
+        cut = Cut(target, at_block(WRITE_10, 64), lambda pdu: False)
+        writer = Io(io.write, disk, 64 * BLOCK, PATTERN)
+        cut.wait()
+        began = time.monotonic()
+        reset(scripted)
+        writer.result()
+        expect(time.monotonic() - began >= 2, "Time2Wait was not waited for")
+        written(target, 64)
+        unharmed(rig, reassigned=1, reinstated=1)
 
 
 @shows("RFC 7143, 7.2.2")
