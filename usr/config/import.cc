@@ -96,7 +96,8 @@ private:
 			/* Their records have every key: what says nothing new is left below. */
 			if (auto checked = check_value(*key, value);
 			    checked && key->type != ValueType::secret &&
-			    checked->value == settings.get(key->name))
+			    (checked->value == settings.get(key->name) ||
+			     (!key->open_iscsi.empty() && checked->value == key->open_iscsi)))
 				continue;
 			auto set = settings.set(entry.key, value, store_.secrets());
 			if (set)

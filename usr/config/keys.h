@@ -64,6 +64,8 @@ struct RecordKey {
 	 * words and, where none is given here, the text are its own.
 	 */
 	std::string_view text_key = {};
+	/* What open-iscsi's records say where nobody has set it; empty: the initial value. */
+	std::string_view open_iscsi = {};
 	bool own_limit = false;	 // bounds what the text key gave, and is not offered itself
 	unsigned connection = 0; // above 0: of node.conn[i], a further connection of a session
 };

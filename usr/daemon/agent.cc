@@ -439,7 +439,7 @@ Result<Sid> SessionAgent::make_session(LoggedIn &login)
 	return handle->sid;
 }
 
-/* Records that were taken over from open-iscsi say 0, and so may a target. */
+/* A record may say 0, and so may a target. */
 void SessionAgent::warn_of_retention(const LoginResult &result)
 {
 	const NegotiatedParameters &p = result.parameters;

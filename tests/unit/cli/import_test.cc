@@ -29,7 +29,8 @@ struct OpenIscsi : Bench {
 			    "iface.iscsi_ifacename = hba\niface.transport_name = qla4xxx\n");
 		node(t1, "192.0.2.1,3260,1/default", "192.0.2.1", "default",
 		     "node.session.auth.authmethod = CHAP\nnode.session.auth.username = me\n"
-		     "node.session.auth.password = geheimgeheim\nnode.session.queue_depth = 64\n");
+		     "node.session.auth.password = geheimgeheim\nnode.session.queue_depth = 64\n"
+		     "node.session.iscsi.DefaultTime2Retain = 0\nnode.session.iscsi.ERL = 0\n");
 		node(t1, "192.0.2.1,3260,1/nic0", "192.0.2.1", "nic0", "");
 		node(t2, "2001:db8::1,3260,1/default", "2001:db8::1", "default",
 		     "node.conn[0].iscsi.IFMarker = Yes\n");
@@ -75,6 +76,9 @@ TEST_CASE_METHOD(OpenIscsi, "open-iscsi's records are taken over and told one by
 	CHECK(record.find("node.session.auth.username = me\n") != std::string::npos);
 	CHECK(record.find("node.session.auth.password = ********\n") != std::string::npos);
 	CHECK(record.find("node.session.queue_depth = 64\n") != std::string::npos);
+	/* Theirs where nobody has set anything, since theirs has no other level. */
+	CHECK(record.find("node.session.iscsi.ERL = 2\n") != std::string::npos);
+	CHECK(record.find("node.session.iscsi.DefaultTime2Retain = 20\n") != std::string::npos);
 	CHECK(record.find("node.discovery_address = 192.0.2.9\n") != std::string::npos);
 	CHECK(good("-m iface").starts_with("nic0 tcp,<empty>,<empty>,eth0,<empty>\n"));
 	CHECK(good("-m discoverydb -t st -p 192.0.2.9").find("reopen_max = 2") !=
