@@ -12,6 +12,15 @@ atomic64_t hws_generation = ATOMIC64_INIT(1);
 
 enum { GROUP_EVENTS = 0 };
 
+/*
+ * There is no memory for an event. Who listens learns that one is missing as when
+ * its own queue was full, and reads a dump. Any context.
+ */
+static void tell_missed(void)
+{
+	/* The family, and so every listener, is of this namespace. */
+	genl_set_err(&hws_genl_family, &init_net, 0, GROUP_EVENTS, -ENOBUFS);
+}
 
 static struct sk_buff *begin_as(struct hws_session *session,
 				enum hws_event event, size_t extra,
@@ -36,7 +45,11 @@ static struct sk_buff *begin_as(struct hws_session *session,
 static struct sk_buff *begin(struct hws_session *session, enum hws_event event,
 			     size_t extra, void **header)
 {
-	return begin_as(session, event, extra, header, GFP_ATOMIC);
+	struct sk_buff *skb = begin_as(session, event, extra, header, GFP_ATOMIC);
+
+	if (unlikely(!skb))
+		tell_missed();
+	return skb;
 }
 
 /* @full: it did not fit, which the sizes above rule out; then it is lost. */
@@ -44,6 +57,7 @@ static void send(struct sk_buff *skb, void *header, bool full)
 {
 	if (WARN_ON_ONCE(full)) {
 		nlmsg_free(skb);
+		tell_missed();
 		return;
 	}
 	genlmsg_end(skb, header);

@@ -116,7 +116,7 @@ asio::awaitable<void> EventStream::run()
 			const int e = nl_recvmsgs_default(socket_.get());
 			if (e == -NLE_AGAIN)
 				break;
-			if (e == -NLE_NOMEM) { // ENOBUFS: the queue was full, some are lost
+			if (e == -NLE_NOMEM) { // ENOBUFS: no room or no memory, some are lost
 				log_(Level::notice,
 				     "events of the kernel module were lost, reading its "
 				     "sessions again");

@@ -14,9 +14,11 @@
  *    returns is said at each command.
  *  - Nothing waits for a target, a disk or a time-out. Commands that start such
  *    work return when it is queued, and an event tells its end.
- *  - Events are hints and may be lost (ENOBUFS). Dumps are the truth: each
- *    message of a dump carries HWS_A_GENERATION, which moves with every change
- *    of state, and a dump that a change interrupted is flagged NLM_F_DUMP_INTR.
+ *  - Events are hints and may be lost. The next receive then fails with ENOBUFS,
+ *    whether the listener's queue was full or there was no memory for an event.
+ *    Dumps are the truth: each message of a dump carries HWS_A_GENERATION, which
+ *    moves with every change of state, and a dump that a change interrupted is
+ *    flagged NLM_F_DUMP_INTR.
  *  - Integers are in host byte order. LUNs, ISIDs are bytes as on the wire.
  *  - Times are in seconds unless the name ends in _MS or _NS.
  *

@@ -55,9 +55,9 @@ class Refused(OSError):
 
 
 class Family:
-    """A socket of the family that hears its events."""
+    """A socket of the family that hears its events, unless told not to."""
 
-    def __init__(self):
+    def __init__(self, events=True):
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)  # NETLINK_GENERIC
         self.socket.bind((0, 0))
         self.socket.settimeout(90)
@@ -67,7 +67,8 @@ class Family:
         family = self.request(CONTROLLER, GETFAMILY, attribute(FAMILY_NAME, b"hawser\0"))
         self.id = struct.unpack("=H", family[FAMILY_ID])[0]
         group = attributes(next(iter(attributes(family[MCAST_GROUPS]).values())))[GROUP_ID]
-        self.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, struct.unpack("=I", group)[0])
+        if events:
+            self.socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, struct.unpack("=I", group)[0])
 
     def close(self):
         self.socket.close()

@@ -7,12 +7,16 @@ site. Then each site is made to fail, once, alone: fault injection takes a stack
 filter is that one address.
 """
 import collections
+import errno
 import mmap
 import os
 import re
+import struct
 import time
 
 from rig.checks import Failure, expect, read, run, wait_for, write
+from rig.genl import NESTED, Family, attribute, uapi
+from scenarios.errors import counter
 
 TRACING = "/sys/kernel/tracing"
 FRAME = re.compile(r"^ => (\S+)\+0x([0-9a-f]+)/0x[0-9a-f]+ \[hawser\]|^ => (\S+)\+0x")
@@ -56,8 +60,8 @@ def move_data(path):
         os.close(disk)
 
 
-def trace_sites(rig, injector):
-    """{address: "function+0xoffset"} of the sites that the cycle reaches."""
+def trace_sites(injector, work):
+    """{address: "function+0xoffset"} of the sites that the work reaches."""
     write("", TRACING, "trace")
     write(16384, TRACING, "buffer_size_kb")
     for option in ("stacktrace", "sym-offset"):
@@ -66,7 +70,7 @@ def trace_sites(rig, injector):
     for event in events:
         write(1, TRACING, "events/kmem", event, "enable")
     try:
-        cycle(rig, must_work=True)
+        work()
     finally:
         for event in events:
             write(0, TRACING, "events/kmem", event, "enable")
@@ -99,17 +103,18 @@ def module_symbols():
 
 
 class Injected:
-    """The first allocation whose stack holds the address fails."""
+    """The first allocation whose stack holds the address fails; with times, so many, and with -1 all."""
 
-    def __init__(self, injector, address):
+    def __init__(self, injector, address, times=1):
         self.folder = f"/sys/kernel/debug/{injector}"
         self.address = address
+        self.times = times
 
     def __enter__(self):
         write(f"{self.address:#x}", self.folder, "require-start")
         write(f"{self.address + 1:#x}", self.folder, "require-end")
         for name, value in (("ignore-gfp-wait", "N"), ("interval", 1), ("verbose", 1),
-                            ("times", 1), ("probability", 100)):
+                            ("times", self.times), ("probability", 100)):
             write(value, self.folder, name)
         if os.path.exists(f"{self.folder}/min-order"):
             write(0, self.folder, "min-order")
@@ -131,7 +136,7 @@ def holds_each_site(rig):
     cycle(rig, must_work=True)
     failed_at, reached = collections.defaultdict(set), {}
     for injector in EVENTS:
-        sites = trace_sites(rig, injector)
+        sites = trace_sites(injector, lambda: cycle(rig, must_work=True))
         expect(sites or injector != "failslab", f"the trace shows no site of {injector}")
         for address, name in sorted(sites.items()):
             started = time.monotonic()
@@ -153,3 +158,50 @@ def holds_each_site(rig):
     rig.tell(f"allocation sites that failed: {len(reached) - len(left)}, of {len(reached)}")
     expect(not left, f"never failed: {left}")
     expect(len(failed_at["failslab"]) >= 10, f"only {len(failed_at['failslab'])} sites failed")
+
+
+def drop(sid):
+    """The connection goes, as if the network had cut it."""
+    number, family = uapi(), Family(events=False)
+    family.request(family.id, number["HWS_CMD_CONN_DROP"], attribute(number["HWS_A_SID"], struct.pack("=I", sid))
+                   + attribute(number["HWS_A_CONNECTION"] | NESTED,
+                               attribute(number["HWS_CONN_A_CID"], struct.pack("=H", 0))))
+    family.close()
+
+
+def missed(listener):
+    """How often it was told that events are missing; all that came is read."""
+    times = 0
+    listener.socket.settimeout(0)
+    while True:
+        try:
+            list(listener.receive())
+        except BlockingIOError:
+            return times
+        except OSError as error:
+            expect(error.errno == errno.ENOBUFS, f"{error}")
+            times += 1
+
+
+def holds_no_event(rig):
+    """A connection is lost while there is no memory for an event: who listens learns that one was missed, and the
+    daemon reads the sessions again and recovers this one."""
+    rig.attach()
+    listener = Family()
+    sid = int(rig.initiator.sid("t"))
+
+    def lose():
+        """Until another login has mended it."""
+        before = counter(rig, "recoveries")
+        drop(sid)
+        wait_for("another login", lambda: counter(rig, "recoveries") > before, 60)
+    sites = {address for address, name in trace_sites("failslab", lose).items() if name.startswith("begin_as")}
+    expect(sites, "the trace shows no event")
+    expect(not missed(listener), "an event was missed with memory for all")
+    since = len(rig.initiator.logged())
+    with Injected("failslab", min(sites), times=-1):
+        lose()
+    expect(missed(listener), "a listener was not told")
+    expect(any("events of the kernel module were lost" in line for line in rig.initiator.logged(since)),
+           "the daemon was not told")
+    listener.close()
