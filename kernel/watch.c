@@ -45,7 +45,7 @@ static bool may_ask(const struct hws_task *task, u32 exp_cmd_sn)
 		return false;
 	if (task->sc->sc_data_direction == DMA_TO_DEVICE)
 		return scsi_bufflen(task->sc) && !task->sequences.count &&
-		       task->write.solicited_to < task->write.expected;
+		       hws_repair_may_lack_r2t(r, &task->write);
 	return task->read.received < task->read.expected;
 }
 

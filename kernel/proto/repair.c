@@ -110,6 +110,23 @@ bool hws_repair_damage(struct hws_repair *p, const struct hws_read *r,
 	return hws_gaps_miss(&p->gaps, sn, true, now);
 }
 
+/* Is it one of those before the first that came after a reassignment? */
+static bool comes_before(const struct hws_repair *p, u32 sn)
+{
+	return !p->anew && sn - p->before < p->begun - p->before;
+}
+
+/* The first R2T that comes after a reassignment. */
+static void begin_anew(struct hws_repair *p, u32 sn)
+{
+	p->begun = sn;
+	/* A target that counts from 0 again has sent none before the first. */
+	if (hws_sn_before(sn, p->before))
+		p->before = sn;
+	hws_gaps_init(&p->gaps, sn);
+	p->anew = false;
+}
+
 enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 				  const struct hws_write_rules *rules,
 				  const union hws_header *h, u32 queued,
@@ -118,10 +135,11 @@ enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 {
 	const u32 sn = be32_to_cpu(h->r2t.r2t_sn);
 	enum hws_gaps_place place = hws_gaps_find(&p->gaps, sn);
+	const bool before = comes_before(p, sn);
 	enum hws_violation v;
 	u32 fresh;
 
-	if (p->anew)
+	if (p->anew || before)
 		place = HWS_GAPS_NEXT;
 
 	*wanted = false;
@@ -155,9 +173,10 @@ enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 	if (seq->offset + seq->left > w->solicited_to)
 		w->solicited_to = seq->offset + seq->left;
 	if (p->anew)
-		hws_gaps_init(&p->gaps, sn);
-	p->anew = false;
-	if (!hws_gaps_take(&p->gaps, sn))
+		begin_anew(p, sn);
+	if (before)
+		p->before = sn + 1;
+	else if (!hws_gaps_take(&p->gaps, sn))
 		return HWS_V_R2T_SN;
 	*wanted = true;
 	return HWS_V_NONE;
@@ -236,7 +255,7 @@ bool hws_repair_snack(struct hws_repair *p, u32 now, u8 *type, u32 *begin,
 		return true;
 	}
 	*length = 0;
-	*begin = p->gaps.next;
+	*begin = p->before != p->begun ? p->before : p->gaps.next;
 	if (p->tail == HWS_TAIL_ASK || p->tail == HWS_TAIL_ASK_AGAIN) {
 		p->tail++;
 		p->tail_asked_at = now;
@@ -288,10 +307,13 @@ bool hws_repair_rejected(struct hws_repair *p, u32 begin)
 
 static u32 resume(struct hws_repair *p)
 {
-	const u32 first = hws_gaps_first(&p->gaps);
+	const u32 first = p->before != p->begun ? p->before :
+						  hws_gaps_first(&p->gaps);
 
 	hws_repair_init(p);
 	hws_gaps_init(&p->gaps, first);
+	p->before = first;
+	p->begun = first;
 	p->missed = true;
 	p->resumed = true;
 	p->anew = true;
@@ -309,6 +331,7 @@ u32 hws_repair_resume_write(struct hws_repair *p, struct hws_write *w)
 	w->data_sn = 0;
 	/* How much of it arrived is the target's to know, and to ask for anew. */
 	w->sent = w->expected;
+	w->solicited_to = 0;
 	hws_extents_init(w->extents);
 	return resume(p);
 }

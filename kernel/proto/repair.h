@@ -35,6 +35,8 @@ struct hws_repair {
 	bool missed;		/* something was; what is in order is not known */
 	bool resumed;		/* on another connection: what came may come again */
 	bool anew;		/* and nothing has come there: see hws_repair_resume_*() */
+	u32 before;		/* R2Ts from here to @begun did not come there, */
+	u32 begun;		/* which is the first that did; equal: nothing is open */
 	bool refused;		/* the target will not send it again */
 	bool ended;		/* nothing comes behind the last that is known of */
 	bool held;		/* the status came before the data: @status */
@@ -55,6 +57,8 @@ static inline void hws_repair_init(struct hws_repair *p)
 	p->missed = false;
 	p->resumed = false;
 	p->anew = false;
+	p->before = 0;
+	p->begun = 0;
 	p->refused = false;
 	p->ended = false;
 	p->held = false;
@@ -129,10 +133,20 @@ enum hws_repair_verdict hws_repair_verdict(struct hws_repair *p,
  * the ExpDataSN for the TASK REASSIGN request: the first DataSN or R2TSN that has
  * not come. A target may send data from there, or all of it again from DataSN 0. Of
  * a write nothing is sent unasked any more; the target asks for what it lacks,
- * wherever that begins, and goes on with whatever R2TSN.
+ * wherever that begins, and goes on with whatever R2TSN. So when the first that comes
+ * is not the next one, those before it may have been lost, or were sent to the
+ * connection before and are replaced. They are asked for in a silence, and not
+ * missed.
  */
 u32 hws_repair_resume_read(struct hws_repair *p, struct hws_read *r);
 u32 hws_repair_resume_write(struct hws_repair *p, struct hws_write *w);
+
+/* Of a write without a status: may the target have sent an R2T that did not come? */
+static inline bool hws_repair_may_lack_r2t(const struct hws_repair *p,
+					   const struct hws_write *w)
+{
+	return p->before != p->begun || w->solicited_to < w->expected;
+}
 
 /* What a SNACK for a task asks for, with @type; false: nothing now. */
 bool hws_repair_snack(struct hws_repair *p, u32 now, u8 *type, u32 *begin,

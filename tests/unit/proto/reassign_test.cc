@@ -2,6 +2,7 @@
 /* Commands that go on over another connection (RFC 7143, 7.2.2). */
 #include "proto.h"
 
+#include <utility>
 #include <vector>
 
 using namespace hawser::proto;
@@ -191,6 +192,70 @@ TEST_CASE("a write goes on wherever the target asks, with whatever R2TSN")
 		CHECK(write.take(sn + 1, 5120, 4096) == HWS_V_NONE);
 		CHECK(write.wanted);
 	}
+}
+
+namespace
+{
+
+/* What a silence asks for. */
+std::pair<uint32_t, uint32_t> question(Write &w)
+{
+	uint8_t type = 0;
+	uint32_t begin = 0, length = 0;
+
+	w.repair.tail = HWS_TAIL_ASK;
+	REQUIRE(hws_repair_snack(&w.repair, 0, &type, &begin, &length));
+	CHECK(type == HWS_SNACK_DATA);
+	return {begin, length};
+}
+
+} // namespace
+
+TEST_CASE("R2Ts that were lost behind a reassignment are asked for, from the one that is due on")
+{
+	Write w(512 * 5);
+
+	for (uint32_t sn = 0; sn < 4; sn++)
+		REQUIRE(w.take(sn, 512 * (sn + 1), 512) == HWS_V_NONE);
+	CHECK_FALSE(hws_repair_may_lack_r2t(&w.repair, &w.write));
+
+	/* None came, though all had been asked for before. */
+	REQUIRE(w.resume() == 4);
+	CHECK(hws_repair_may_lack_r2t(&w.repair, &w.write));
+	CHECK(question(w) == std::pair(4u, 0u));
+
+	/* Two were lost in front of the first that came. */
+	CHECK(w.take(6, 512 * 3, 512) == HWS_V_NONE);
+	CHECK(w.take(7, 512 * 4, 512) == HWS_V_NONE);
+	CHECK(w.write.solicited_to == w.write.expected);
+	CHECK_FALSE(hws_repair_open(&w.repair)); /* they may never have been sent here */
+	CHECK(hws_repair_may_lack_r2t(&w.repair, &w.write));
+	CHECK(question(w) == std::pair(4u, 0u));
+
+	/* The answer is all of them: each counts once. */
+	const std::vector<std::pair<uint32_t, bool>> answer = {
+	    {4, true}, {5, true}, {6, false}, {7, false}, {4, false}};
+	for (const auto &[sn, wanted] : answer) {
+		CHECK(w.take(sn, 512 * (sn - 3), 512) == HWS_V_NONE);
+		CHECK(w.wanted == wanted);
+	}
+	CHECK_FALSE(hws_repair_may_lack_r2t(&w.repair, &w.write));
+	CHECK(w.resume() == 8);
+}
+
+TEST_CASE("what did not come behind a reassignment is not acknowledged by the next")
+{
+	Write w(512 * 5);
+
+	REQUIRE(w.take(0, 512, 512) == HWS_V_NONE);
+	REQUIRE(w.resume() == 1);
+	REQUIRE(w.take(2, 1024, 512) == HWS_V_NONE);
+	CHECK(w.resume() == 1);
+	/* A target that counts anew owes nothing. */
+	REQUIRE(w.take(0, 512, 512) == HWS_V_NONE);
+	REQUIRE(w.take(1, 1024, 1536) == HWS_V_NONE);
+	CHECK_FALSE(hws_repair_may_lack_r2t(&w.repair, &w.write));
+	CHECK(w.resume() == 2);
 }
 
 TEST_CASE(

@@ -15,7 +15,7 @@ from scenarios.strands import LATE, LOSSES, PATTERN, SECTORS, Held, laid, mark, 
 from harness import shows
 from iscsi.disk import READ_10, WRITE_10
 from iscsi.pdu import (RESERVED_TAG, DataIn, DataOut, LoginRequest, LogoutRequest, LogoutResponse, R2t, ScsiCommand,
-                       ScsiResponse, TaskManagementRequest, TaskManagementResponse)
+                       ScsiResponse, SnackRequest, TaskManagementRequest, TaskManagementResponse)
 
 LONG = 4  # blocks of what is moved in several PDUs
 DATA = bytes((n * 7) % 253 for n in range(LONG * BLOCK))
@@ -423,6 +423,39 @@ def holds_from_the_start(rig):
         reset(scripted)
         expect(reader.result() == DATA, "wrong data")
         unharmed(rig, connections_recovered=1)
+
+
+@shows("RFC 7143, 7.2.2; RFC 7143, 11.16")
+def holds_lost_r2t(rig):
+    """The first R2T that the target sends for a write after its reassignment is lost: it is asked for within seconds,
+    by the R2TSN that is due, when nothing came and when others did, though all had been asked for before."""
+    for outstanding in (1, LONG):
+        records = {"node.session.iscsi.MaxOutstandingR2T": outstanding,
+                   "node.session.iscsi.DataSequenceInOrder": "No"}
+        with recovering(rig, records=records, MaxOutstandingR2T=str(outstanding),
+                        DataSequenceInOrder="No") as (scripted, disk):
+            target = scripted.target
+            swallowed = []
+
+            async def swallow(connection, pdu):
+                swallowed.append(pdu)
+            # Of the last that was asked for nothing arrives, or of all.
+            target.on(DataOut, swallow, over=0, buffer_offset=lambda at: at >= (LONG - outstanding) * BLOCK)
+            writer = Io(io.write, disk, 64 * BLOCK, DATA)
+            wait_for("the data", lambda: len({pdu.buffer_offset // BLOCK for pdu in swallowed}) == outstanding)
+            at = mark(target)
+            target.lose(R2t, cdb=at_block(WRITE_10, 64), r2t_sn=LONG)
+            began = time.monotonic()
+            reset(scripted)
+            writer.result(2 * LATE)
+            waited = time.monotonic() - began
+            expect(not target.losses, "the R2T was not lost")
+            expect(target.disks[0].read(64 * SECTORS, LONG * SECTORS) == DATA, "it was not written")
+            asked = [(snack.beg_run, snack.run_length) for snack in since(target, at, SnackRequest)]
+            expect(asked == [(LONG, 0)], f"asked for {asked}")
+            expect(waited < 2 * LATE, f"it took {waited:.1f} s")
+            unharmed(rig, connections_recovered=1, reassigned=1)
+            rig.say(f"{outstanding}: {waited:.1f} s")
 
 
 @shows("RFC 7143, 11.6.1")
