@@ -303,8 +303,21 @@ static int succeed(struct hws_session *session, struct hws_conn *conn,
 	return hws_session_activate(session, conn, params, conn_params, extack);
 }
 
+/*
+ * The window as its Login Response told it: when it was closed, nothing else may
+ * come that opens it.
+ */
+static void take_window(struct hws_session *session,
+			const struct hws_session_params *params)
+{
+	if (params)
+		hws_window_update(session, params->exp_cmd_sn,
+				  params->max_cmd_sn);
+}
+
 /* Under control. */
 static int join(struct hws_session *session, struct hws_conn *conn,
+		const struct hws_session_params *params,
 		const struct hws_conn_params *conn_params,
 		struct netlink_ext_ack *extack)
 {
@@ -322,6 +335,7 @@ static int join(struct hws_session *session, struct hws_conn *conn,
 	conn->member = true;
 	HWS_COUNT_SESSION(session, JOINED, 1);
 	hws_policy_update(session);
+	take_window(session, params);
 	hws_event_up(conn);
 	hws_notice(session, "connection %u joined", conn_params->cid);
 	return 0;
@@ -329,6 +343,7 @@ static int join(struct hws_session *session, struct hws_conn *conn,
 
 /* Under control. The others that wait are logged out over it. */
 static int reinstate(struct hws_session *session, struct hws_conn *conn,
+		     const struct hws_session_params *params,
 		     const struct hws_conn_params *conn_params,
 		     struct netlink_ext_ack *extack)
 {
@@ -341,6 +356,7 @@ static int reinstate(struct hws_session *session, struct hws_conn *conn,
 		return ret;
 	HWS_COUNT_SESSION(session, REINSTATED, 1);
 	hws_policy_update(session);
+	take_window(session, params);
 	hws_session_set_state(session, HWS_SESSION_ACTIVE);
 	hws_event_up(conn);
 	hws_notice(session, "connection %u is reinstated", conn_params->cid);
@@ -364,8 +380,8 @@ static int reinstate(struct hws_session *session, struct hws_conn *conn,
  * hws_session_adopt - take over the connection of a reserved login
  * @session: the session
  * @cookie: from hws_session_reserve()
- * @params: what the login negotiated for the session; NULL when it joined one, or
- *	a connection was reinstated
+ * @params: what the login negotiated for the session; when it joined one, or a
+ *	connection was reinstated, only the window counts, and NULL is no news
  * @conn_params: and for the connection
  * @extack: says what is refused
  *
@@ -391,9 +407,9 @@ int hws_session_adopt(struct hws_session *session, u64 cookie,
 	else if (conn->params.cid != conn_params->cid)
 		ret = refuse(extack, -EINVAL, "another CID was reserved");
 	else if (conn->reserved == HWS_ADOPT_JOIN)
-		ret = join(session, conn, conn_params, extack);
+		ret = join(session, conn, params, conn_params, extack);
 	else if (conn->reserved == HWS_ADOPT_REINSTATE)
-		ret = reinstate(session, conn, conn_params, extack);
+		ret = reinstate(session, conn, params, conn_params, extack);
 	else if (!params)
 		ret = refuse(extack, -EINVAL, "HWS_A_SESSION is missing");
 	else

@@ -57,12 +57,12 @@ static void kick_waiters(struct hws_session *session)
 
 /**
  * hws_window_update - take ExpCmdSN and MaxCmdSN of a PDU
- * @session: the session, under the socket lock of one of its connections
+ * @session: the session
  * @exp_cmd_sn: as received
  * @max_cmd_sn: as received
  *
  * RFC 7143 section 4.2.2.1: a pair that contradicts itself is ignored, and so
- * is an ExpCmdSN for commands that were never sent.
+ * is an ExpCmdSN for commands that were never sent. Any context.
  */
 void hws_window_update(struct hws_session *session, u32 exp_cmd_sn,
 		       u32 max_cmd_sn)

@@ -228,12 +228,10 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 	const Link link = found ? *found : claim.ways[login.way].link;
 	const auto connection =
 	    connection_of(plan_, link, login.result, login.socket.native_handle());
-	std::optional<kernel::SessionParameters> parameters;
+	const auto parameters = parameters_of(login.result);
 	std::optional<std::uint16_t> max_connections;
-	if (anew) {
-		parameters = parameters_of(login.result);
-		max_connections = parameters->max_connections;
-	}
+	if (anew)
+		max_connections = parameters.max_connections;
 	const auto completed = anew ? 0 : completions();
 	// Before the call: the event of a connection that is lost at once comes later.
 	lost_ = false;

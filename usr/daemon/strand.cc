@@ -260,7 +260,8 @@ bool Strand::hand_over(Sid sid, LoggedIn &login, const kernel::Reservation &rese
 	// Before the call: the event of a connection that is lost at once comes later.
 	up_ = true;
 	up_since_ = Clock::now();
-	auto adopted = env_.control.adopt(sid, reservation.cookie, connection, std::nullopt);
+	auto adopted =
+	    env_.control.adopt(sid, reservation.cookie, connection, parameters_of(login.result));
 	if (!adopted) {
 		up_ = false;
 		LoginFailure failure;

@@ -46,9 +46,9 @@ public:
 	virtual Answer<void> delete_session(Sid sid) = 0;
 	virtual Answer<Reservation> reserve(Sid sid, AdoptKind kind, Cid cid) = 0;
 	virtual Answer<void> release(Sid sid, std::uint64_t cookie) = 0;
-	/* @parameters: only for AdoptKind::session. */
+	/* @parameters: of the login; but for AdoptKind::session only the command window counts. */
 	virtual Answer<void> adopt(Sid sid, std::uint64_t cookie, const NewConnection &connection,
-				   const std::optional<SessionParameters> &parameters) = 0;
+				   const SessionParameters &parameters) = 0;
 	virtual Answer<void> drop(Sid sid, Cid cid) = 0;
 	/* Logs it out, and ends in an event; the last one that is up stays (EBUSY). */
 	virtual Answer<void> remove_connection(Sid sid, Cid cid) = 0;

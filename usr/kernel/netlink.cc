@@ -399,14 +399,13 @@ Answer<void> NetlinkControl::release(Sid sid, std::uint64_t cookie)
 }
 
 Answer<void> NetlinkControl::adopt(Sid sid, std::uint64_t cookie, const NewConnection &connection,
-				   const std::optional<SessionParameters> &parameters)
+				   const SessionParameters &parameters)
 {
 	return command(HWS_CMD_CONN_ADOPT, NLM_F_ACK, [&](nl_msg *message) {
 		put_sid(message, sid);
 		put_cookie(message, cookie);
 		put_connection(message, connection);
-		if (parameters)
-			put_parameters(message, *parameters);
+		put_parameters(message, parameters);
 	});
 }
 

@@ -48,7 +48,7 @@ public:
 	Answer<Reservation> reserve(Sid sid, AdoptKind kind, Cid cid) override;
 	Answer<void> release(Sid sid, std::uint64_t cookie) override;
 	Answer<void> adopt(Sid sid, std::uint64_t cookie, const NewConnection &connection,
-			   const std::optional<SessionParameters> &parameters) override;
+			   const SessionParameters &parameters) override;
 	Answer<void> drop(Sid sid, Cid cid) override;
 	Answer<void> remove_connection(Sid sid, Cid cid) override;
 	Answer<void> change(Sid sid, const SessionChange &change) override;

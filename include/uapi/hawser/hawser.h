@@ -122,7 +122,10 @@
  * @HWS_CMD_CONN_ADOPT: hand over the connection that was reserved.
  *	Request: HWS_A_SID, HWS_A_COOKIE, HWS_A_CONNECTION with the attributes
  *	marked "adopt"; for HWS_ADOPT_SESSION also HWS_A_SESSION with those
- *	marked "adopt".
+ *	marked "adopt". For the other kinds that is optional: the session keeps
+ *	its parameters, and of HWS_SESSION_A_EXP_CMD_SN and
+ *	HWS_SESSION_A_MAX_CMD_SN it takes what is ahead, as of any PDU (RFC 7143
+ *	section 4.2.2.1).
  *	Errors: as HWS_CMD_SESSION_NEW, and ESTALE for a cookie that is not the
  *	newest.
  *

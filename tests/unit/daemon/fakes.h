@@ -41,6 +41,7 @@ public:
 class FakeKernel : public hawser::kernel::Control
 {
 public:
+	using AdoptKind = hawser::kernel::AdoptKind;
 	using Sid = hawser::Sid;
 	using Cid = hawser::Cid;
 	template <class T> using Answer = hawser::kernel::Answer<T>;
@@ -62,6 +63,8 @@ public:
 	std::vector<Cid> dropped;		// connections, in order
 	bool module_there = true;
 	std::optional<hawser::kernel::SessionParameters> adopted;
+	std::map<std::uint64_t, AdoptKind> kinds;	// of the reservations, by cookie
+	std::pair<hawser::CmdSn, hawser::CmdSn> window; // of the last that was handed over
 	std::vector<hawser::kernel::NewConnection> handed_over;
 
 	static tl::unexpected<hawser::kernel::Refusal> refuse(int number)
@@ -197,6 +200,7 @@ public:
 		}
 		std::erase_if(reserved, [cid](const auto &one) { return one.second == cid; });
 		reserved[++cookie] = cid;
+		kinds[cookie] = kind;
 		return hawser::kernel::Reservation{cookie, hawser::CmdSn(70),
 						   it->second.parameters.tsih, hawser::StatSn(33)};
 	}
@@ -205,9 +209,9 @@ public:
 		reserved.erase(quoted);
 		return {};
 	}
-	Answer<void>
-	adopt(Sid sid, std::uint64_t quoted, const hawser::kernel::NewConnection &connection,
-	      const std::optional<hawser::kernel::SessionParameters> &parameters) override
+	Answer<void> adopt(Sid sid, std::uint64_t quoted,
+			   const hawser::kernel::NewConnection &connection,
+			   const hawser::kernel::SessionParameters &parameters) override
 	{
 		on_adopt();
 		if (int number = std::exchange(refuse_adopt, 0))
@@ -215,10 +219,11 @@ public:
 		if (reserved.erase(quoted) == 0)
 			return refuse(ESTALE);
 		handed_over.push_back(connection);
-		if (parameters) {
+		window = {parameters.exp_cmd_sn, parameters.max_cmd_sn};
+		if (kinds.at(quoted) == AdoptKind::session) {
 			adoptions++;
 			adopted = parameters;
-			live.at(sid).parameters = *parameters;
+			live.at(sid).parameters = parameters;
 			for (auto &info : live.at(sid).connections)
 				info.state = hawser::kernel::ConnectionState::free;
 		} else if (live.at(sid).state != hawser::kernel::SessionState::active) {
@@ -408,6 +413,8 @@ public:
 		result.target.tpgt = elsewhere.contains(login.cid) ? elsewhere[login.cid] : tpgt;
 		result.unavailable_algorithms = unavailable;
 		result.cmd_sn = login.cmd_sn;
+		result.exp_cmd_sn = login.cmd_sn;
+		result.max_cmd_sn = hawser::next(login.cmd_sn, 32);
 		co_return hawser::LoggedIn{
 		    hawser::StreamSocket(io_, asio::generic::stream_protocol(AF_UNIX, 0), ends[0]),
 		    result, moved_to.value_or(portal), moved_to, which};

@@ -106,6 +106,7 @@ TEST_CASE_METHOD(Retained, "A lost session of error recovery level 2 gets its co
 	CHECK(target.last_login.cid == Cid(0));
 	CHECK(target.last_login.cmd_sn == CmdSn(70));
 	CHECK(target.last_login.exp_stat_sn == StatSn(33));
+	CHECK(kernel.window == std::pair(CmdSn(70), CmdSn(102)));
 	CHECK(kernel.adoptions == 0);
 	CHECK(agent->state() == SessionAgent::State::logged_in);
 	CHECK(lines_with("connection 0 reinstated") == 1);

@@ -83,6 +83,8 @@ TEST_CASE_METHOD(World, "Further connections join the session that the leading l
 	for (const auto &connection : kernel.handed_over)
 		CHECK(connection.persistent_address == "192.0.2.1");
 	CHECK(kernel.reservations == 0);
+	// What the last login was told of the command window is told on.
+	CHECK(kernel.window == std::pair(CmdSn(70), CmdSn(102)));
 }
 
 TEST_CASE_METHOD(World, "A target without MC/S is told of once, and nothing is tried")

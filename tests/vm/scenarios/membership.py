@@ -8,11 +8,12 @@ from rig.checks import expect, wait_for
 from rig.initiators import PORTAL
 from rig.io import Io
 from scenarios.conformance import BLOCK, NAME
-from scenarios.strands import PATTERN, Held, answering, laid, mark, nothing, since, up, whole
+from scenarios.strands import LATE, PATTERN, Held, answering, laid, mark, nothing, since, under_way, up, whole, \
+    written
 
 from harness import shows
 from iscsi.disk import WRITE_10
-from iscsi.pdu import LoginRequest, LogoutRequest, Numbered
+from iscsi.pdu import LoginRequest, LogoutRequest, Numbered, ScsiCommand
 
 
 # 1. A connection is taken out.
@@ -96,6 +97,47 @@ def holds_join_refused(rig):
         rig.initiator.connection(NAME, "-o", "new", "-p", PORTAL)
         up(rig, 0, 1)
         expect(scripted.target.normal_session() is session, "another session")
+
+
+@shows("RFC 7143, 4.2.2.1; RFC 7143, 11.13.5")
+def holds_window_of_a_join(rig):
+    """A closed command window that the last Login Response of a joining connection opens is open, though nothing else
+    comes; and one whose numbers contradict themselves, or go back, changes nothing."""
+    records = {"node.session.iscsi.MaxConnections": 4, "node.conn[0].timeo.noop_out_interval": 0}
+    with laid(rig, count=1, records=records, window=2) as (scripted, disk):
+        target = scripted.target
+        session = target.normal_session()
+        held = Held(target, lambda cdb: cdb[0] == WRITE_10, times=2)
+        first = [Io(io.write, disk, block * BLOCK, PATTERN) for block in (16, 17)]
+        held.wait(2)
+        session.window = 0
+        at = mark(target)
+        waiter = Io(io.write, disk, 18 * BLOCK, PATTERN)
+        wait_for("three writes under way", lambda: under_way(disk) == 3)
+        next_sn = session.exp_cmd_sn
+
+        def tell(exp_cmd_sn, max_cmd_sn):
+            def edit(response, request):
+                if request.tsih and response.transit and response.nsg == 3:
+                    response.exp_cmd_sn, response.max_cmd_sn = exp_cmd_sn & 0xFFFFFFFF, max_cmd_sn & 0xFFFFFFFF
+            target.policy.edit = edit
+        for cid, (exp_cmd_sn, max_cmd_sn) in enumerate(((next_sn + 100, next_sn + 50), (next_sn - 1, next_sn - 2)), 1):
+            tell(exp_cmd_sn, max_cmd_sn)
+            rig.initiator.connection(NAME, "-o", "new", "-p", PORTAL)
+            up(rig, *range(cid + 1))
+        expect(not since(target, at, ScsiCommand), "a command in a closed window")
+        session.told_max = next_sn  # for the one that waits
+        tell(next_sn, next_sn)
+        rig.initiator.connection(NAME, "-o", "new", "-p", PORTAL)
+        wait_for("the command", lambda: since(target, at, ScsiCommand), LATE)
+        target.policy.edit = None
+        session.window = 8
+        for connection, command in held.commands:
+            scripted.call(connection.default(command))
+        for one in first + [waiter]:
+            one.result()
+        written(target, 18)
+        whole(session)
 
 
 @shows("RFC 7143, 13.2")
