@@ -338,6 +338,7 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->exp_stat_sn = p->exp_stat_sn;
 	conn->priorities = hws_session_knows_rfc7144(conn->session);
 	conn->tmf_active = NULL;
+	conn->reassign_active = NULL;
 	conn->ping_active = NULL;
 	conn->own_ping = NULL;
 	conn->text_active = NULL;

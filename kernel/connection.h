@@ -204,7 +204,8 @@ struct hws_conn {
 	struct hws_write_rules write_rules;
 	u32 exp_stat_sn;
 	bool priorities;		/* of commands: RFC 7144 */
-	struct hws_task *tmf_active;	/* one immediate function at a time */
+	struct hws_task *tmf_active;	/* one immediate function at a time, */
+	struct hws_task *reassign_active;	/* and one TASK REASSIGN: out.c */
 	struct hws_task *ping_active;	/* one other immediate request */
 	struct hws_task *own_ping;	/* without a waiter, sent or not: ping.c */
 	struct hws_task *text_active;	/* the exchange under way */

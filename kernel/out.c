@@ -127,7 +127,10 @@ static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
 	h->ref_cmd_sn = cpu_to_be32(names ? r->ref_cmd_sn : 0);
 	h->exp_data_sn = cpu_to_be32(r->exp_data_sn);
-	conn->tmf_active = task;
+	if (r->function == HWS_TMF_TASK_REASSIGN)
+		conn->reassign_active = task;
+	else
+		conn->tmf_active = task;
 	HWS_COUNT_CONN(conn, TX_TMF, 1);
 }
 
@@ -194,6 +197,18 @@ static bool text_outstanding(const struct hws_conn *conn)
 }
 
 /*
+ * Behind a function that is not answered for long a TASK REASSIGN would outlive its
+ * own time, and with it the session. A target without room for a second one rejects
+ * it, and is asked again.
+ */
+static bool tmf_waits(const struct hws_conn *conn, const struct hws_task *task)
+{
+	return conn->reassign_active ||
+	       (conn->tmf_active &&
+		task->request->function != HWS_TMF_TASK_REASSIGN);
+}
+
+/*
  * A target promises room for one immediate task management function and one
  * other immediate request at a time (section 4.2.2.1), so later ones wait. But
  * a ping to which any answer will do, the keepalive's own, which is nobody's, among
@@ -205,7 +220,7 @@ static struct hws_task *next_request(const struct hws_conn *conn)
 	struct hws_task *task;
 
 	list_for_each_entry(task, &conn->requests, entry) {
-		if (task->kind == HWS_TASK_TMF && conn->tmf_active)
+		if (task->kind == HWS_TASK_TMF && tmf_waits(conn, task))
 			continue;
 		if (task->kind == HWS_TASK_PING &&
 		    (conn->ping_active || (text_outstanding(conn) &&

@@ -2,8 +2,9 @@
 /*
  * Error recovery level 2: the commands of a connection that was logged out for
  * recovery, or reinstated, go on over a connection that is up (TASK REASSIGN, RFC
- * 7143 sections 7.2.2 and 11.5). One after the other: a target takes one task
- * management request at a time on a connection (section 4.2.2.1).
+ * 7143 sections 7.2.2 and 11.5). One after the other: a target promises to take
+ * one task management request at a time on a connection (section 4.2.2.1). Another
+ * function that it has not answered is not waited for, though (out.c).
  *
  * The target may go on with a task right behind its answer, so the task changes
  * its allegiance when the answer is received, under the socket lock of the

@@ -2,10 +2,12 @@
 """Error recovery level 2 at a target that speaks from a script: a connection is lost, and each of its tasks goes on
 over another, or over itself reinstated; what goes over the wire, PDU by PDU."""
 import contextlib
+import struct
 import time
 
 from rig import io
 from rig.checks import expect, wait_for
+from rig.genl import NESTED, Family, attribute, uapi
 from rig.io import Io
 from scenarios.conformance import BLOCK, NAME, at_block, attached
 from scenarios.errors import counter
@@ -456,6 +458,58 @@ def holds_lost_r2t(rig):
             expect(waited < 2 * LATE, f"it took {waited:.1f} s")
             unharmed(rig, connections_recovered=1, reassigned=1)
             rig.say(f"{outstanding}: {waited:.1f} s")
+
+
+def task_management(sid, cid, function):
+    """By hand, for LUN 0; nobody waits for its answer."""
+    number, family = uapi(), Family(events=False)
+    nest = attribute(number["HWS_TMF_A_ID"], bytes(4)) + attribute(number["HWS_TMF_A_FUNCTION"], bytes([function])) \
+        + attribute(number["HWS_TMF_A_LUN"], bytes(8))
+    family.request(family.id, number["HWS_CMD_TMF"], attribute(number["HWS_A_SID"], struct.pack("=I", sid))
+                   + attribute(number["HWS_A_CONNECTION"] | NESTED,
+                               attribute(number["HWS_CONN_A_CID"], struct.pack("=H", cid)))
+                   + attribute(number["HWS_A_TMF"] | NESTED, nest))
+    family.close()
+
+
+@shows("RFC 7143, 4.2.2.1; RFC 7143, 11.5.1")
+def holds_past_another(rig):
+    """A task management function that the target does not answer holds up no reassignment; at a target that has room
+    for one at a time, and says so by a Reject, they are made when the other has its answer."""
+    for strict in (False, True):
+        with recovering(rig) as (scripted, disk):
+            target = scripted.target
+            unanswered = []
+
+            async def leave(connection, request):
+                unanswered.append((connection, request))
+
+            async def no_room(connection, request):
+                if unanswered:
+                    await connection.full_feature.reject(request, 0x06)
+                else:
+                    await connection.default(request)
+            target.on(TaskManagementRequest, leave, function=TaskManagementRequest.CLEAR_ACA, times=1)
+            if strict:
+                target.on(TaskManagementRequest, no_room, function=REASSIGN)
+            target.disks[0].write(64 * SECTORS, DATA)
+            cut = Cut(target, at_block(READ_10, 64), lambda pdu: False)
+            reader = Io(io.read, disk, 64 * BLOCK, LONG * BLOCK)
+            cut.wait()
+            task_management(int(rig.initiator.sid(NAME)), 1, TaskManagementRequest.CLEAR_ACA)
+            wait_for("the function", lambda: unanswered, LATE)
+            at = mark(target)
+            reset(scripted)
+            if strict:
+                wait_for("it is refused", lambda: since(target, at, TaskManagementRequest, function=REASSIGN), LATE)
+                time.sleep(1)
+                connection, request = unanswered.pop()
+                scripted.call(connection.default(request))
+            expect(reader.result(LATE) == DATA, "wrong data")
+            expect(strict or unanswered, "the function has its answer")
+            unharmed(rig, connections_recovered=1, reassigned=1)
+            for connection, request in unanswered:
+                scripted.call(connection.default(request))
 
 
 @shows("RFC 7143, 11.6.1")
