@@ -370,8 +370,8 @@ void SessionAgent::record_moved(const config::Node &record)
 /* What a daemon needs to take the session over. */
 Status SessionAgent::save()
 {
-	return env_.saved.save(
-	    {key_, plan_.node, plan_.iface, strands_.kept(), plan_.further_ifaces, plan_.portals});
+	return env_.saved.save({key_, plan_.node, plan_.iface, strands_.kept(),
+				plan_.further_ifaces, plan_.portals, plan_.auth_method});
 }
 
 void SessionAgent::save_change()
@@ -417,6 +417,7 @@ Result<Sid> SessionAgent::make_session(LoggedIn &login)
 	auto identity = identity_of(plan_, login.result, key_);
 	if (!identity)
 		return tl::unexpected(identity.error());
+	plan_.auth_method = login.result.auth_method;
 	if (auto saved = save(); !saved)
 		return tl::unexpected(saved.error());
 

@@ -12,6 +12,8 @@
  *   Nothing but the end of the session, or node.session.reopen_max, ends this.
  * - As long as the target may still have the session's tasks (retention.h), that login
  *   reinstates a connection of the session; after that, the session itself.
+ * - What joins the session or reinstates a connection of it is authenticated as its leading
+ *   login was; a session in the place of the old one negotiates that anew.
  * - A final refusal does not end it either: a target that is being set up again
  *   refuses with the same words. It only makes the pause the longest.
  * - Further connections join when the session is there, each in its own time (strands.h).

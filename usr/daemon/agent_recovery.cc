@@ -159,12 +159,14 @@ kernel::Answer<SessionAgent::Claim> SessionAgent::claim(Recovery recovery,
 				refusal = reservation.error();
 			continue;
 		}
-		Way &way = claim.ways.emplace_back(plan_.way(link));
-		way.login.cmd_sn = reservation->cmd_sn;
+		Way &way = claim.ways.emplace_back();
 		if (connection) {
-			way.login.tsih = reservation->tsih;
+			way = plan_.way_into(link, reservation->tsih);
 			way.login.exp_stat_sn = reservation->exp_stat_sn; // RFC 7143, 11.12.9
+		} else {
+			way = plan_.way(link);
 		}
+		way.login.cmd_sn = reservation->cmd_sn;
 		claim.cookies[link.cid] = reservation->cookie;
 	}
 	if (claim.ways.empty())
@@ -233,6 +235,11 @@ std::optional<LoginFailure> SessionAgent::hand_over(const Claim &claim, LoggedIn
 	if (anew)
 		max_connections = parameters.max_connections;
 	const auto completed = anew ? 0 : completions();
+	// Before the call: the old session is over at the target, whatever the module says.
+	if (anew && plan_.auth_method != login.result.auth_method) {
+		plan_.auth_method = login.result.auth_method;
+		save_change();
+	}
 	// Before the call: the event of a connection that is lost at once comes later.
 	lost_ = false;
 	auto adopted = env_.control.adopt(*sid_, cookie, connection, parameters);

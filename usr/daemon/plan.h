@@ -16,8 +16,10 @@
 #include "iscsi/login_io.h"
 #include "kernel/types.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hawser::daemon
@@ -87,6 +89,12 @@ struct Plan {
 	 */
 	config::PortalId persistent_portal;
 	LoginConfig login; // of the leading connection
+	/*
+	 * That the session's leading login agreed on, with which all that follow it in the
+	 * session are to be made (RFC 7143, 9.2); none: not known, of a session that an older
+	 * daemon has made.
+	 */
+	std::optional<AuthMethod> auth_method;
 	kernel::SessionSettings settings;
 	std::uint32_t max_xmit_data_segment_length = 0; // 0: what the target declares
 	std::uint32_t ping_interval = 0;
@@ -102,6 +110,19 @@ struct Plan {
 	Link *find(Cid cid); // null: there is none
 	/* The login over @link's own portal. */
 	Way way(Link link) const;
+	/*
+	 * The same into the session of @tsih, which has begun: to join it or to reinstate a
+	 * connection of it. What the record allows beside the session's method is for the next
+	 * leading login.
+	 */
+	Way way_into(Link link, Tsih tsih) const
+	{
+		Way joining = way(std::move(link));
+		joining.login.tsih = tsih;
+		if (auth_method)
+			joining.login.auth_methods = {*auth_method};
+		return joining;
+	}
 	/*
 	 * Adds to @ways, each a connection's own, the other portals that the session may come
 	 * back over, as the first of them.

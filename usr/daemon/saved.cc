@@ -180,6 +180,20 @@ bool read_portals(const Json &file, SavedSession &session)
 	return true;
 }
 
+/* Likewise. What the record did not offer cannot have been agreed on. */
+bool read_auth_method(const Json &file, SavedSession &session)
+{
+	const auto found = file.find("auth_method");
+	if (found == file.end())
+		return true;
+	for (const std::string &word : session.node.settings.list("node.session.auth.authmethod"))
+		if (*found == word)
+			session.auth_method = word == to_string(AuthMethod::chap)
+						  ? AuthMethod::chap
+						  : AuthMethod::none;
+	return session.auth_method.has_value();
+}
+
 } // namespace
 
 /* The records' own texts, each a member, so that both are read by their owners. */
@@ -197,7 +211,7 @@ std::string saved_to_text(const SavedSession &session)
 	Json portals = Json::array();
 	for (const auto &portal : session.portals)
 		portals.push_back({{"host", portal.host}, {"port", portal.port}});
-	const Json file = {
+	Json file = {
 	    {"version", version},
 	    {"node", config::target_to_text(target)},
 	    {"iface", config::iface_to_text(session.iface)},
@@ -205,6 +219,8 @@ std::string saved_to_text(const SavedSession &session)
 	    {"ifaces", std::move(ifaces)},
 	    {"portals", std::move(portals)},
 	};
+	if (session.auth_method)
+		file["auth_method"] = to_string(*session.auth_method);
 	return file.dump();
 }
 
@@ -227,6 +243,8 @@ Result<SavedSession> saved_from_text(const std::string &key, std::string_view te
 		return fail(Code::record_failed, "its connections are damaged");
 	if (!read_portals(file, session))
 		return fail(Code::record_failed, "its portals are damaged");
+	if (!read_auth_method(file, session))
+		return fail(Code::record_failed, "its authentication method is damaged");
 	return session;
 }
 

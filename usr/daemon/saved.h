@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "config/connections.h"
 #include "config/records.h"
+#include "iscsi/login.h"
 
 #include <optional>
 #include <string>
@@ -33,6 +34,8 @@ struct SavedSession {
 	std::vector<config::ConnectionRecord> connections = {};
 	std::vector<config::Iface> further_ifaces = {}; // that connections go through
 	std::vector<config::PortalId> portals = {};	// that the session may hop to
+	// That the leading login agreed on; none in the file of an older daemon.
+	std::optional<AuthMethod> auth_method = {};
 };
 
 /* The file's text, and back: Code::record_failed says what is wrong with it. */

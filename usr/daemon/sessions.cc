@@ -251,6 +251,7 @@ Result<Plan> Sessions::plan_of(const SavedSession &settings, const kernel::Sessi
 	if (plan) {
 		plan->login.initiator_name = session.identity.initiator_name;
 		plan->login.expected_tpgt = session.identity.tpgt;
+		plan->auth_method = settings.auth_method;
 		if (!session.connections.empty())
 			plan->persistent_portal = {session.connections.front().persistent_address,
 						   session.connections.front().persistent_port};

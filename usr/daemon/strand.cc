@@ -155,8 +155,7 @@ asio::awaitable<void> Strand::join(Sid sid)
 		}
 
 		// A copy: links come and go while the login is under way.
-		std::vector<Way> ways{env_.plan.way(*env_.plan.find(cid_))};
-		ways.front().login.tsih = reservation->tsih;
+		std::vector<Way> ways{env_.plan.way_into(*env_.plan.find(cid_), reservation->tsih)};
 		ways.front().login.cmd_sn = reservation->cmd_sn;
 		auto outcome = co_await attempt(ways);
 		if (outcome && wanted()) {

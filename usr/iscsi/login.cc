@@ -371,7 +371,10 @@ Status Login::choose_auth_method(std::string_view value)
 			offer, " with AuthMethod=", value));
 	if (!check_answer(*find_key("AuthMethod"), offer, value)) {
 		std::string why = str("which was not offered (", offer, ')');
-		if (value == to_string(AuthMethod::chap))
+		if (!leading() && config_.auth_methods.size() == 1)
+			why = str("and the connections of a session have one method, here ", offer,
+				  " (RFC 7143, 9.2)");
+		else if (value == to_string(AuthMethod::chap))
 			why = "and no CHAP secret is configured for it";
 		else if (value == to_string(AuthMethod::none))
 			why = "and CHAP is required";

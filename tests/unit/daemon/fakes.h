@@ -358,6 +358,8 @@ public:
 	hawser::Tpgt tpgt{1};
 	std::map<hawser::Cid, hawser::Tpgt> elsewhere; // of these connections
 	std::vector<hawser::ChapAlgorithm> unavailable;
+	/* The first of them that is offered is agreed on. */
+	std::vector<hawser::AuthMethod> takes{hawser::AuthMethod::none, hawser::AuthMethod::chap};
 
 	static hawser::LoginFailure failure(const std::string &text, bool retryable)
 	{
@@ -395,6 +397,14 @@ public:
 			failures.pop_front();
 			co_return tl::unexpected(std::move(next));
 		}
+		const auto method =
+		    std::find_first_of(takes.begin(), takes.end(), login.auth_methods.begin(),
+				       login.auth_methods.end());
+		if (method == takes.end()) {
+			auto refused = failure("AuthMethod: nothing in common", false);
+			refused.status = hawser::LoginStatus{0x02, 0x01};
+			co_return tl::unexpected(std::move(refused));
+		}
 		int ends[2];
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 			throw std::bad_alloc();
@@ -412,6 +422,7 @@ public:
 		}
 		result.target.tpgt = elsewhere.contains(login.cid) ? elsewhere[login.cid] : tpgt;
 		result.unavailable_algorithms = unavailable;
+		result.auth_method = *method;
 		result.cmd_sn = login.cmd_sn;
 		result.exp_cmd_sn = login.cmd_sn;
 		result.max_cmd_sn = hawser::next(login.cmd_sn, 32);
