@@ -30,6 +30,8 @@ void SendTargetsReader::take(const KeyValue &pair)
 {
 	const auto &[key, value] = pair;
 
+	if (bad_names_ > max_bad_names)
+		return;
 	if (key == "TargetName")
 		take_name(value);
 	else if (key == "TargetAddress")
@@ -43,16 +45,22 @@ void SendTargetsReader::take_name(const std::string &name)
 {
 	current_.reset();
 	any_target_ = true;
-	if (auto ok = check_name(name); !ok)
-		return skip(ok.error().text); // no record can be of it
-	if (reply_.targets.size() == max_targets && !index_.contains(name)) {
-		reply_.incomplete = true;
-		return skip(str("target ", name, " is one of more than ", max_targets));
+	if (const auto known = index_.find(name); known != index_.end()) {
+		current_ = known->second;
+		return;
 	}
-	auto [entry, is_new] = index_.try_emplace(name, reply_.targets.size());
-	if (is_new)
-		reply_.targets.push_back({name, {}});
-	current_ = entry->second;
+	if (reply_.targets.size() == max_targets) {
+		reply_.incomplete = true;
+		return skip(str("target ", quoted(name), " is one of more than ", max_targets));
+	}
+	if (auto ok = check_(name); !ok) {
+		bad_names_++;
+		reply_.incomplete |= bad_names_ > max_bad_names;
+		return skip(ok.error().text); // no record can be of it
+	}
+	current_ = reply_.targets.size();
+	index_.emplace(name, *current_);
+	reply_.targets.push_back({name, {}});
 }
 
 void SendTargetsReader::take_address(const std::string &value)
@@ -108,6 +116,9 @@ DiscoveryReply SendTargetsReader::finish()
 	});
 	if (skipped_ > max_skipped)
 		reply_.skipped.push_back(str("and ", skipped_ - max_skipped, " more"));
+	if (bad_names_ > max_bad_names)
+		reply_.skipped.push_back(str("the rest of the reply, for more than ", max_bad_names,
+					     " names in it are no iSCSI names (RFC 7143, 4.2.7)"));
 	return std::move(reply_);
 }
 

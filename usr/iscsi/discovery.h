@@ -8,14 +8,17 @@
 #include "base/error.h"
 #include "base/types.h"
 #include "iscsi/address.h"
+#include "iscsi/names.h"
 #include "iscsi/pdu.h"
 #include "iscsi/text.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -43,14 +46,21 @@ struct DiscoveryReply {
 /*
  * Builds the reply out of pairs. A target with a bad name is skipped with its
  * addresses; a bad address is skipped alone, and the target with it when it has no other; a
- * target named twice has the portals of both records. What a reply makes us keep has bounds,
- * whatever it says.
+ * target named twice has the portals of both records. What a reply makes us keep and do has
+ * bounds, whatever it says: a name costs much to check when characters in it stand for many
+ * others, so no name is checked twice, none that there is no room for, and a reply that has
+ * too many bad ones is read no further.
  */
 class SendTargetsReader
 {
 public:
 	static constexpr std::size_t max_targets = 100'000, max_portals = 256,
-				     max_portals_in_all = 100'000, max_skipped = 100;
+				     max_portals_in_all = 100'000, max_skipped = 100,
+				     max_bad_names = 1000;
+
+	/* @check says whether a name is one (names.h). */
+	using Check = std::function<Status(std::string_view name)>;
+	explicit SendTargetsReader(Check check = check_name) : check_(std::move(check)) {}
 
 	void take(const KeyValue &pair);
 	DiscoveryReply finish();
@@ -60,7 +70,9 @@ private:
 	void take_address(const std::string &value);
 	void skip(std::string why);
 
+	Check check_;
 	DiscoveryReply reply_;
+	std::size_t bad_names_ = 0;
 	std::size_t portals_ = 0;				// of all targets
 	std::size_t skipped_ = 0;				// those that are not in reply_, too
 	std::set<std::size_t> bad_addresses_;			// targets that had one

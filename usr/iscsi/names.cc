@@ -79,7 +79,8 @@ Status check_structure(std::string_view name)
 
 /*
  * What nearly every name is made of, and what the profile leaves as it is (RFC 3722, 3 to 6). The
- * library takes some fifty times as long to say so, which tells when there are 10,000 names.
+ * library takes some fifty times as long to say so, which tells when there are 10,000 names, and
+ * with characters that stand for many others some thousand times.
  */
 bool is_prepared(std::string_view name)
 {
@@ -119,6 +120,9 @@ Result<std::string> prepare_name(std::string_view input)
 {
 	if (input.empty())
 		return fail(Code::invalid_argument, "iSCSI name is empty");
+	// Before it is prepared, which may well shorten it (what is composed, or mapped to
+	// nothing): on the wire a name is in its prepared form (RFC 7143, 4.2.7.2), and what
+	// anybody may send has no use for more.
 	if (input.size() > max_name_length)
 		return bad_name(input,
 				str("has ", input.size(), " bytes, more than ", max_name_length));

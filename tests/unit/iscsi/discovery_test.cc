@@ -285,3 +285,47 @@ TEST_CASE("what all targets of a reply have together has a bound")
 	CHECK(portals == SendTargetsReader::max_portals_in_all);
 	CHECK(reply.uncertain.size() == 100);
 }
+
+TEST_CASE("a reply of bad names alone is given up after so many of them")
+{
+	std::size_t checked = 0;
+	SendTargetsReader reader([&](std::string_view name) {
+		checked++;
+		return check_name(name);
+	});
+	reader.take({"TargetName", "iqn.2026-01.com.example:good"});
+	reader.take({"TargetAddress", "192.0.2.1:3260,1"});
+	// Each of these characters becomes 18 in form KC.
+	std::string name = "iqn.2026-01.com.example:";
+	for (int i = 0; i < 66; i++)
+		name += "\xef\xb7\xba";
+	for (int i = 0; i < 70'000; i++) {
+		reader.take({"TargetName", name + std::to_string(i % 10)});
+		reader.take({"TargetAddress", "192.0.2.2:3260,1"});
+	}
+	reader.take({"TargetName", "iqn.2026-01.com.example:too.late"});
+	CHECK(checked == 2 + SendTargetsReader::max_bad_names);
+
+	const auto reply = reader.finish();
+	REQUIRE(reply.targets.size() == 1);
+	CHECK(reply.targets[0].portals.size() == 1);
+	CHECK(reply.incomplete); // what was not read is no reason to take a record away
+	CHECK(reply.skipped.size() == SendTargetsReader::max_skipped + 2);
+	CHECK(contains(reply.skipped.back(), "more than 1000"));
+}
+
+TEST_CASE("no name is checked that there is no room for, and none a second time")
+{
+	std::size_t checked = 0;
+	SendTargetsReader reader([&](std::string_view) {
+		checked++;
+		return Status();
+	});
+	for (int time = 0; time < 2; time++)
+		for (std::size_t i = 0; i < SendTargetsReader::max_targets + 100; i++)
+			reader.take({"TargetName", str("iqn.2026-01.com.example:", i)});
+	CHECK(checked == SendTargetsReader::max_targets);
+	const auto reply = reader.finish();
+	CHECK(reply.targets.size() == SendTargetsReader::max_targets);
+	CHECK(reply.incomplete);
+}
