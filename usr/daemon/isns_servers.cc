@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "daemon/worker.h"
 
+#include <algorithm>
 #include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -26,6 +27,9 @@ constexpr std::chrono::seconds look_again{60};
 
 /* A batch of records is several renames. */
 constexpr std::chrono::milliseconds settle{50};
+
+/* For a name that is looked up to be compared alone: new records wait for it meanwhile. */
+constexpr Seconds look_up_limit{5};
 
 tl::unexpected<LoginFailure> failed(Error error)
 {
@@ -50,6 +54,15 @@ Result<Fd> watch(const std::string &folder)
 				       IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0)
 		return fail(Code::failed, std::strerror(errno));
 	return fd;
+}
+
+/* One that is written as IPv6 (::ffff:192.0.2.1) is IPv4's all the same. */
+asio::ip::tcp::endpoint plain(const asio::ip::tcp::endpoint &endpoint)
+{
+	const auto address = endpoint.address();
+	if (!address.is_v6() || !address.to_v6().is_v4_mapped())
+		return endpoint;
+	return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()), endpoint.port()};
 }
 
 /* What an answer that came by itself did to the records. */
@@ -185,8 +198,8 @@ IsnsServers::Configured IsnsServers::read_configured(const config::Paths &paths,
 		configured.lease_problems = std::move(leased.problems);
 		configured.whole = leased.whole;
 		for (const Address &address : leased.servers)
-			configured.servers.emplace(config::PortalId{address.host, address.port},
-						   conf->isns);
+			configured.leased.emplace(config::PortalId{address.host, address.port},
+						  conf->isns);
 	}
 	if (auto identity = store.identity())
 		configured.identity = std::move(*identity);
@@ -204,9 +217,9 @@ IsnsServers::Configured IsnsServers::read_configured(const config::Paths &paths,
 		if (record.kind() != config::RecordKind::isns)
 			continue;
 		if (record.settings.yes("discovery.isns.use_discoveryd"))
-			configured.servers.insert_or_assign(record.portal, record.settings);
+			configured.records.emplace(record.portal, record.settings);
 		else
-			configured.servers.erase(record.portal);
+			configured.excepted.push_back(record.portal);
 	}
 	return configured;
 }
@@ -216,8 +229,69 @@ asio::awaitable<void> IsnsServers::reload()
 	auto read = [paths = env_.paths, leases = env_.leases] {
 		return read_configured(paths, leases);
 	};
+	const unsigned number = ++reloads_;
 	const auto configured = co_await on_worker(env_.worker, std::move(read));
+	if (!configured.leased.empty()) {
+		std::vector<config::PortalId> all = configured.excepted;
+		for (const auto *servers : {&configured.leased, &configured.records})
+			for (const auto &[where, settings] : *servers)
+				all.push_back(where);
+		for (const auto &where : all)
+			co_await locate(where);
+	}
+	// A name that was long looked up holds up the younger ones no longer than itself.
+	if (number < taken_)
+		co_return;
+	taken_ = number;
 	take(configured);
+}
+
+asio::awaitable<void> IsnsServers::locate(config::PortalId where)
+{
+	auto address = parse_host(where.host, where.port);
+	if (!address)
+		co_return;
+	const auto known = places_.find(where);
+	const bool looked_up = address->kind == Address::Kind::name;
+	if (known != places_.end() &&
+	    (!looked_up || Clock::now() - known->second.asked_at < look_again))
+		co_return;
+	places_[where].asked_at = Clock::now();
+	auto found = co_await resolve(std::move(*address), look_up_limit, env_.look_up);
+	if (!found)
+		co_return;
+	Places &places = places_[where];
+	places.known.clear();
+	for (const auto &endpoint : *found)
+		places.known.insert(plain(endpoint));
+}
+
+bool IsnsServers::at_one_place(const config::PortalId &a, const config::PortalId &b) const
+{
+	const auto one = places_.find(a);
+	const auto other = places_.find(b);
+	if (a == b || one == places_.end() || other == places_.end())
+		return a == b;
+	return std::any_of(
+	    one->second.known.begin(), one->second.known.end(),
+	    [&](const auto &endpoint) { return other->second.known.contains(endpoint); });
+}
+
+IsnsServers::Servers IsnsServers::wanted_of(const Configured &configured) const
+{
+	Servers wanted = configured.records;
+	for (const auto &[leased, settings] : configured.leased) {
+		const auto same = [&, &where = leased](const config::PortalId &record) {
+			return at_one_place(where, record);
+		};
+		const bool has_record =
+		    std::any_of(configured.records.begin(), configured.records.end(),
+				[&](const auto &record) { return same(record.first); }) ||
+		    std::any_of(configured.excepted.begin(), configured.excepted.end(), same);
+		if (!has_record)
+			wanted.emplace(leased, settings);
+	}
+	return wanted;
 }
 
 void IsnsServers::take(const Configured &configured)
@@ -228,7 +302,7 @@ void IsnsServers::take(const Configured &configured)
 	if (configured.lease_problems != std::exchange(lease_problems_, configured.lease_problems))
 		for (const std::string &problem : configured.lease_problems)
 			env_.log(Level::warning, problem);
-	const auto &wanted = configured.servers;
+	const auto wanted = wanted_of(configured);
 	for (auto &[where, followed] : servers_) {
 		if (followed.server->stopping())
 			continue;
@@ -239,6 +313,10 @@ void IsnsServers::take(const Configured &configured)
 			// Made anew only when this one is over: both are the same entity to it.
 			followed.server->stop([this, key = where] {
 				servers_.erase(key);
+				// The entity that is gone now was the other's as well.
+				for (auto &[other, left] : servers_)
+					if (at_one_place(key, other) && !left.server->stopping())
+						left.server->apply(left.settings);
 				asio::co_spawn(env_.io, reload(), escalate);
 			});
 		} else if (!same(at->second, followed.settings)) {
@@ -249,7 +327,11 @@ void IsnsServers::take(const Configured &configured)
 			followed.server->take_identity(*configured.identity);
 	}
 	for (const auto &[where, settings] : wanted) {
-		if (servers_.contains(where))
+		const bool in_the_way = std::any_of(
+		    servers_.begin(), servers_.end(), [&, &key = where](const auto &one) {
+			    return one.second.server->stopping() && at_one_place(key, one.first);
+		    });
+		if (servers_.contains(where) || in_the_way)
 			continue;
 		auto server = std::make_shared<IsnsServer>(
 		    IsnsServer::Surroundings{

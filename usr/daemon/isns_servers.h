@@ -4,6 +4,9 @@
  * discovery.isns.use_discoveryd is Yes, and those that DHCP names when
  * discovery.isns.dhcp is. Records may be made, changed and deleted by anybody at any
  * time: the folder is watched. All files are the worker's to read and write.
+ *
+ * To a server we are one entity, whatever name it was reached by: what DHCP names is left to
+ * the record that is of the same address and port, as soon as that is known to be so.
  */
 #pragma once
 
@@ -11,10 +14,12 @@
 #include "daemon/discovery.h"
 #include "daemon/isns_leases.h"
 #include "daemon/isns_server.h"
+#include "iscsi/resolve.h"
 
 #include <asio/thread_pool.hpp>
 #include <functional>
 #include <map>
+#include <set>
 
 namespace hawser::daemon
 {
@@ -35,6 +40,7 @@ public:
 		std::function<void(std::vector<config::Node>)> log_in;
 		IsnsServer::Timings timings = {};
 		LeaseFolders leases = {};
+		LookUp look_up = hawser::look_up;
 	};
 
 	explicit IsnsServers(Surroundings surroundings) : env_(std::move(surroundings)) {}
@@ -57,15 +63,23 @@ public:
 private:
 	/* What is configured, as it was read. */
 	struct Configured {
-		std::map<config::PortalId, config::Settings> servers;
-		std::optional<config::Identity> identity; // none: it cannot be read
-		bool whole = true;			  // else servers may be missing
+		std::map<config::PortalId, config::Settings> leased;  // named by DHCP
+		std::map<config::PortalId, config::Settings> records; // to be followed
+		std::vector<config::PortalId> excepted;		      // records that are not
+		std::optional<config::Identity> identity;	      // none: it cannot be read
+		bool whole = true;				      // else servers may be missing
 		std::vector<Error> problems;
 		std::vector<std::string> lease_problems;
 	};
 
 	static Configured read_configured(const config::Paths &paths, const LeaseFolders &leases);
+	using Servers = std::map<config::PortalId, config::Settings>;
+	/* What is to be followed: records, and what DHCP names beside them. */
+	Servers wanted_of(const Configured &configured) const;
 	void take(const Configured &configured);
+	/* Learns the addresses of @where; those that were known before stay when it fails. */
+	asio::awaitable<void> locate(config::PortalId where);
+	bool at_one_place(const config::PortalId &a, const config::PortalId &b) const;
 	asio::awaitable<void> follow_records();
 	asio::awaitable<void> look_now_and_then();
 	asio::awaitable<Result<config::Identity>> identity();
@@ -79,6 +93,13 @@ private:
 		config::Settings settings;
 	};
 	std::map<config::PortalId, Followed> servers_;
+	struct Places {
+		std::set<asio::ip::tcp::endpoint> known; // IPv4 in its own form
+		Clock::time_point asked_at{};
+	};
+	std::map<config::PortalId, Places> places_;
+	unsigned reloads_ = 0;			  // begun
+	unsigned taken_ = 0;			  // the youngest of them that was taken
 	std::vector<std::string> lease_problems_; // that were told last
 };
 

@@ -15,6 +15,15 @@ namespace
 {
 
 const std::string t1 = "iqn.2026-11.example:t1";
+std::string isns_example; // what the name isns.example is looked up as; empty: no answer
+
+Result<std::vector<asio::ip::tcp::endpoint>> look_up_here(const std::string &host,
+							  std::uint16_t port)
+{
+	if (host != "isns.example" || isns_example.empty())
+		return fail(Code::host_not_found, host);
+	return std::vector{asio::ip::tcp::endpoint(asio::ip::make_address(isns_example), port)};
+}
 
 struct Configured {
 	asio::io_context io;
@@ -43,6 +52,7 @@ struct Configured {
 				logged_in.push_back(node.id.target);
 		},
 	    .leases = {folder.path() + "/dhcp", folder.path() + "/net"},
+	    .look_up = look_up_here,
 	}};
 	asio::thread_pool worker{1};
 
@@ -348,4 +358,86 @@ TEST_CASE_METHOD(Configured, "servers that DHCP names are followed when hawserd.
 	std::filesystem::remove(file);
 	reload();
 	until([&] { return !servers.find(leased); });
+}
+
+namespace
+{
+
+/* DHCP names 127.0.0.1, and a record names a server, too. */
+struct Leased : Configured {
+	const config::PortalId leased{"127.0.0.1", 3205};
+
+	Leased()
+	{
+		isns_example.clear();
+		std::filesystem::create_directories(folder.path() + "/dhcp");
+		std::filesystem::create_directories(folder.paths().config_dir);
+		std::ofstream(folder.path() + "/dhcp/dhclient.eth0.leases")
+		    << "lease {\n option unknown-83 0:0:0:0:0:0:0:0:0:0:7f:0:0:1;\n}\n";
+		std::ofstream(folder.paths().conf()) << "discovery.isns.dhcp = Yes\n";
+	}
+	void record(const std::string &host, const std::string &follow = "Yes")
+	{
+		where = {host, leased.port};
+		add(follow);
+	}
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Leased, "a server that DHCP and a record name differently is used once")
+{
+	SECTION("by its name")
+	{
+		isns_example = "127.0.0.1";
+		record("isns.example");
+	}
+	SECTION("as an IPv6 address")
+	{
+		record("::ffff:127.0.0.1");
+	}
+	reload();
+	CHECK_FALSE(servers.find(leased));
+	CHECK(servers.find(where));
+}
+
+TEST_CASE_METHOD(Leased, "a record that is not followed excepts the server by any name of it")
+{
+	isns_example = "127.0.0.1";
+	record("isns.example", "No");
+	reload();
+	CHECK_FALSE(servers.find(leased));
+	CHECK_FALSE(servers.find(where));
+}
+
+TEST_CASE_METHOD(Leased, "servers of other addresses are each used")
+{
+	isns_example = "192.0.2.99";
+	record("isns.example");
+	reload();
+	CHECK(servers.find(leased));
+	CHECK(servers.find(where));
+}
+
+TEST_CASE_METHOD(Leased, "a name that is not found now takes no server away")
+{
+	record("isns.example");
+	reload();
+	CHECK(servers.find(leased));
+	CHECK(servers.find(where));
+}
+
+TEST_CASE_METHOD(Leased, "a record takes over from DHCP when the registration there is over")
+{
+	reload();
+	REQUIRE(servers.find(leased));
+	isns_example = "127.0.0.1";
+	record("isns.example");
+	reload();
+	CHECK_FALSE(servers.find(leased));
+	until([&] { return servers.find(where) != nullptr; });
+	CHECK_FALSE(servers.find(leased));
+	REQUIRE(store.remove_discovery_record(config::RecordKind::isns, where));
+	reload();
+	until([&] { return servers.find(leased) != nullptr; });
 }
