@@ -67,8 +67,11 @@ std::string_view section_title(config::SourceType type)
 	return "";
 }
 
-/* The records that one mechanism named, below each portal or server that was asked. */
-void print_section(std::ostream &out, config::SourceType type,
+/*
+ * The records that one mechanism named, below each portal or server that was asked. False: there
+ * are neither.
+ */
+bool print_section(std::ostream &out, config::SourceType type,
 		   const std::vector<config::DiscoveryRecord> &records,
 		   const std::vector<config::Node> &nodes)
 {
@@ -81,7 +84,7 @@ void print_section(std::ostream &out, config::SourceType type,
 			if (instance.source.type == type)
 				asked[instance.source.portal].push_back(node);
 	if (asked.empty() && type == config::SourceType::slp)
-		return; // iscsiadm has no such section
+		return false; // iscsiadm has no such section
 	out << section_title(type) << ":\n";
 	if (asked.empty())
 		out << "No targets found.\n";
@@ -90,6 +93,7 @@ void print_section(std::ostream &out, config::SourceType type,
 			out << "DiscoveryAddress: " << portal.host << ',' << portal.port << '\n';
 		print_node_tree(out, found);
 	}
+	return !asked.empty();
 }
 
 void print_tree(Context &context, const std::vector<config::DiscoveryRecord> &records)
@@ -99,8 +103,11 @@ void print_tree(Context &context, const std::vector<config::DiscoveryRecord> &re
 		return context.tell(listing.error());
 	context.tell(listing->problems);
 	using enum config::SourceType;
+	bool any = false;
 	for (const auto type : {send_targets, isns, slp, fixed, fw})
-		print_section(context.out, type, records, listing->items);
+		any |= print_section(context.out, type, records, listing->items);
+	if (!any && context.exit_status() == 0)
+		context.tell(nothing_found("No discovery records found"));
 }
 
 void list_discovery(Context &context, const Options &options)

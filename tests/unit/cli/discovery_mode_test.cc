@@ -262,6 +262,19 @@ TEST_CASE_METHOD(Bench, "discovery records are made, shown, updated and deleted"
 	CHECK(nlohmann::json::parse(good("-m discoverydb --json")).size() == 1);
 }
 
+TEST_CASE_METHOD(Bench, "a tree of discovery without an entry ends like any listing of nothing")
+{
+	bad(Code::nothing_found, "-m discoverydb -P 1");
+	CHECK(out.starts_with("SENDTARGETS:\nNo targets found.\n"));
+	bad(Code::nothing_found, "-m discovery -P 1");
+	bad(Code::nothing_found, "-m node -P 1");
+	good("-m discoverydb -t st -p 192.0.2.9 -o new");
+	good("-m discoverydb -P 1");
+	good("-m discoverydb -t st -p 192.0.2.9 -o delete");
+	good("-m node -o new -T " + t2 + " -p 192.0.2.7,1");
+	good("-m discoverydb -P 1");
+}
+
 TEST_CASE_METHOD(Bench, "the tree of discovery has a section for each way that targets are found")
 {
 	good("-m node -o new -T " + t2 + " -p 192.0.2.7,1");
