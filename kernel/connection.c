@@ -346,6 +346,7 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->last_recv = jiffies;
 	conn->sending = false;
 	conn->receive_later = false;
+	conn->paused = false;
 	conn->leaving = false;
 	conn->logged_out = false;
 	conn->gave_up = false;

@@ -44,7 +44,7 @@ enum {
 	HWS_OUT_HEAD = 16 * (HWS_BHS_LEN + HWS_DIGEST_LEN) + HWS_EXTENDED_CDB_MAX + 8,
 	/* of a target's PDU other than Data-In this much is kept */
 	HWS_IN_KEEP = HWS_PING_MAX,
-	/* pings of the target that wait for their answer to be sent */
+	/* pings of the target that wait for their answer; no more are received */
 	HWS_PONGS = 128,
 	/* requests without an answer until the target counts as gone */
 	HWS_UNANSWERED_MAX = 8,
@@ -214,6 +214,7 @@ struct hws_conn {
 	u8 pong_count;
 	bool sending;			/* in a call to TCP */
 	bool receive_later;		/* TCP called back meanwhile */
+	bool paused;			/* no more is received: receive.c */
 	bool leaving;			/* a Logout Request went out last */
 	bool logged_out;		/* the target agreed to a logout of ours */
 	bool gave_up;			/* a command that may not have arrived, */

@@ -76,6 +76,10 @@ static void send_pong(struct hws_conn *conn)
 
 	conn->pong_head = (conn->pong_head + 1) % HWS_PONGS;
 	conn->pong_count--;
+	if (unlikely(conn->paused) && conn->pong_count <= HWS_PONGS / 2) {
+		conn->paused = false;
+		conn->receive_later = true;
+	}
 
 	memset(h, 0, sizeof(*h));
 	h->opcode = HWS_OP_NOP_OUT | HWS_OP_IMMEDIATE;

@@ -9,7 +9,11 @@
  * no taker is dropped. The
  * digest is computed on the way, over the bytes as they came.
  *
- * Receiving never sends: what it wants sent, it queues, and wakes the worker.
+ * Receiving never sends: what it wants sent, it queues, and wakes the worker. When
+ * the queue of answers to the target's pings is full it stops, and TCP tells the
+ * target by its window, until half of them are sent: an answer that is left out may
+ * cost the connection (section 11.18). A target that sends so many, and so much
+ * behind them, and reads nothing meanwhile, is one whose connection time-outs end.
  */
 #include <linux/skbuff.h>
 #include <net/tcp.h>
@@ -115,12 +119,14 @@ static bool pdu_done(struct hws_conn *conn)
 	return true;
 }
 
-/* False when the stream cannot be read on. */
-static bool take_bytes(struct hws_conn *conn, const u8 *data, size_t length)
+/* False when the stream cannot be read on. @left: bytes behind a PDU that waits. */
+static bool take_bytes(struct hws_conn *conn, const u8 *data, size_t length,
+		       size_t *left)
 {
 	struct hws_in *in = &conn->in;
 	size_t used;
 
+	*left = 0;
 	for (;;) {
 		switch (hws_frame_step(&in->frame, data, length, &used)) {
 		case HWS_FRAME_MORE:
@@ -139,6 +145,10 @@ static bool take_bytes(struct hws_conn *conn, const u8 *data, size_t length)
 		case HWS_FRAME_HAS_PDU:
 			if (!pdu_done(conn))
 				return false;
+			if (unlikely(conn->paused)) {
+				*left = length - used;
+				return true;
+			}
 			break;
 		case HWS_FRAME_BROKEN:
 			violation(conn, HWS_V_AHS);
@@ -156,27 +166,38 @@ static int take_skb(read_descriptor_t *desc, struct sk_buff *skb,
 	struct skb_seq_state seq;
 	unsigned int done = 0, n;
 	const u8 *data;
+	size_t left;
 
 	if (conn->in.dead)
 		return length;
-	HWS_COUNT_CONN(conn, RX_OCTETS, length);
+	if (conn->paused)
+		return 0;
 	skb_prepare_seq_read(skb, offset, offset + length, &seq);
 	while ((n = skb_seq_read(done, &data, &seq))) {
-		if (!take_bytes(conn, data, n)) {
+		if (!take_bytes(conn, data, n, &left)) {
 			conn->in.dead = true;
+			/* Of a dead stream the rest is dropped. */
+			done = length;
 			skb_abort_seq_read(&seq);
 			break;
 		}
-		done += n;
+		done += n - left;
+		if (unlikely(conn->paused)) {
+			skb_abort_seq_read(&seq);
+			break;
+		}
 	}
-	/* Of a dead stream the rest is dropped. */
-	return length;
+	HWS_COUNT_CONN(conn, RX_OCTETS, done);
+	return done;
 }
 
 /**
  * hws_receive - take what TCP has
  * @conn: the connection
  * @sk: its socket, locked by the caller or in TCP's softirq
+ *
+ * While the target's own pings wait for their answers, and there is no room for
+ * more, the rest stays with TCP: who sends them comes here again.
  */
 void hws_receive(struct hws_conn *conn, struct sock *sk)
 {

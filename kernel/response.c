@@ -330,16 +330,14 @@ static void queue_pong(struct hws_conn *conn, const union hws_header *h)
 {
 	struct hws_pong *pong;
 
-	/*
-	 * More pings than we can hold: the target has had no answer to any of
-	 * the ones before, and gets those first.
-	 */
-	if (conn->pong_count == HWS_PONGS)
+	/* Nothing is sent any more, and the answer to the Logout is waited for. */
+	if (READ_ONCE(conn->leaving))
 		return;
 	pong = &conn->pongs[(conn->pong_head + conn->pong_count) % HWS_PONGS];
 	pong->ttt = h->nop_in.ttt;
 	memcpy(pong->lun, h->nop_in.lun, sizeof(pong->lun));
-	conn->pong_count++;
+	if (++conn->pong_count == HWS_PONGS)
+		conn->paused = true;
 	hws_send_kick(conn);
 }
 

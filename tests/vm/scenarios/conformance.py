@@ -301,15 +301,18 @@ def holds_rejected_command(rig):
 
 @shows("RFC 7143, 11.18; RFC 7143, 11.19")
 def holds_pings(rig):
-    """Of forty pings that the target sends at once each is answered; and of its own, one that is not answered, while
-    something else comes, is followed by another."""
+    """Of pings that the target sends at once, forty or two thousand, each is answered, in order; and of its own, one that
+    is not answered, while something else comes, is followed by another."""
     timers = {"node.conn[0].timeo.noop_out_interval": 2, "node.conn[0].timeo.noop_out_timeout": 5}
     with attached(rig, timers) as (scripted, disk):
         target = scripted.target
         connection = target.connections[-1]
-        asked = [0x2000 + number for number in range(40)]
-        scripted.call(connection.send(*(NopIn(ttt=ttt) for ttt in asked)))
-        wait_for("forty answers", lambda: [pdu.ttt for pdu in target.received(NopOut) if pdu.ttt in asked] == asked, 10)
+        for count in (40, 2000):
+            asked = range(0x10000, 0x10000 + count)
+            at = len(target.log)
+            scripted.call(connection.send(*(NopIn(ttt=ttt) for ttt in asked)))
+            wait_for(f"{count} answers", lambda: [entry.pdu.ttt for entry in target.log[at:] if isinstance(
+                entry.pdu, NopOut) and entry.pdu.ttt in asked] == list(asked), 20)
 
         kept = []
 
