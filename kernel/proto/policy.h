@@ -33,7 +33,7 @@ struct hws_plan {
 
 /*
  * @conns: @count connections, at most HWS_CONNECTIONS_MAX, in ascending order of
- * their slots. @policy: one that hws_policy_check() lets pass.
+ * their slots. @policy: enum hws_policy.
  */
 void hws_policy_plan(struct hws_plan *plan, u8 policy,
 		     const struct hws_policy_conn *conns, u32 count);
@@ -84,44 +84,5 @@ static inline int hws_policy_choose(const struct hws_plan *plan, u32 turn,
 		return plan->slots[turn % plan->count];
 	}
 }
-
-/* What is wrong with a policy that is asked for: id, text */
-#define HWS_POLICY_FAULTS(X)                                                   \
-	X(POLICY, "a policy that does not exist")                              \
-	X(ROLE, "a role that does not exist")                                  \
-	X(UNKNOWN, "a connection that the session does not have")              \
-	X(DUPLICATE, "a connection that is named twice")                       \
-	X(MISSING, "not every connection of the session is named")             \
-	X(NO_ACTIVE, "no active connection")                                   \
-	X(MANY_ACTIVE, "more than one active connection for failover")
-
-#define HWS_POLICY_FAULT_ENUM_ROW(id, text)	HWS_POLICY_FAULT_##id,
-
-enum hws_policy_fault {
-	HWS_POLICY_FAULT_NONE,
-	HWS_POLICY_FAULTS(HWS_POLICY_FAULT_ENUM_ROW)
-	HWS_POLICY_FAULT_COUNT,
-};
-
-/* A connection as somebody who sets a policy names it. */
-struct hws_policy_path {
-	u16 cid;
-	u8 role;	/* enum hws_role */
-};
-
-/*
- * May @policy be set? With @paths (their number not 0), these roles come with
- * it: then each connection of the session, whose CIDs are @cids, is to be there
- * once. Failover has one active connection, round robin asks for no role, and
- * the others have one active connection or more. Without @paths the roles stay,
- * and those may be any: all are active when nobody has said anything.
- */
-enum hws_policy_fault hws_policy_check(u8 policy,
-				       const struct hws_policy_path *paths,
-				       u32 path_count, const u16 *cids,
-				       u32 cid_count);
-
-/* "" for HWS_POLICY_FAULT_NONE and beyond. */
-const char *hws_policy_fault_text(enum hws_policy_fault fault);
 
 #endif /* _HWS_PROTO_POLICY_H */

@@ -5,7 +5,6 @@
 #include <array>
 #include <map>
 #include <set>
-#include <string>
 #include <tuple>
 #include <vector>
 
@@ -433,91 +432,4 @@ TEST_CASE("active ones that return take over, and what stood in for them goes ba
 			c.up = up;
 		MUST(carriers(policy, conns) == before);
 	}
-}
-
-namespace
-{
-
-using Paths = std::vector<hws_policy_path>;
-
-/* Asked of a session whose connections have the CIDs 1, 2 and 40000. */
-enum hws_policy_fault ask(uint8_t policy, const Paths &paths)
-{
-	const std::array<uint16_t, 3> cids = {1, 2, 40000};
-
-	return hws_policy_check(policy, paths.data(), paths.size(), cids.data(), cids.size());
-}
-
-} // namespace
-
-TEST_CASE("a policy that does not exist is refused")
-{
-	for (int policy : {0, HWS_POLICY_CPU + 1, 255})
-		CHECK(ask(policy, {}) == HWS_POLICY_FAULT_POLICY);
-}
-
-TEST_CASE("every policy may be set alone, whatever the roles are")
-{
-	for (uint8_t policy : policies)
-		CHECK(ask(policy, {}) == HWS_POLICY_FAULT_NONE);
-}
-
-TEST_CASE("a policy with connections names each of the session once, in any order")
-{
-	for (uint8_t policy : policies) {
-		CHECK(ask(policy, {{40000, standby}, {1, standby}, {2, active}}) ==
-		      HWS_POLICY_FAULT_NONE);
-		CHECK(ask(policy, {{1, active}, {2, standby}}) == HWS_POLICY_FAULT_MISSING);
-		CHECK(ask(policy, {{1, active}, {2, standby}, {2, standby}}) ==
-		      HWS_POLICY_FAULT_DUPLICATE);
-		CHECK(ask(policy, {{1, active}, {2, standby}, {3, standby}}) ==
-		      HWS_POLICY_FAULT_UNKNOWN);
-		CHECK(ask(policy, {{1, active}, {2, standby}, {40000, standby}, {0, standby}}) ==
-		      HWS_POLICY_FAULT_UNKNOWN);
-		CHECK(ask(policy, {{1, active}, {2, standby}, {40000, standby}, {1, active}}) ==
-		      HWS_POLICY_FAULT_DUPLICATE);
-	}
-}
-
-TEST_CASE("a role that does not exist is refused under every policy")
-{
-	for (uint8_t policy : policies)
-		for (uint8_t role : {uint8_t{0}, uint8_t{HWS_ROLE_STANDBY + 1}, uint8_t{255}})
-			CHECK(ask(policy, {{1, active}, {2, role}, {40000, standby}}) ==
-			      HWS_POLICY_FAULT_ROLE);
-}
-
-TEST_CASE("failover has one active connection, round robin any number, the others one or more")
-{
-	const Paths none = {{1, standby}, {2, standby}, {40000, standby}};
-	const Paths one = {{1, standby}, {2, active}, {40000, standby}};
-	const Paths two = {{1, active}, {2, standby}, {40000, active}};
-
-	for (uint8_t policy : policies) {
-		const bool any = policy == HWS_POLICY_ROUND_ROBIN;
-		const bool alone = policy == HWS_POLICY_FAILOVER;
-
-		CHECK(ask(policy, none) ==
-		      (any ? HWS_POLICY_FAULT_NONE : HWS_POLICY_FAULT_NO_ACTIVE));
-		CHECK(ask(policy, one) == HWS_POLICY_FAULT_NONE);
-		CHECK(ask(policy, two) ==
-		      (alone ? HWS_POLICY_FAULT_MANY_ACTIVE : HWS_POLICY_FAULT_NONE));
-	}
-}
-
-TEST_CASE("every fault of a policy has a text of its own, and what is none has no text")
-{
-	std::set<std::string> texts;
-
-	for (int fault = HWS_POLICY_FAULT_NONE + 1; fault < HWS_POLICY_FAULT_COUNT; fault++) {
-		const std::string text =
-		    hws_policy_fault_text(static_cast<enum hws_policy_fault>(fault));
-
-		CHECK_FALSE(text.empty());
-		CHECK(texts.insert(text).second);
-	}
-	for (int fault : {static_cast<int>(HWS_POLICY_FAULT_NONE),
-			  static_cast<int>(HWS_POLICY_FAULT_COUNT), -1, 1 << 30})
-		CHECK(std::string(hws_policy_fault_text(static_cast<enum hws_policy_fault>(fault)))
-			  .empty());
 }
