@@ -7,7 +7,35 @@
 #include <linux/netlink.h>
 #include <linux/smp.h>
 
+#include "log.h"
 #include "policy.h"
+#include "trace.h"
+
+/* As the records have them. */
+static const char *const names[] = {
+	[HWS_POLICY_FAILOVER] = "failover",
+	[HWS_POLICY_ROUND_ROBIN] = "round-robin",
+	[HWS_POLICY_ROUND_ROBIN_SUBSET] = "round-robin-subset",
+	[HWS_POLICY_WEIGHTED] = "weighted",
+	[HWS_POLICY_LEAST_QUEUE] = "least-queue",
+	[HWS_POLICY_CPU] = "cpu",
+};
+
+static void trace_plan(struct hws_session *session, const struct hws_plan *old,
+		       const struct hws_plan *plan)
+{
+	unsigned int i;
+
+	if (!trace_hws_conn_carries_enabled())
+		return;
+	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+		const bool carries = hws_plan_carries(plan, i);
+
+		if (conn && carries != hws_plan_carries(old, i))
+			trace_hws_conn_carries(conn, carries);
+	}
+}
 
 /**
  * hws_policy_update - plan with the connections that are up now
@@ -18,7 +46,7 @@
 void hws_policy_update(struct hws_session *session)
 {
 	struct hws_policy_conn table[HWS_CONNECTIONS_MAX];
-	struct hws_plan *next;
+	struct hws_plan *next, *old;
 	unsigned int i, n = 0;
 
 	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
@@ -32,13 +60,15 @@ void hws_policy_update(struct hws_session *session)
 		table[n].up = READ_ONCE(conn->state) == HWS_CONN_LOGGED_IN;
 		n++;
 	}
-	next = rcu_dereference_raw(session->plan) == &session->plans[0] ?
-	       &session->plans[1] : &session->plans[0];
+	old = rcu_dereference_raw(session->plan);
+	next = old == &session->plans[0] ? &session->plans[1] :
+					   &session->plans[0];
 	/* Who still reads it read it before the last update. */
 	cond_synchronize_rcu_expedited(session->plan_readers);
 	hws_policy_plan(next, session->config.policy, table, n);
 	rcu_assign_pointer(session->plan, next);
 	session->plan_readers = get_state_synchronize_rcu();
+	trace_plan(session, old, next);
 }
 
 struct hws_conn *hws_policy_choose_conn(struct hws_session *session,
@@ -79,9 +109,16 @@ struct hws_conn *hws_policy_choose_conn(struct hws_session *session,
 void hws_policy_set(struct hws_session *session, const u8 *policy,
 		    struct hws_conn *conn, const u8 *role, const u32 *weight)
 {
+	u8 before;
+
 	mutex_lock(&session->control);
-	if (policy)
+	before = session->config.policy;
+	if (policy && *policy != before) {
 		WRITE_ONCE(session->config.policy, *policy);
+		trace_hws_policy(session, before, *policy);
+		hws_notice(session, "policy %s instead of %s", names[*policy],
+			   names[before]);
+	}
 	if (role)
 		WRITE_ONCE(conn->params.role, *role);
 	if (weight)

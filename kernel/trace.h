@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: each PDU sent and received, each change of state.
+ * Tracepoints: each PDU sent and received, each change of state, of the policy and
+ * of what it has a connection do.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM hawser
@@ -32,6 +33,15 @@
 		{ HWS_OP_R2T, "R2T" },                                         \
 		{ HWS_OP_ASYNC_MESSAGE, "Async Message" },                     \
 		{ HWS_OP_REJECT, "Reject" })
+
+#define hws_show_policy(policy)                                                \
+	__print_symbolic(policy,                                               \
+		{ HWS_POLICY_FAILOVER, "failover" },                           \
+		{ HWS_POLICY_ROUND_ROBIN, "round-robin" },                     \
+		{ HWS_POLICY_ROUND_ROBIN_SUBSET, "round-robin-subset" },       \
+		{ HWS_POLICY_WEIGHTED, "weighted" },                           \
+		{ HWS_POLICY_LEAST_QUEUE, "least-queue" },                     \
+		{ HWS_POLICY_CPU, "cpu" })
 
 DECLARE_EVENT_CLASS(hws_pdu,
 	TP_PROTO(struct hws_conn *conn, const union hws_header *h),
@@ -103,6 +113,49 @@ TRACE_EVENT(hws_conn_state,
 	),
 	TP_printk("sid=%u cid=%u from=%d to=%d", __entry->sid, __entry->cid,
 		  __entry->from, __entry->to)
+);
+
+TRACE_EVENT(hws_policy,
+	TP_PROTO(struct hws_session *session, u8 from, u8 to),
+	TP_ARGS(session, from, to),
+	TP_STRUCT__entry(
+		__field(u32, sid)
+		__field(u8, from)
+		__field(u8, to)
+	),
+	TP_fast_assign(
+		__entry->sid = session->sid;
+		__entry->from = from;
+		__entry->to = to;
+	),
+	TP_printk("sid=%u from=%s to=%s", __entry->sid,
+		  hws_show_policy(__entry->from), hws_show_policy(__entry->to))
+);
+
+/* From now on new commands go over the connection, or none do. */
+TRACE_EVENT(hws_conn_carries,
+	TP_PROTO(struct hws_conn *conn, bool carries),
+	TP_ARGS(conn, carries),
+	TP_STRUCT__entry(
+		__field(u32, sid)
+		__field(u16, cid)
+		__field(bool, carries)
+		__field(u8, role)
+		__field(u32, weight)
+	),
+	TP_fast_assign(
+		__entry->sid = conn->session->sid;
+		__entry->cid = conn->params.cid;
+		__entry->carries = carries;
+		__entry->role = conn->params.role;
+		__entry->weight = conn->params.weight;
+	),
+	TP_printk("sid=%u cid=%u carries=%d role=%s weight=%u", __entry->sid,
+		  __entry->cid, __entry->carries,
+		  __print_symbolic(__entry->role,
+				   { HWS_ROLE_ACTIVE, "active" },
+				   { HWS_ROLE_STANDBY, "standby" }),
+		  __entry->weight)
 );
 
 #endif /* _HWS_TRACE_H */

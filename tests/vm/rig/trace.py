@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's trace: when each netlink command of the daemon begins and ends, and when a session changes its state."""
+"""The kernel's trace: when each netlink command of the daemon begins and ends, when a session changes its state,
+and what a policy has the connections do."""
 import os
 import re
 import time
@@ -13,6 +14,7 @@ COMMANDS = {"socket_prepare": "socket_prepare", "session_new": "session_new", "c
 # enum hws_session_state of the module's interface
 ACTIVE, FAILED, EXPIRED, CLOSING = 1, 2, 3, 4
 STATE = re.compile(r"\s(\d+\.\d+): hws_session_state: sid=(\d+) from=(\d+) to=(\d+)")
+POLICY = re.compile(r"hws_policy: sid=\d+ from=(\S+) to=(\S+)|hws_conn_carries: sid=\d+ cid=(\d+) carries=(\d)")
 LINE = re.compile(r"\s(\d+\.\d+): (?:hwscmd/)?(\w+):")
 
 
@@ -33,6 +35,31 @@ class StateTrace:
         """Seconds, of each change to the state."""
         with open(f"{TRACING}/trace", encoding="ascii", errors="replace") as trace:
             return [float(found.group(1)) for found in map(STATE.search, trace) if found and int(found.group(4)) == state]
+
+
+class PolicyTrace:
+    """While it is open, changes of policies are traced, and of what they have the connections do."""
+
+    def __enter__(self):
+        write("", TRACING, "trace")
+        self.enable(1)
+        write(1, TRACING, "tracing_on")
+        return self
+
+    def __exit__(self, *error):
+        self.enable(0)
+
+    @staticmethod
+    def enable(value):
+        for event in ("hws_policy", "hws_conn_carries"):
+            write(value, TRACING, "events/hawser", event, "enable")
+
+    @staticmethod
+    def seen():
+        """What there was, in order: (policy, new policy) or (CID, whether it carries commands)."""
+        with open(f"{TRACING}/trace", encoding="ascii", errors="replace") as trace:
+            text = trace.read()
+        return [(found[1], found[2]) if found[1] else (int(found[3]), found[4] == "1") for found in POLICY.finditer(text)]
 
 
 class CommandTrace:

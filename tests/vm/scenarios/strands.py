@@ -10,6 +10,7 @@ from rig import io
 from rig.checks import expect, fio, read, run, wait_for, write
 from rig.io import Io
 from rig.scripted import Scripted
+from rig.trace import PolicyTrace
 from scenarios.conformance import BLOCK, NAME, at_block
 
 from harness import shows
@@ -146,6 +147,20 @@ def holds_closed_window(rig):
             one.result()
         for block in range(16, 21):
             written(target, block)
+
+
+def holds_trace(rig):
+    """The trace tells of each change of the policy and of which connections carry commands, and the log of the first."""
+    with laid(rig) as (scripted, disk), PolicyTrace() as trace:
+        rig.initiator.set_policy(NAME, "round-robin")
+        rig.initiator.set_policy(NAME, "round-robin")
+        rig.initiator.set_policy(NAME, "failover")
+        changes = [("failover", "round-robin"), (1, True), ("round-robin", "failover"), (1, False)]
+        expect(trace.seen() == changes, f"{trace.seen()}")
+        reset(scripted)
+        changes += [(0, False), (1, True), (0, True), (1, False)]
+        wait_for(f"{changes}", lambda: trace.seen() == changes, 4 * LATE)
+        expect("policy round-robin instead of failover" in run("dmesg").stdout, "it is not logged")
 
 
 # 2. A connection is lost while another is up, below error recovery level 2.
