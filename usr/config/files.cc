@@ -24,7 +24,6 @@ namespace
 
 constexpr std::string_view temporary_prefix = ".tmp-";
 constexpr std::size_t read_step = 4096;
-constexpr auto lock_patience = std::chrono::seconds(10);
 constexpr auto lock_interval = std::chrono::milliseconds(5);
 
 /* From this many files on one syncfs(2) is cheaper than an fsync(2) for each. */
@@ -303,7 +302,8 @@ Status write_file(const std::string &folder, const std::string &name, std::strin
 	return batch->commit();
 }
 
-Result<WriteLock> WriteLock::take(const std::string &folder, const std::string &path)
+Result<WriteLock> WriteLock::take(const std::string &folder, const std::string &path,
+				  std::chrono::milliseconds patience)
 {
 	if (auto made = make_folder(folder); !made)
 		return tl::unexpected(made.error());
@@ -311,14 +311,14 @@ Result<WriteLock> WriteLock::take(const std::string &folder, const std::string &
 	if (!fd)
 		return system_failure("open", path);
 	/* flock() has no time limit of its own and a stopped writer would hold us for ever. */
-	const auto deadline = std::chrono::steady_clock::now() + lock_patience;
+	const auto deadline = std::chrono::steady_clock::now() + patience;
 	while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return system_failure("lock", path);
 		if (std::chrono::steady_clock::now() >= deadline)
 			return fail(Code::busy,
 				    str("the records are being written by another process: ", path,
-					" stayed locked for ", lock_patience.count(), " seconds"));
+					" stayed locked for ", patience.count(), " ms"));
 		std::this_thread::sleep_for(lock_interval);
 	}
 	return WriteLock(std::move(fd));

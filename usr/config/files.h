@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/secret.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -85,14 +86,16 @@ Status write_file(const std::string &folder, const std::string &name, std::strin
 		  mode_t mode = 0600);
 
 /*
- * The writers' lock: flock(2) on a file that stays. Waits up to ten seconds for
- * another writer, then fails with Code::busy. Released with the object, and by
- * the kernel when the holder dies.
+ * The writers' lock: flock(2) on a file that stays. Waits for another writer as long as
+ * @patience, then fails with Code::busy. Released with the object, and by the kernel
+ * when the holder dies.
  */
 class WriteLock
 {
 public:
-	static Result<WriteLock> take(const std::string &folder, const std::string &path);
+	static Result<WriteLock>
+	take(const std::string &folder, const std::string &path,
+	     std::chrono::milliseconds patience = std::chrono::seconds(10));
 
 private:
 	explicit WriteLock(Fd fd) : fd_(std::move(fd)) {}

@@ -155,8 +155,27 @@ Status KeyRing::mark_credential(const SealKey &key) const
 	return write_file(folder_, "secret.credential", str(key.id, "\n"));
 }
 
+void KeyRing::hold(std::vector<SealKey> keys, std::string now)
+{
+	for (SealKey &key : keys) {
+		std::string id = key.id;
+		known_.try_emplace(std::move(id), std::move(key));
+	}
+	held_ = known_.contains(now) ? std::move(now) : std::string();
+}
+
+std::vector<SealKey> KeyRing::copies() const
+{
+	std::vector<SealKey> keys;
+	for (const auto &[id, key] : known_)
+		keys.push_back(key.clone());
+	return keys;
+}
+
 Result<const SealKey *> KeyRing::current()
 {
+	if (!held_.empty())
+		return &known_.find(held_)->second;
 	auto given = load(credential_file());
 	if (!given)
 		return given;

@@ -34,6 +34,8 @@ struct SealKey {
 	std::string id;
 	Secret bytes;
 	std::string place; // the file that it was read from
+
+	SealKey clone() const { return {id, bytes.clone(), place}; }
 };
 
 class KeyRing
@@ -51,7 +53,8 @@ public:
 
 	/*
 	 * The key to encrypt under, looked up anew each time, for another process may have
-	 * changed it. Made where there is none. Valid for as long as the ring.
+	 * changed it; or, once there was a hold(), what that has said, without a look at any
+	 * file. Made where there is none. Valid for as long as the ring.
 	 * Code::no_permission when it may not be read, Code::record_failed when it is no key
 	 * or is a credential that is not there now.
 	 */
@@ -62,6 +65,14 @@ public:
 
 	/* Every key that can be read, for what was encrypted before keys had ids. */
 	std::vector<const SealKey *> all();
+
+	/*
+	 * For a ring in a thread that may not wait for the disk: takes in @keys, which the ring
+	 * of another thread has read (copies()). The one with the id @now is what current()
+	 * gives from then on.
+	 */
+	void hold(std::vector<SealKey> keys, std::string now);
+	std::vector<SealKey> copies() const;
 
 	/* Is there a key of before that secrets may still be under? */
 	bool change_pending() const;
@@ -92,6 +103,7 @@ private:
 	// Keys stay here once they were read: what this process holds encrypted
 	// under one opens when the key file has changed, too.
 	std::map<std::string, SealKey, std::less<>> known_;
+	std::string held_;	       // id of what current() gives; empty: it looks
 	std::optional<Error> problem_; // of the last load_all()
 };
 

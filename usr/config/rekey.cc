@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "config/files.h"
+#include "config/session_files.h"
 
 #include <filesystem>
 #include <functional>
@@ -58,24 +59,35 @@ Status exchange_all(Json &json, const std::string &context, const Exchange &exch
 	return {};
 }
 
-/* The folders that hold records: the state folder, those in it, and the saved sessions'. */
-std::vector<std::string> folders_of(const Paths &paths)
+/* Puts @after in the place of @before, which a file had. */
+using Replace = std::function<Status(const std::string &name, const std::string &before,
+				     const std::string &after)>;
+
+/* The folders that hold records: the state folder and those in it. */
+std::vector<std::string> folders_of_records(const Paths &paths)
 {
 	std::vector<std::string> folders{paths.state_dir};
 	std::error_code error;
 	for (const auto &entry : fs::directory_iterator(paths.state_dir, error))
 		if (entry.is_directory(error) && !entry.is_symlink(error))
 			folders.push_back(entry.path());
+	return folders;
+}
+
+/* The same, and the saved sessions'. */
+std::vector<std::string> folders_of(const Paths &paths)
+{
+	auto folders = folders_of_records(paths);
 	if (!paths.run_dir.empty())
 		folders.push_back(paths.saved_sessions());
 	return folders;
 }
 
 /*
- * Goes through every file of @folder. With @batch, files in which something was
- * exchanged are written to it. The result is the number of those files.
+ * Goes through every file of @folder. With @replace, it is called for files in which
+ * something was exchanged. The result is the number of those files.
  */
-Result<std::size_t> go_through(const std::string &folder, FileBatch *batch,
+Result<std::size_t> go_through(const std::string &folder, const Replace &replace,
 			       const Exchange &exchange)
 {
 	auto files = list_folder(folder, suffix);
@@ -100,12 +112,37 @@ Result<std::size_t> go_through(const std::string &folder, FileBatch *batch,
 		if (json == before)
 			continue;
 		changed++;
-		if (!batch)
+		if (!replace)
 			continue;
-		if (auto written = batch->write(name, json.dump(1, '\t') + "\n"); !written)
+		if (auto written = replace(name, **text, json.dump(1, '\t') + "\n"); !written)
 			return tl::unexpected(written.error());
 	}
 	return changed;
+}
+
+/*
+ * Whether every secret in @text, a file's, is under the key of that id. A look at the text does
+ * nearly always, and the lock of the files is held: only a value in which somebody has written
+ * what looks like a secret takes more.
+ */
+bool is_under(const std::string &text, const std::string &id)
+{
+	const auto other = [&](std::string_view sealed) {
+		return SecretBox::is_sealed(sealed) && !SecretBox::is_under(sealed, id);
+	};
+	bool all = true;
+	for (auto at = text.find("gcm"); all && at != std::string::npos;
+	     at = text.find("gcm", at + 1))
+		all = !other(std::string_view(text).substr(at));
+	if (all)
+		return true;
+	Json json = Json::parse(text, nullptr, false);
+	all = !json.is_discarded();
+	exchange_all(json, "", [&](const std::string &sealed, const std::string &) {
+		all &= !other(sealed);
+		return Result<std::string>(sealed);
+	});
+	return all;
 }
 
 /* Opens every secret once. */
@@ -129,42 +166,88 @@ Status check_all(const Paths &paths, SecretBox &box)
 	return {};
 }
 
+/* Of @folder, whose writers have the lock of the records. */
+Result<std::size_t> renew_records(const std::string &folder, const Exchange &renew)
+{
+	auto batch = FileBatch::open(folder);
+	if (!batch)
+		return tl::unexpected(batch.error());
+	auto done = go_through(
+	    folder,
+	    [&](const std::string &name, const std::string &, const std::string &after) {
+		    return batch->write(name, after);
+	    },
+	    renew);
+	if (!done)
+		return done;
+	if (auto stored = batch->commit(); !stored)
+		return tl::unexpected(stored.error());
+	return done;
+}
+
+/* What the daemon has written meanwhile stays, and has its turn in the next pass. */
+Result<std::size_t> renew_sessions(SessionFiles &files, const Exchange &renew)
+{
+	return go_through(
+	    files.folder(),
+	    [&](const std::string &name, const std::string &before,
+		const std::string &after) -> Status {
+		    auto exchanged = files.exchange(name, before, after);
+		    if (!exchanged)
+			    return tl::unexpected(exchanged.error());
+		    return {};
+	    },
+	    renew);
+}
+
 /* Encrypts what is under another key than that of now, and then removes the old one. */
 Result<RekeyReport> renew_all(const Paths &paths, SecretBox &box)
 {
 	RekeyReport report;
+	const Exchange renew = [&](const std::string &sealed, const std::string &context) {
+		auto renewed = box.renew(sealed, context);
+		if (renewed && *renewed != sealed)
+			report.secrets++;
+		return renewed;
+	};
+	SessionFiles sessions(paths.saved_sessions());
+	const bool has_sessions = !paths.run_dir.empty() && fs::is_directory(paths.run_dir);
 	for (int pass = 0; pass < max_passes; pass++) {
 		std::size_t changed = 0;
-		for (const auto &folder : folders_of(paths)) {
+		for (const auto &folder : folders_of_records(paths)) {
 			if (!fs::is_directory(folder))
 				continue;
-			auto batch = FileBatch::open(folder);
-			if (!batch)
-				return tl::unexpected(batch.error());
-			auto done =
-			    go_through(folder, &*batch,
-				       [&](const std::string &sealed, const std::string &context) {
-					       auto renewed = box.renew(sealed, context);
-					       if (renewed && *renewed != sealed)
-						       report.secrets++;
-					       return renewed;
-				       });
+			auto done = renew_records(folder, renew);
 			if (!done)
 				return tl::unexpected(done.error());
-			if (auto stored = batch->commit(); !stored)
-				return tl::unexpected(stored.error());
+			changed += *done;
+		}
+		if (has_sessions) {
+			auto done = renew_sessions(sessions, renew);
+			if (!done)
+				return tl::unexpected(done.error());
 			changed += *done;
 		}
 		report.files += changed;
 		if (changed != 0)
 			continue;
-		if (auto ended = box.keys().end_change(); !ended)
-			return tl::unexpected(ended.error());
 		auto key = box.keys().current();
 		if (!key)
 			return tl::unexpected(key.error());
 		report.key = (*key)->id;
 		report.place = (*key)->place;
+		if (has_sessions) {
+			// Before the old key goes: from then on nobody saves under it.
+			auto ended = sessions.end_change(report.key, [&](const std::string &text) {
+				return is_under(text, report.key);
+			});
+			if (!ended)
+				return tl::unexpected(ended.error());
+			if (!*ended)
+				continue;
+		}
+		if (auto ended = box.keys().end_change(); !ended)
+			return tl::unexpected(ended.error());
 		return report;
 	}
 	return fail(Code::try_again,

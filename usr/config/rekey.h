@@ -6,8 +6,9 @@
  * Every file of records, whatever it is, and of saved sessions is gone through:
  * JSON in which a string in sealed form stands under its record key. Before
  * anything is changed, every secret is opened once; one that does not open
- * refuses the change. Files are replaced whole, and the old key is removed when
- * a pass has found nothing left under it. Killed at any step, every secret opens as
+ * refuses the change. Files are replaced whole, those of sessions only when the daemon has not
+ * written them meanwhile (session_files.h), and the old key is removed when a pass has
+ * found nothing left under it. Killed at any step, every secret opens as
  * before, and the next change, or the next start of the service, goes on.
  */
 #pragma once

@@ -156,7 +156,7 @@ Result<std::string> SecretBox::renew(const std::string &sealed, std::string_view
 	auto key = keys_.current();
 	if (!key)
 		return tl::unexpected(key.error());
-	if (sealed.starts_with(str(form, (*key)->id, ":")))
+	if (is_under(sealed, (*key)->id))
 		return sealed;
 	return seal(**key, secret->bytes(), context);
 }
@@ -165,6 +165,11 @@ bool SecretBox::has_sealed(std::string_view text)
 {
 	return text.find(form) != std::string_view::npos ||
 	       text.find(form_without_id) != std::string_view::npos;
+}
+
+bool SecretBox::is_under(std::string_view sealed, std::string_view id)
+{
+	return sealed.starts_with(str(form, id, ":"));
 }
 
 bool SecretBox::is_sealed(std::string_view text)

@@ -44,6 +44,8 @@ public:
 	static bool is_sealed(std::string_view text);
 	/* Whether one is anywhere in it. */
 	static bool has_sealed(std::string_view text);
+	/* Whether @sealed, which is_sealed(), is under the key of that id. */
+	static bool is_under(std::string_view sealed, std::string_view id);
 
 private:
 	Result<std::string> seal(const SealKey &key, std::span<const std::uint8_t> secret,

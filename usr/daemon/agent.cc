@@ -378,7 +378,8 @@ void SessionAgent::save_change()
 {
 	if (!sid_ || state_ == State::ended)
 		return;
-	if (auto saved = save(); !saved)
+	// What waits for the keys to be read is saved then.
+	if (auto saved = save(); !saved && saved.error().code != Code::try_again)
 		env_.log(Level::error, title(), ": ", saved.error().text);
 }
 

@@ -119,6 +119,9 @@ public:
 	/* The session as a dump has it; null when it is not in there. */
 	void on_dump(const kernel::SessionInfo *session);
 
+	/* The keys that saved secrets are under were read anew: what waited for them is saved. */
+	void save_again() { save_change(); }
+
 	/* The session's record has got another portal. */
 	void record_moved(const config::Node &record);
 	/* It has not, though its target has moved. */

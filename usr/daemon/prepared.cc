@@ -128,6 +128,9 @@ Result<PreparedLogin> prepare_login(const config::Node &node, const Overrides &o
 	for (const Isid &isid : *isids)
 		prepared.sessions.push_back(
 		    {isid, make_plan(merged, *iface, *identity, isid, store.secrets(), *links)});
+	if (merged.settings.flattened().has_secrets())
+		if (auto keys = read_session_keys(store.secrets(), store.paths().saved_sessions()))
+			prepared.keys = std::move(*keys);
 	return prepared;
 }
 

@@ -7,8 +7,10 @@
 
 #include "config/store.h"
 #include "daemon/plan.h"
+#include "daemon/saved.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,7 @@ struct PreparedLogin {
 	std::size_t wanted = 0; // node.session.nr_sessions
 	std::vector<Session> sessions;
 	std::vector<std::string> warnings;
+	std::optional<SessionKeys> keys; // that its secrets are under, if it has any
 };
 
 /*

@@ -9,13 +9,9 @@
 #include "kernel/types.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace hawser::daemon
@@ -26,7 +22,7 @@ namespace
 
 using Json = nlohmann::json;
 
-constexpr std::string_view suffix = ".json";
+constexpr std::string_view suffix = config::SessionFiles::suffix;
 constexpr int version = 1;
 
 /* A key comes back from the module: it must not lead out of the folder. */
@@ -35,39 +31,6 @@ bool is_key(std::string_view key)
 	return key.size() == 32 && std::all_of(key.begin(), key.end(), [](char c) {
 		       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 	       });
-}
-
-/*
- * Whole at every instant, as the records are, and cheaper. Nothing in this folder outlives
- * the machine, so nothing is synced. The name is nobody else's, so what a killed daemon
- * left half written is in nobody's way and waits for keep_only(); a FileBatch reads the folder
- * to look for it, and would do so a thousand times for a thousand sessions.
- */
-Status put_file(const std::string &folder, const std::string &name, std::string_view contents)
-{
-	if (auto made = config::make_folder(folder); !made)
-		return made;
-	const std::string path = str(folder, '/', name);
-	const std::string temporary = str(folder, "/.tmp-", ::getpid(), '-', name);
-	const auto failed = [&](std::string_view doing) -> Status {
-		auto failure = config::system_failure(doing, path);
-		unlink(temporary.c_str());
-		return failure;
-	};
-	const Fd file(
-	    open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR));
-	if (!file)
-		return failed("write");
-	while (!contents.empty()) {
-		const ssize_t done = write(file.get(), contents.data(), contents.size());
-		if (done < 0 && errno != EINTR)
-			return failed("write");
-		if (done > 0)
-			contents.remove_prefix(static_cast<std::size_t>(done));
-	}
-	if (rename(temporary.c_str(), path.c_str()) < 0)
-		return failed("replace");
-	return {};
 }
 
 Json connection_to_json(const config::ConnectionRecord &connection)
@@ -257,28 +220,64 @@ std::string SavedSessions::make_key()
 	return hex_encode(bytes);
 }
 
-/*
- * No lock is taken, so a change of the key may go by between the encryption and the
- * file. It changes the key first and then goes through the files: either it finds this
- * one, or the key has another id when the file is there.
- */
+Result<SessionKeys> read_session_keys(config::SecretBox &secrets, const std::string &folder)
+{
+	SessionKeys keys;
+	/* First: a change that ends in between is seen when something is saved. */
+	auto changed_to = config::SessionFiles(folder).changed_to();
+	if (!changed_to)
+		return tl::unexpected(changed_to.error());
+	keys.changed_to = std::move(*changed_to);
+	auto now = secrets.keys().current();
+	if (!now)
+		return tl::unexpected(now.error());
+	keys.now = (*now)->id;
+	keys.known = secrets.keys().copies();
+	return keys;
+}
+
+void SavedSessions::take_keys(SessionKeys keys)
+{
+	keys_of_ = std::move(keys.changed_to);
+	secrets_.keys().hold(std::move(keys.known), std::move(keys.now));
+}
+
 Status SavedSessions::save(SavedSession session)
 {
 	config::Settings &settings = session.node.settings;
 	settings = settings.flattened();
-	const std::string name = str(session.key, suffix);
-	if (!settings.has_secrets())
-		return put_file(folder_, name, saved_to_text(session));
+	const auto under = [&](const std::string &id) {
+		const Json values = settings.to_json();
+		return std::all_of(values.begin(), values.end(), [&](const Json &value) {
+			const auto &text = value.get_ref<const std::string &>();
+			return !config::SecretBox::is_sealed(text) ||
+			       config::SecretBox::is_under(text, id);
+		});
+	};
 	for (;;) {
-		/* Asked for before anything is encrypted: a change in between is seen afterwards.
-		 */
-		const auto before = secrets_.keys().current();
-		settings.renew(secrets_);
-		auto written = put_file(folder_, name, saved_to_text(session));
-		if (!written)
-			return written;
-		const auto after = secrets_.keys().current();
-		if (!before || !after || *before == *after)
+		const auto change = files_.changed_to();
+		if (!change)
+			return tl::unexpected(change.error());
+		if (!change->empty() && settings.has_secrets() && !under(*change)) {
+			if (keys_of_ != *change && read_keys_) {
+				read_keys_();
+				return fail(Code::try_again,
+					    "the key of secrets was changed and is being read");
+			}
+			if (keys_of_ != *change) {
+				secrets_.keys().hold({}, ""); // the file is what counts
+				auto keys = read_session_keys(secrets_, folder());
+				if (!keys)
+					return tl::unexpected(keys.error());
+				take_keys(std::move(*keys));
+				continue;
+			}
+			settings.renew(secrets_);
+		}
+		auto put = files_.put(str(session.key, suffix), saved_to_text(session), *change);
+		if (!put)
+			return tl::unexpected(put.error());
+		if (*put)
 			return {};
 	}
 }
@@ -287,7 +286,7 @@ Result<std::optional<SavedSession>> SavedSessions::load(const std::string &key)
 {
 	if (!is_key(key))
 		return std::nullopt;
-	const std::string path = str(folder_, '/', key, suffix);
+	const std::string path = str(folder(), '/', key, suffix);
 	auto text = config::read_file(path);
 	if (!text)
 		return tl::unexpected(text.error());
@@ -302,15 +301,15 @@ Result<std::optional<SavedSession>> SavedSessions::load(const std::string &key)
 void SavedSessions::remove(const std::string &key)
 {
 	if (is_key(key))
-		unlink(str(folder_, '/', key, suffix).c_str());
+		unlink(str(folder(), '/', key, suffix).c_str());
 }
 
 Status SavedSessions::keep_only(const std::vector<std::string> &keys)
 {
-	auto files = config::list_folder(folder_, suffix);
+	auto files = config::list_folder(folder(), suffix);
 	if (!files)
 		return tl::unexpected(files.error());
-	auto batch = config::FileBatch::open(folder_);
+	auto batch = config::FileBatch::open(folder());
 	if (!batch)
 		return tl::unexpected(batch.error());
 	const std::set<std::string_view> kept(keys.begin(), keys.end());

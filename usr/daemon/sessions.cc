@@ -29,6 +29,27 @@ Error vanished(const config::NodeId &id)
 Sessions::Sessions(Surroundings surroundings)
     : env_(std::move(surroundings)), writer_(env_.io, env_.worker, env_.paths)
 {
+	env_.saved.read_keys_by([this] {
+		if (!std::exchange(reading_keys_, true))
+			asio::co_spawn(env_.io, read_keys(), escalate);
+	});
+}
+
+asio::awaitable<void> Sessions::read_keys()
+{
+	auto read = [paths = env_.paths, folder = env_.saved.folder()] {
+		config::Store store(paths);
+		return read_session_keys(store.secrets(), folder);
+	};
+	auto keys = co_await on_worker(env_.worker, std::move(read));
+	reading_keys_ = false;
+	if (!keys) {
+		env_.log(Level::error, "reading the key of secrets: ", keys.error().text);
+		co_return;
+	}
+	env_.saved.take_keys(std::move(*keys));
+	for (const auto &agent : std::vector(agents_))
+		agent->save_again();
 }
 
 config::Store::InUse Sessions::in_use() const
@@ -330,6 +351,8 @@ Result<unsigned> Sessions::begin(PreparedLogin prepared, SessionAgent::Persisten
 				 const OnLogin &done)
 {
 	const config::NodeId &id = prepared.id;
+	if (prepared.keys)
+		env_.saved.take_keys(std::move(*prepared.keys));
 	for (const std::string &warning : prepared.warnings)
 		env_.log(Level::warning, warning);
 	const auto existing = find(id);

@@ -46,6 +46,7 @@ public:
 	};
 
 	explicit Sessions(Surroundings surroundings);
+	~Sessions() override { env_.saved.read_keys_by(nullptr); }
 	Sessions(const Sessions &) = delete;
 	Sessions &operator=(const Sessions &) = delete;
 
@@ -145,7 +146,8 @@ private:
 	asio::awaitable<void> adopt_by_record(kernel::SessionInfo session);
 	void adopt(const kernel::SessionInfo &session, const Result<SavedSession> &settings);
 	Result<Plan> plan_of(const SavedSession &settings, const kernel::SessionInfo &session);
-	/* The connections of a record, and the interfaces that they go through. */
+	/* For what is saved, which did not know of a change of the key. */
+	asio::awaitable<void> read_keys();
 	void forget(SessionAgent &agent);
 	void drop_vanished(const config::NodeId &id);
 	void move_record(SessionAgent &agent, config::PortalId to, Tpgt tpgt);
@@ -171,6 +173,7 @@ private:
 	std::set<Sid> told_;		    // of these: told about
 	std::set<Sid> adopting_;	    // of these: their records are being read
 	asio::steady_timer again_{env_.io}; // of a take_over() that failed
+	bool reading_keys_ = false;
 };
 
 } // namespace hawser::daemon

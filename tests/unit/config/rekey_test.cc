@@ -2,6 +2,7 @@
 #include "config/rekey.h"
 
 #include "base/coding.h"
+#include "config/session_files.h"
 #include "config/store.h"
 #include "scratch.h"
 
@@ -130,10 +131,10 @@ bool changes_disk(std::uint64_t number)
 }
 
 /*
- * Runs @work, which says whether it went well, in a process of its own and kills it before its call
- * number @count that changes the disk. False when it had fewer.
+ * Runs @work, which says whether it went well, in a process of its own, which waits for @at before
+ * its call number @count that changes the disk. False when it had fewer.
  */
-template <class Work> bool killed_before(unsigned count, Work work)
+template <class Work, class At> bool stopped_before(unsigned count, Work work, At at)
 {
 	const pid_t child = ::fork();
 	if (child == 0) {
@@ -146,23 +147,31 @@ template <class Work> bool killed_before(unsigned count, Work work)
 	REQUIRE(::waitpid(child, &status, 0) == child);
 	REQUIRE(WIFSTOPPED(status));
 	::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	bool reached = false;
 	for (unsigned seen = 0;;) {
 		::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
 		REQUIRE(::waitpid(child, &status, 0) == child);
+		if (WIFSIGNALED(status))
+			return true;
 		if (!WIFSTOPPED(status)) {
 			REQUIRE(WIFEXITED(status));
 			REQUIRE(WEXITSTATUS(status) == 0);
-			return false;
+			return reached;
 		}
 		__ptrace_syscall_info info{};
 		::ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info);
-		if (info.op != PTRACE_SYSCALL_INFO_ENTRY || !changes_disk(info.entry.nr) ||
-		    ++seen < count)
+		if (reached || info.op != PTRACE_SYSCALL_INFO_ENTRY ||
+		    !changes_disk(info.entry.nr) || ++seen < count)
 			continue;
-		::kill(child, SIGKILL);
-		REQUIRE(::waitpid(child, &status, 0) == child);
-		return true;
+		reached = true;
+		at(child);
 	}
+}
+
+/* The same, and it is killed there. */
+template <class Work> bool killed_before(unsigned count, Work work)
+{
+	return stopped_before(count, work, [](pid_t child) { ::kill(child, SIGKILL); });
 }
 
 } // namespace
@@ -209,6 +218,43 @@ TEST_CASE_METHOD(Machine, "a change of the key that is killed at any step loses 
 	fs::remove_all(saved);
 	CHECK(step > 50);
 	CHECK(halfway > 5);
+}
+
+TEST_CASE_METHOD(Machine, "what is saved of a session while the key is changed is not lost")
+{
+	SessionFiles files(scratch.paths.saved_sessions());
+	const std::string file = files.folder() + "/one.json";
+	auto newer = nlohmann::json::parse(scratch.get(file));
+	newer["newer"] = "yes";
+	const fs::path before = scratch.path.string() + ".before";
+	fs::copy(scratch.path, before, fs::copy_options::recursive);
+	unsigned written = 0, refused = 0, reported = 0;
+	for (unsigned step = 1;; step++) {
+		fs::remove_all(scratch.path);
+		fs::copy(before, scratch.path, fs::copy_options::recursive);
+		bool put = false;
+		const bool reached = stopped_before(
+		    step, [&] { return change().has_value(); },
+		    [&](pid_t) {
+			    // By who knows of no change, under the key of before.
+			    auto done = files.put("one.json", newer.dump(), "");
+			    put = done.value_or(false);
+			    refused += done && !*done;
+			    reported += !done;
+		    });
+		INFO("saved before call " << step);
+		written += put;
+		CHECK((scratch.get(file).find("newer") != std::string::npos) == put);
+		CHECK(ids().size() == 1);
+		CHECK_FALSE(has("secret.key.old"));
+		check_secrets();
+		if (!reached)
+			break;
+	}
+	fs::remove_all(before);
+	CHECK(written > 50);
+	CHECK(refused > 0);   // once the change has ended
+	CHECK(reported < 10); // while it had the lock
 }
 
 TEST_CASE_METHOD(Machine,

@@ -104,9 +104,11 @@ struct AgentWorld {
 	{
 		if (!std::filesystem::exists(folder.path() + "/sessions"))
 			return 0;
-		return static_cast<std::size_t>(
-		    std::distance(std::filesystem::directory_iterator(folder.path() + "/sessions"),
-				  std::filesystem::directory_iterator()));
+		std::size_t count = 0;
+		for (const auto &entry :
+		     std::filesystem::directory_iterator(folder.path() + "/sessions"))
+			count += entry.path().extension() == ".json";
+		return count;
 	}
 
 	std::size_t lines_with(std::string_view text) const

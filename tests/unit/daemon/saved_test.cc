@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/coding.h"
+#include "base/fd.h"
 #include "config/rekey.h"
 #include "daemon/saved.h"
 
 #include "folder.h"
 
+#include <array>
 #include <fstream>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 using namespace hawser;
 using namespace hawser::daemon;
@@ -17,11 +21,102 @@ std::vector<std::string> files_in(const std::string &folder)
 {
 	std::vector<std::string> names;
 	for (const auto &entry : std::filesystem::directory_iterator(folder))
-		names.push_back(entry.path().filename());
+		if (entry.path().filename() != ".lock")
+			names.push_back(entry.path().filename());
 	return names;
 }
 
+/* Tells whether a file of a folder has been opened since. */
+class Watch
+{
+public:
+	explicit Watch(const std::string &folder) : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC))
+	{
+		REQUIRE(::inotify_add_watch(fd_.get(), folder.c_str(), IN_OPEN) >= 0);
+	}
+	bool opened()
+	{
+		std::array<char, 4096> events;
+		return ::read(fd_.get(), events.data(), events.size()) > 0;
+	}
+
+private:
+	Fd fd_;
+};
+
+/* A machine with a session whose record has a secret. */
+struct WithSecret {
+	Folder folder;
+	config::Paths paths = folder.paths();
+	std::optional<config::Store> store;
+	std::optional<SavedSessions> saved;
+	SavedSession session{SavedSessions::make_key(),
+			     a_node(),
+			     {"default", config::Settings(config::RecordKind::iface)}};
+
+	WithSecret()
+	{
+		paths.run_dir = folder.path();
+		store.emplace(paths);
+		saved.emplace(paths.saved_sessions(), store->secrets());
+		REQUIRE(session.node.settings.set("node.session.auth.password",
+						  "a very good secret", store->secrets()));
+	}
+	void change_key()
+	{
+		config::Store other(paths);
+		REQUIRE(config::rekey(paths, other.secrets()));
+	}
+	/* For a daemon that starts now. */
+	void check_secret()
+	{
+		config::Store later(paths);
+		auto loaded = saved->load(session.key);
+		REQUIRE(loaded);
+		REQUIRE(*loaded);
+		auto secret =
+		    (*loaded)->node.settings.secret("node.session.auth.password", later.secrets());
+		REQUIRE(secret);
+		CHECK(as_text(secret->bytes()) == "a very good secret");
+	}
+};
+
 } // namespace
+
+TEST_CASE_METHOD(WithSecret, "A session is saved without a look at the file of the key")
+{
+	const auto is_saved = [&] {
+		Watch watch(paths.config_dir);
+		REQUIRE(saved->save(session));
+		CHECK_FALSE(watch.opened());
+		check_secret();
+	};
+	is_saved();
+
+	change_key();
+	unsigned asked = 0;
+	saved->read_keys_by([&] { asked++; });
+	{
+		Watch watch(paths.config_dir);
+		const auto refused = saved->save(session);
+		REQUIRE_FALSE(refused);
+		CHECK(refused.error().code == Code::try_again);
+		CHECK(asked == 1);
+		CHECK_FALSE(watch.opened());
+	}
+	check_secret(); // what was saved before went along with the key
+	config::Store of_worker(paths);
+	auto keys = read_session_keys(of_worker.secrets(), saved->folder());
+	REQUIRE(keys);
+	saved->take_keys(std::move(*keys));
+	is_saved();
+	CHECK(asked == 1);
+
+	// Another one, seen as soon as something is saved.
+	change_key();
+	CHECK_FALSE(saved->save(session));
+	CHECK(asked == 2);
+}
 
 TEST_CASE("A session's connections and their interfaces read back as they were saved")
 {
@@ -160,27 +255,10 @@ TEST_CASE("Files without a session, and files half written, are removed and the 
 	CHECK(files_in(folder.path() + "/sessions").empty());
 }
 
-TEST_CASE("A session that was begun before the key changed is saved under the new one")
+TEST_CASE_METHOD(WithSecret,
+		 "A session that was begun before the key changed is saved under the new one")
 {
-	Folder folder;
-	config::Store store(folder.paths());
-	SavedSessions saved(folder.path() + "/sessions", store.secrets());
-	config::Node node = a_node();
-	REQUIRE(
-	    node.settings.set("node.session.auth.password", "a very good secret", store.secrets()));
-	{
-		config::Store other(folder.paths());
-		REQUIRE(config::rekey(folder.paths(), other.secrets()));
-	}
-	const std::string key = SavedSessions::make_key();
-	REQUIRE(saved.save({key, node, {"default", config::Settings(config::RecordKind::iface)}}));
-
-	config::Store later(folder.paths());
-	auto loaded = saved.load(key);
-	REQUIRE(loaded);
-	REQUIRE(*loaded);
-	auto secret =
-	    (*loaded)->node.settings.secret("node.session.auth.password", later.secrets());
-	REQUIRE(secret);
-	CHECK(as_text(secret->bytes()) == "a very good secret");
+	change_key();
+	REQUIRE(saved->save(session));
+	check_secret();
 }
