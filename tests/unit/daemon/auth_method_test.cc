@@ -78,8 +78,7 @@ TEST_CASE_METHOD(Method, "What joins a session is offered the method of its lead
 
 TEST_CASE_METHOD(Method, "A connection that is reinstated is offered the session's method alone")
 {
-	set("node.session.iscsi.ERL", "2");
-	set("node.session.iscsi.DefaultTime2Retain", "30");
+	target.error_recovery_level = 2;
 	target.takes = chap;
 	auto agent = logged_in();
 	target.takes = both;
