@@ -2,7 +2,8 @@
 /*
  * A connection is lost while others of its session are up. Its commands wait,
  * stranded, and the target is asked over one of the others to log it out (Logout,
- * RFC 7143 section 11.14). With the answer it is known what became of each:
+ * RFC 7143 section 11.14): below error recovery level 2 at once, at level 2 when
+ * Time2Wait is over (7.5). With the answer it is known what became of each:
  *
  *	never sent			given to another connection
  *	sent, CmdSN not acknowledged	the target has discarded it, and waits for
@@ -100,20 +101,6 @@ static bool ask(struct hws_conn *conn)
 	return false;
 }
 
-/**
- * hws_clear_begin - have a lost connection logged out over another
- * @conn: in state CLEANUP and killed, its commands STRANDED, under
- *	session->control
- *
- * Return: false when there is no other that could.
- */
-bool hws_clear_begin(struct hws_conn *conn)
-{
-	WRITE_ONCE(conn->strand, HWS_STRAND_LOGOUT);
-	hws_strand_wait(conn, CLEAR_TIMEOUT * HZ);
-	return ask(conn);
-}
-
 /* Any context: a request about the connection has its answer, or never will. */
 void hws_clear_ended(const struct hws_request *r)
 {
@@ -132,11 +119,25 @@ void hws_clear_ended(const struct hws_request *r)
 	queue_answer(conn);
 }
 
+/* Which commands of a lost connection are gone on with. */
+enum reach {
+	NEVER_SENT,	/* those that the target cannot have seen */
+	NOT_THERE,	/* and those that it has discarded */
+	ALL,		/* and what it had, which ends */
+};
+
+static bool may_go_on(const struct hws_session *session,
+		      const struct hws_task *task, enum reach reach)
+{
+	return reach == NEVER_SENT ? !task->numbered :
+				     hws_clear_goes_on(session, task);
+}
+
 /*
- * Gives what the target does not have to other connections. @lost_too: and ends
- * what it had. Returns whether any command is left.
+ * Gives what the target does not have to other connections. Returns whether any
+ * command is left.
  */
-static bool go_on(struct hws_conn *conn, bool lost_too)
+static bool go_on(struct hws_conn *conn, enum reach reach)
 {
 	struct hws_session *session = conn->session;
 	bool left = false;
@@ -149,7 +150,7 @@ static bool go_on(struct hws_conn *conn, bool lost_too)
 		if (READ_ONCE(task->conn) != conn)
 			continue;
 		rcu_read_lock();
-		if (hws_clear_goes_on(session, task))
+		if (may_go_on(session, task, reach))
 			over = hws_policy_select(session);
 		if (over)
 			hws_command_move(task, over);
@@ -157,7 +158,7 @@ static bool go_on(struct hws_conn *conn, bool lost_too)
 		if (over)
 			continue;
 		/* Its number is not given up while the target waits for it. */
-		if (lost_too && !hws_clear_goes_on(session, task))
+		if (reach == ALL && !hws_clear_goes_on(session, task))
 			hws_command_lost(task);
 		else
 			left = true;
@@ -175,6 +176,59 @@ bool hws_clear_goes_on(const struct hws_session *session,
 	return !task->numbered ||
 	       hws_window_waits_for(task->cmd_sn,
 				    atomic_read(&session->exp_cmd_sn));
+}
+
+/* Under control: jiffies that are left of Time2Wait after its loss. */
+unsigned long hws_clear_respite(const struct hws_conn *conn)
+{
+	const unsigned long end = conn->lost_at + conn->loss_time2wait * HZ;
+	const unsigned long now = jiffies;
+
+	return time_after(end, now) ? end - now : 0;
+}
+
+/*
+ * The target's time to notice the loss by itself. Nothing that it may have seen is
+ * touched before.
+ */
+static bool begin_respite(struct hws_conn *conn, unsigned long respite)
+{
+	struct hws_session *session = conn->session;
+	bool others;
+
+	rcu_read_lock();
+	others = hws_conn_any(session);
+	rcu_read_unlock();
+	if (!others)
+		return false;
+	if (respite > TIME2WAIT_MAX * HZ) {
+		hws_warn(session, "Time2Wait of connection %u is too long to wait for",
+			 conn->params.cid);
+		hws_session_fail(session);
+		return true;
+	}
+	WRITE_ONCE(conn->strand, HWS_STRAND_RESPITE);
+	hws_strand_wait(conn, respite);
+	go_on(conn, NEVER_SENT);
+	return true;
+}
+
+/**
+ * hws_clear_begin - have a lost connection logged out over another
+ * @conn: in state CLEANUP and killed, its commands STRANDED, under
+ *	session->control
+ *
+ * Return: false when there is no other that could.
+ */
+bool hws_clear_begin(struct hws_conn *conn)
+{
+	const unsigned long respite = hws_clear_respite(conn);
+
+	if (conn->session->params.erl == 2 && respite)
+		return begin_respite(conn, respite);
+	WRITE_ONCE(conn->strand, HWS_STRAND_LOGOUT);
+	hws_strand_wait(conn, CLEAR_TIMEOUT * HZ);
+	return ask(conn);
 }
 
 /* A number that the target waits for, and that nobody has any more. */
@@ -196,7 +250,7 @@ void hws_clear_tasks(struct hws_conn *conn)
 		return;
 	}
 	/* No other is up any more over which the rest could go on. */
-	if (go_on(conn, true))
+	if (go_on(conn, ALL))
 		hws_session_fail(conn->session);
 	else
 		hws_conn_gone(conn);
@@ -212,25 +266,12 @@ static void logged_out_for_recovery(struct hws_conn *conn, u16 time2wait)
 		return;
 	}
 	/* These need not wait. */
-	if (go_on(conn, false) && time2wait) {
+	if (go_on(conn, NOT_THERE) && time2wait) {
 		WRITE_ONCE(conn->strand, HWS_STRAND_WAIT);
 		hws_strand_wait(conn, time2wait * HZ);
 	} else {
 		hws_reassign_begin(conn);
 	}
-}
-
-/*
- * Seconds until its tasks may be reassigned: what the answer says, or what the
- * Asynchronous Message that was its end did (RFC 7143 section 11.9.1).
- */
-static u16 time_to_wait(const struct hws_conn *conn)
-{
-	u16 wait = conn->clear_response == CLOSED ? conn->clear_time2wait : 0;
-
-	if (conn->loss == HWS_LOSS_ASYNC_DROP)
-		wait = max(wait, conn->loss_time2wait);
-	return wait;
 }
 
 static void failed(struct hws_conn *conn, int error, u8 response)
@@ -266,7 +307,8 @@ static void logout_answered(struct hws_conn *conn)
 		 * answer was lost: of its tasks each will tell.
 		 */
 		if (recovers)
-			logged_out_for_recovery(conn, time_to_wait(conn));
+			logged_out_for_recovery(conn, conn->clear_response == CLOSED ?
+						conn->clear_time2wait : 0);
 		else
 			hws_clear_tasks(conn);
 		return;
@@ -323,6 +365,9 @@ void hws_strand_timer(struct work_struct *work)
 	mutex_lock(&session->control);
 	if (time_before(jiffies, conn->strand_until)) {
 		/* It was set anew, and comes again. */
+	} else if (conn->strand == HWS_STRAND_RESPITE) {
+		if (!hws_clear_begin(conn))
+			hws_conn_hold(conn);
 	} else if (conn->strand == HWS_STRAND_WAIT) {
 		hws_reassign_begin(conn);
 	} else if (conn->strand == HWS_STRAND_LOGOUT ||

@@ -59,8 +59,9 @@ enum {
 enum hws_strand {
 	HWS_STRAND_NONE,
 	HWS_STRAND_HELD,	/* no connection is up to go on over */
+	HWS_STRAND_RESPITE,	/* Time2Wait of its loss is not over */
 	HWS_STRAND_LOGOUT,	/* it is being logged out over another */
-	HWS_STRAND_WAIT,	/* it was; Time2Wait is not over */
+	HWS_STRAND_WAIT,	/* it was; Time2Wait of the answer is not over */
 	HWS_STRAND_REASSIGN,	/* its tasks change their allegiance */
 };
 
@@ -142,7 +143,7 @@ struct hws_conn {
 	u8 leave_phase;			/* enum hws_leaving */
 	struct ratelimit_state async_events;
 	unsigned long leave_at;		/* jiffies, when leaving goes on anyhow */
-	u16 loss_time2wait;
+	u16 loss_time2wait;		/* seconds */
 
 	struct llist_head submitted;	/* tasks, from any context */
 	struct work_struct send_work;
@@ -171,6 +172,7 @@ struct hws_conn {
 	bool told;			/* userspace knows of the loss */
 	bool window_fresh;		/* ExpCmdSN came after the loss */
 	unsigned long strand_until;	/* jiffies, of strand_timer */
+	unsigned long lost_at;		/* jiffies: loss_time2wait begins */
 	struct hws_task *reassigning;	/* one at a time */
 	bool answered;			/* our request has ended: */
 	int clear_error;		/* 0 when the next two hold */

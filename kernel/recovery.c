@@ -102,7 +102,8 @@ void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss)
 static void tell_loss(struct hws_conn *conn)
 {
 	if (!conn->told && !conn->session->leaving)
-		hws_event_lost(conn, conn->loss, conn->loss_time2wait);
+		hws_event_lost(conn, conn->loss,
+			       DIV_ROUND_UP(hws_clear_respite(conn), HZ));
 	conn->told = true;
 }
 
@@ -139,6 +140,7 @@ static void kill_lost(struct hws_conn *conn)
 		session->last_loss = conn->loss;
 	}
 	hws_conn_kill(conn, session->logged_out || conn->logged_out);
+	conn->lost_at = jiffies;
 }
 
 /**
@@ -278,10 +280,28 @@ bool hws_conn_has_siblings(const struct hws_conn *conn)
 
 		if (other && other != conn &&
 		    (state == HWS_CONN_LOGGED_IN || state == HWS_CONN_IN_LOGOUT ||
-		     READ_ONCE(other->strand) == HWS_STRAND_HELD))
+		     READ_ONCE(other->strand) == HWS_STRAND_HELD ||
+		     READ_ONCE(other->strand) == HWS_STRAND_RESPITE))
 			return true;
 	}
 	return false;
+}
+
+/* Under control: those for whose Logout Time2Wait is waited, when nobody is left. */
+static void hold_waiting(struct hws_session *session)
+{
+	unsigned int i;
+	bool up;
+
+	rcu_read_lock();
+	up = hws_conn_any(session);
+	rcu_read_unlock();
+	for (i = 0; i < HWS_CONNECTIONS_MAX && !up; i++) {
+		struct hws_conn *conn = rcu_dereference_raw(session->conns[i]);
+
+		if (conn && conn->strand == HWS_STRAND_RESPITE)
+			hws_conn_hold(conn);
+	}
 }
 
 /* Under control: a connection that was lost goes, if it has not gone yet. */
@@ -305,6 +325,7 @@ static void take_down(struct hws_conn *conn)
 		kill_lost(conn);
 		hws_conn_drain(conn);
 		hws_conn_gone(conn);
+		hold_waiting(session);
 		return;
 	}
 	if (session->leaving || (!others && session->params.erl < 2)) {
@@ -324,6 +345,7 @@ static void take_down(struct hws_conn *conn)
 		conn->lost_again = true;
 	else
 		hws_conn_recover(conn);
+	hold_waiting(session);
 }
 
 /*

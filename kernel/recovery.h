@@ -34,6 +34,7 @@ bool hws_conn_log_out(struct hws_conn *conn, u8 reason);
 
 /* A connection that is lost while others are up: clear.c */
 bool hws_clear_begin(struct hws_conn *conn);
+unsigned long hws_clear_respite(const struct hws_conn *conn);
 void hws_clear_ended(const struct hws_request *r);
 void hws_clear_busy(struct hws_conn *conn);
 void hws_clear_tasks(struct hws_conn *conn);

@@ -11,7 +11,7 @@ from rig.genl import NESTED, Family, attribute, uapi
 from rig.io import Io
 from scenarios.conformance import BLOCK, NAME, at_block, attached
 from scenarios.errors import counter
-from scenarios.strands import LATE, LOSSES, PATTERN, SECTORS, Held, laid, mark, reset, silence, since, under_way, up, \
+from scenarios.strands import LATE, LOSSES, PATTERN, SECTORS, Held, at_once, laid, mark, reset, silence, since, under_way, up, \
     whole, written
 
 from harness import shows
@@ -254,6 +254,59 @@ def holds_time_to_wait(rig):
         waited = time.monotonic() - answered[0]
         expect(waited > 2.9, f"it waited {waited:.1f} s, not 3")
         unharmed(rig, connections_recovered=1)
+
+
+def arrived(target, kind):
+    """When the first of this kind came."""
+    times = []
+
+    async def note(connection, pdu):
+        times.append(time.monotonic())
+        await connection.default(pdu)
+    target.on(kind, note, times=1)
+    return times
+
+
+@shows("RFC 7143, 7.5; RFC 7143, 13.15")
+def holds_respite(rig):
+    """While Time2Wait of a loss runs, nothing is said about the lost connection, and I/O goes on over the other; then
+    it is logged out there, its commands go on, and it joins again."""
+    with recovering(rig, time2wait=3) as (scripted, disk):
+        target = scripted.target
+        logout = arrived(target, LogoutRequest)
+        cut = Cut(target, at_block(READ_10, 65), lambda pdu: False)
+        reader = Io(io.read, disk, 65 * BLOCK, BLOCK)
+        cut.wait()
+        at, began = mark(target), time.monotonic()
+        reset(scripted)
+        Io(io.write, disk, 64 * BLOCK, PATTERN).result(2)
+        written(target, 64)
+        expect(not since(target, at, LogoutRequest) and not since(target, at, LoginRequest), "it was asked for at once")
+        reader.result()
+        up(rig, 0, 1)
+        waited = logout[0] - began
+        expect(2.9 < waited < 3 + LATE, f"it was logged out after {waited:.1f} s, not 3")
+        unharmed(rig, connections_recovered=1, reassigned=1)
+
+
+@shows("RFC 7143, 7.5; RFC 7143, 13.15")
+def holds_lost_in_respite(rig):
+    """The last connection is lost while Time2Wait of another's loss runs: one is reinstated when its own is over, the
+    other logged out over it, and the commands of both go on."""
+    with recovering(rig, time2wait=3, records={"node.session.policy": "round-robin"}) as (scripted, disk):
+        target = scripted.target
+        under = tasks(target, disk, 64)
+        login = arrived(target, LoginRequest)
+        at = mark(target)
+        reset(scripted)
+        time.sleep(1)  # in the middle of it
+        expect(not since(target, at, LogoutRequest), "the first was logged out at once")
+        began = time.monotonic()
+        at_once(scripted, target.member(1).abort)
+        holds(target, disk, under, 64)
+        up(rig, 0, 1)
+        expect(login[0] - began > 1.9, f"a login {login[0] - began:.1f} s after the losses of 3 and 2 s to wait")
+        unharmed(rig, reinstated=1, connections_recovered=2)
 
 
 @shows("RFC 7143, 11.15.3")
