@@ -128,6 +128,18 @@ static int may_reinstate_session(struct hws_session *session,
 	return 0;
 }
 
+/* Under control: may it lead a new session at the target? */
+static int may_lead(struct hws_session *session, struct hws_conn *conn,
+		    struct netlink_ext_ack *extack)
+{
+	int ret = may_reinstate_session(session, conn, extack);
+
+	/* Its tasks are kept until another one leads, and then it is gone. */
+	if (!ret && conn->removing)
+		return refuse(extack, -EBUSY, "the connection is being removed");
+	return ret;
+}
+
 /* Under control: may the connection itself come back, with its tasks? */
 static int may_reinstate(struct hws_session *session, struct hws_conn *conn,
 			 struct netlink_ext_ack *extack)
@@ -205,7 +217,7 @@ int hws_session_reserve(struct hws_session *session, u8 kind, u16 cid,
 	if (hws_session_state(session) == HWS_SESSION_CLOSING)
 		ret = refuse(extack, -ESHUTDOWN, "the session is being ended");
 	else if (kind == HWS_ADOPT_SESSION)
-		ret = may_reinstate_session(session, conn, extack);
+		ret = may_lead(session, conn, extack);
 	else if (kind == HWS_ADOPT_REINSTATE)
 		ret = may_reinstate(session, conn, extack);
 	else
@@ -294,7 +306,7 @@ static int succeed(struct hws_session *session, struct hws_conn *conn,
 		   const struct hws_conn_params *conn_params,
 		   struct netlink_ext_ack *extack)
 {
-	int ret = may_reinstate_session(session, conn, extack);
+	int ret = may_lead(session, conn, extack);
 
 	if (ret)
 		return ret;

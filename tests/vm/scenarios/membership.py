@@ -63,6 +63,38 @@ def holds_removal(rig):
         whole(session)
 
 
+@shows("RFC 7143, 6.3.5")
+def holds_removed_does_not_lead(rig):
+    """While a connection with commands is being taken out of a session of level 2 all connections are lost, and the
+    target keeps none of them: the one that was to stay leads the new session, and the other is gone for good."""
+    records = {"node.session.policy": "round-robin", "node.session.iscsi.ERL": 2,
+               "node.session.iscsi.DefaultTime2Wait": 0, "node.session.iscsi.DefaultTime2Retain": 60}
+    with laid(rig, records=records, ErrorRecoveryLevel="2") as (scripted, disk):
+        target = scripted.target
+        leaver = target.member(0)
+        held = Held(target, lambda cdb: cdb[0] == WRITE_10, over=0, times=1)
+        writers = [Io(io.write, disk, block * BLOCK, PATTERN) for block in (16, 17)]
+        held.wait()
+        removal = Io(rig.initiator.connection, NAME, "-o", "delete", "--cid", "0")
+        wait_for("it leaves", lambda: rig.initiator.connected(NAME) == {1})
+        at = mark(target)
+        target.policy.join_status = (2, 10)
+
+        async def cut():
+            leaver.abort()
+            target.member(1).abort()
+        scripted.call(cut())
+        for writer in writers:
+            writer.result()
+        removal.result(90)
+        logins = since(target, at, LoginRequest)
+        leading = {login.cid for login in logins if not login.tsih}
+        expect(leading == {1}, f"it was led by {leading}")
+        up(rig, 1)
+        expect(set(rig.initiator.connections(NAME)) == {1}, f"{rig.initiator.connections(NAME)}")
+        whole(target.normal_session())
+
+
 # 2. Joining.
 
 @shows("RFC 7143, 11.13.5; RFC 7143, 6.3.1; RFC 7143, 11.13.3; RFC 7143, 4.4.3")
