@@ -11,15 +11,9 @@
 #include "policy.h"
 #include "trace.h"
 
-/* As the records have them. */
-static const char *const names[] = {
-	[HWS_POLICY_FAILOVER] = "failover",
-	[HWS_POLICY_ROUND_ROBIN] = "round-robin",
-	[HWS_POLICY_ROUND_ROBIN_SUBSET] = "round-robin-subset",
-	[HWS_POLICY_WEIGHTED] = "weighted",
-	[HWS_POLICY_LEAST_QUEUE] = "least-queue",
-	[HWS_POLICY_CPU] = "cpu",
-};
+#define ENTRY(policy, name) [policy] = name
+
+static const char *const names[] = { HWS_POLICY_NAMES(ENTRY) };
 
 static void trace_plan(struct hws_session *session, const struct hws_plan *old,
 		       const struct hws_plan *plan)

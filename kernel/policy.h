@@ -36,4 +36,13 @@ static inline struct hws_conn *hws_policy_select(struct hws_session *session)
 	return hws_conn_any(session);
 }
 
+/* As the records have them: X(policy, name), where X gives one item of a list. */
+#define HWS_POLICY_NAMES(X)                                                    \
+	X(HWS_POLICY_FAILOVER, "failover"),                                    \
+	X(HWS_POLICY_ROUND_ROBIN, "round-robin"),                              \
+	X(HWS_POLICY_ROUND_ROBIN_SUBSET, "round-robin-subset"),                \
+	X(HWS_POLICY_WEIGHTED, "weighted"),                                    \
+	X(HWS_POLICY_LEAST_QUEUE, "least-queue"),                              \
+	X(HWS_POLICY_CPU, "cpu")
+
 #endif /* _HWS_POLICY_H */

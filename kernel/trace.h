@@ -12,6 +12,7 @@
 #include <linux/tracepoint.h>
 
 #include "connection.h"
+#include "policy.h"
 #include "proto/pdu.h"
 #include "session.h"
 
@@ -34,14 +35,9 @@
 		{ HWS_OP_ASYNC_MESSAGE, "Async Message" },                     \
 		{ HWS_OP_REJECT, "Reject" })
 
+#define HWS_SYMBOL(value, name) { value, name }
 #define hws_show_policy(policy)                                                \
-	__print_symbolic(policy,                                               \
-		{ HWS_POLICY_FAILOVER, "failover" },                           \
-		{ HWS_POLICY_ROUND_ROBIN, "round-robin" },                     \
-		{ HWS_POLICY_ROUND_ROBIN_SUBSET, "round-robin-subset" },       \
-		{ HWS_POLICY_WEIGHTED, "weighted" },                           \
-		{ HWS_POLICY_LEAST_QUEUE, "least-queue" },                     \
-		{ HWS_POLICY_CPU, "cpu" })
+	__print_symbolic(policy, HWS_POLICY_NAMES(HWS_SYMBOL))
 
 DECLARE_EVENT_CLASS(hws_pdu,
 	TP_PROTO(struct hws_conn *conn, const union hws_header *h),
