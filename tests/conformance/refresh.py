@@ -18,7 +18,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from iscsi.pdu import TextRequest  # noqa: E402
+from iscsi.pdu import LoginRequest, TextRequest  # noqa: E402
 from iscsi.target import Portal, Target  # noqa: E402
 
 BASE = "iqn.2026-11.io.hawser.test"
@@ -199,6 +199,26 @@ class Refresh(Service):
             self.assertIn("targets", answer["parameters"], answer)
             self.assertEqual([target["target"] for target in answer["parameters"]["targets"]], [f"{BASE}:a"])
         self.assertEqual(self.questions(), 2)
+
+    async def test_two_portals(self) -> None:
+        """Two portals that are asked at a time may be one target's: their sessions have ISIDs of their own."""
+        await self.start()
+        held = asyncio.Event()
+
+        async def slow(connection, request) -> None:  # type: ignore[no-untyped-def]
+            await held.wait()
+            await connection.default(request)
+        self.target.on(TextRequest, slow)
+        calls = [asyncio.create_task(self.discover(address=host)) for host in (self.target.host, "localhost")]
+        await self.wait("both questions are there", lambda: self.questions() == 2)
+        held.set()
+        for answer in await asyncio.gather(*calls):
+            self.assertIn("targets", answer["parameters"], answer)
+        await self.discover()
+        isids = {entry.connection: entry.pdu.isid for entry in self.target.log if isinstance(entry.pdu, LoginRequest)}
+        first, second, after = (isid for _, isid in sorted(isids.items()))
+        self.assertNotEqual(first, second)
+        self.assertIn(after, (first, second))
 
 
 class Scale(Service):

@@ -7,6 +7,8 @@
 #include "iscsi/names.h"
 
 #include <algorithm>
+#include <bitset>
+#include <limits>
 #include <set>
 
 namespace hawser::daemon
@@ -72,13 +74,13 @@ Status read_record(const varlink::DiscoverCall &call, bool listed, Question &que
 }
 
 Result<LoginConfig> login_of(const config::Settings &s, const config::Identity &identity,
-			     config::SecretBox &secrets)
+			     std::uint8_t isid_slot, config::SecretBox &secrets)
 {
 	LoginConfig login;
 	login.initiator_name = identity.name;
 	login.initiator_alias = identity.alias;
 	login.discovery = true;
-	login.isid = identity.discovery_isid();
+	login.isid = identity.discovery_isid(isid_slot);
 	login.auth_methods = auth_methods_of(s.list("discovery.sendtargets.auth.authmethod"));
 	login.offer = offer_of(s);
 
@@ -217,7 +219,7 @@ Status keep_discovery(const varlink::DiscoverCall &call, const config::Discovery
 namespace
 {
 
-Result<Question> question_of(const varlink::DiscoverCall &call, bool listed,
+Result<Question> question_of(const varlink::DiscoverCall &call, bool listed, std::uint8_t isid_slot,
 			     const config::Paths &paths)
 {
 	Question question;
@@ -252,7 +254,7 @@ Result<Question> question_of(const varlink::DiscoverCall &call, bool listed,
 	auto identity = store.identity();
 	if (!identity)
 		return tl::unexpected(identity.error());
-	auto login = login_of(question.record.settings, *identity, store.secrets());
+	auto login = login_of(question.record.settings, *identity, isid_slot, store.secrets());
 	if (!login)
 		return tl::unexpected(login.error());
 	question.login = std::move(*login);
@@ -296,8 +298,8 @@ asio::awaitable<DiscoveryOutcome> Discoveries::send_targets(varlink::DiscoverCal
 			(*before)->waiters.push_back(turn);
 		}
 		const bool own_settings = !call.settings.empty();
-		auto flight =
-		    std::make_shared<Flight>(Flight{std::move(call), listed, own_settings, {box}});
+		auto flight = std::make_shared<Flight>(
+		    Flight{std::move(call), listed, own_settings, {box}, {}});
 		flights_.push_back(flight);
 		// Apart from who asks: he may hang up, and others may wait by then.
 		asio::co_spawn(env_.io, fly(std::move(flight), std::move(turn)), escalate);
@@ -310,17 +312,34 @@ asio::awaitable<void> Discoveries::fly(std::shared_ptr<Flight> flight, Box turn)
 {
 	if (turn)
 		co_await turn->take();
+	flight->isid_slot = free_isid_slot();
 	const auto outcome = co_await ask(*flight);
 	std::erase(flights_, flight);
 	for (const auto &waiter : flight->waiters)
 		waiter->put(outcome);
 }
 
+/*
+ * Two portals may be one target's, where a discovery session with the ISID of another would
+ * take its place (RFC 7143, 6.3.5). When more are under way than there are slots, some share.
+ */
+std::uint8_t Discoveries::free_isid_slot() const
+{
+	std::bitset<std::numeric_limits<std::uint8_t>::max() + 1> taken;
+	for (const auto &flight : flights_)
+		if (flight->isid_slot)
+			taken.set(*flight->isid_slot);
+	std::uint8_t slot = 0;
+	while (slot != std::numeric_limits<std::uint8_t>::max() && taken.test(slot))
+		slot++;
+	return slot;
+}
+
 asio::awaitable<DiscoveryOutcome> Discoveries::ask(Flight &flight)
 {
 	const varlink::DiscoverCall &call = flight.call;
 	auto prepare = [&flight, paths = env_.paths] {
-		return question_of(flight.call, flight.listed, paths);
+		return question_of(flight.call, flight.listed, flight.isid_slot.value_or(0), paths);
 	};
 	auto question = co_await on_worker(env_.worker, std::move(prepare));
 	varlink::wipe(flight.call.settings); // there may be secrets among them

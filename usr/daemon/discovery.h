@@ -14,6 +14,7 @@
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 #include <asio/thread_pool.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -70,6 +71,7 @@ private:
 		bool listed = false;
 		bool own_settings = false; // the call's are wiped once they are read
 		std::vector<Box> waiters;
+		std::optional<std::uint8_t> isid_slot = {}; // while it is under way
 	};
 
 	Box make_box()
@@ -79,6 +81,7 @@ private:
 	/* @turn: gets the outcome of the one before at this portal; none: begins at once. */
 	asio::awaitable<void> fly(std::shared_ptr<Flight> flight, Box turn);
 	asio::awaitable<DiscoveryOutcome> ask(Flight &flight);
+	std::uint8_t free_isid_slot() const;
 
 	Surroundings env_;
 	std::vector<std::shared_ptr<Flight>> flights_;
