@@ -147,8 +147,12 @@ void hws_conn_event(struct hws_conn *conn, struct sock *sk)
 		return;
 	}
 	hws_receive(conn, sk);
-	if (unlikely(sk->sk_state != TCP_ESTABLISHED || sk->sk_err))
-		check_state(conn, sk);
+	if (likely(sk->sk_state == TCP_ESTABLISHED && !sk->sk_err))
+		return;
+	/* So is what waits behind the target's pings: who answers them comes here again. */
+	if (conn->paused && sk->sk_state == TCP_CLOSE_WAIT && !sk->sk_err)
+		return;
+	check_state(conn, sk);
 }
 
 /*

@@ -8,6 +8,7 @@ from rig import io
 from rig.checks import expect, fio, read, run, wait_for
 from rig.io import Io
 from rig.scripted import Scripted
+from scenarios.errors import counter
 
 from harness import shows
 from iscsi.disk import READ_10, WRITE_10
@@ -326,6 +327,31 @@ def holds_pings(rig):
         wait_for("a third one", lambda: len(target.received(NopOut)) > answered, 20)
         expect(len({ping.itt for ping in kept}) == 2, f"{kept}")
         expect(len(target.connections) == 2, "the connection was lost")
+
+
+@shows("RFC 7143, 11.19")
+def holds_last_words(rig):
+    """A status behind two thousand pings, after which the target closes its half, is taken all the same: the command is
+    not done again."""
+    with attached(rig, DefaultTime2Wait="0") as (scripted, disk):
+        target = scripted.target
+        connection = target.connections[-1]
+        held = []
+
+        async def hold(connection, command):
+            held.append(command)
+        target.on(ScsiCommand, hold, cdb=at_block(WRITE_10, 16), times=1)
+        writer = Io(io.write, disk, 16 * BLOCK, bytes(BLOCK))
+        wait_for("the write", lambda: held)
+
+        async def answer():
+            await connection.send(*(NopIn(ttt=0x10000 + number) for number in range(2000)),
+                                  ScsiResponse(itt=held[0].itt))
+            connection.half_close()
+        scripted.call(answer())
+        writer.result()
+        wait_for("the session is back", lambda: counter(rig, "recoveries") == 1, 60)
+        expect(counter(rig, "requeued") == 0, "the write was done again")
 
 
 @shows("RFC 7143, 11.9.1; RFC 7143, 13.12; UNH-IOL FFP, 20.4")
