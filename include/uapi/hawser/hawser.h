@@ -692,8 +692,8 @@ enum hws_async_attr {
  * @HWS_EVENT_CONNECTION_UP: HWS_A_CONNECTION with HWS_CONN_A_CID
  * @HWS_EVENT_CONNECTION_LOST: HWS_A_CONNECTION with HWS_CONN_A_CID,
  *	HWS_CONN_A_LOSS; HWS_A_SESSION with HWS_SESSION_A_TIME2WAIT: seconds to
- *	wait before the next login (DefaultTime2Wait, or what an Asynchronous
- *	Message said)
+ *	wait before the next login (what is left of DefaultTime2Wait, or of what an
+ *	Asynchronous Message said)
  * @HWS_EVENT_ASYNC: HWS_A_CONNECTION with HWS_CONN_A_CID; HWS_A_ASYNC; at most
  *	20 a second for each connection
  * @HWS_EVENT_SCAN: HWS_A_SCAN
