@@ -30,7 +30,7 @@
 
 enum {
 	/* times that a session is continued without a command's end in between */
-	FRUITLESS_MAX = 3,
+	FRUITLESS_MAX = 6,
 };
 
 static const char *const loss_texts[] = {

@@ -28,9 +28,10 @@ struct Retention {
 /*
  * A target that takes the connection back and drops it again over its tasks would otherwise be
  * asked for ever: a new session rids it of them. Where commands end in between, the network is
- * bad and not the target, and a new session would only issue again what is under way.
+ * bad and not the target, and a new session would only issue again what is under way. On a network
+ * that is bad enough three in a row happen without one: the module's FRUITLESS_MAX is as large.
  */
-inline constexpr unsigned max_short_lived = 3;
+inline constexpr unsigned max_short_lived = 6;
 inline constexpr std::chrono::seconds lasting{30}; // a reinstatement that is no such one
 
 /* What the next login is to bring back. */
