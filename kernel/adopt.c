@@ -293,6 +293,7 @@ int hws_session_activate(struct hws_session *session, struct hws_conn *conn,
 	if (ret)
 		return ret;
 	conn->member = true;
+	session->fruitless = 0;
 	hws_policy_update(session);
 	hws_session_set_state(session, HWS_SESSION_ACTIVE);
 	hws_event_up(conn);
