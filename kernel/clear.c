@@ -36,6 +36,7 @@ enum {
 	CLOSED = 0,
 	CID_NOT_FOUND = 1,
 	NO_RECOVERY = 2,
+	CLEANUP_FAILED = 3,
 };
 
 /* Under control: strand_timer, from now. */
@@ -274,6 +275,18 @@ static void logged_out_for_recovery(struct hws_conn *conn, u16 time2wait)
 	}
 }
 
+/*
+ * A refusal names the seconds before the next logout of the connection, and the
+ * login that takes the place of the session is one, too (11.15.3).
+ */
+static void begin_refusal(struct hws_conn *conn)
+{
+	if (conn->clear_time2wait * HZ <= hws_clear_respite(conn))
+		return;
+	conn->lost_at = jiffies;
+	conn->loss_time2wait = conn->clear_time2wait;
+}
+
 static void failed(struct hws_conn *conn, int error, u8 response)
 {
 	hws_warn(conn->session, "connection %u could not be logged out (%s %d)",
@@ -318,10 +331,14 @@ static void logout_answered(struct hws_conn *conn)
 				 "the target does not recover connection %u; its tasks end",
 				 conn->params.cid);
 			conn->no_recovery = true;
+			begin_refusal(conn);
 			if (!hws_clear_begin(conn))
 				hws_conn_hold(conn);
 			return;
 		}
+		fallthrough;
+	case CLEANUP_FAILED:
+		begin_refusal(conn);
 		fallthrough;
 	default:
 		failed(conn, 0, conn->clear_response);

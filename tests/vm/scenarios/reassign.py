@@ -398,6 +398,30 @@ def holds_no_recovery(rig):
         expect(counters(rig, "requeued", "recoveries") == {"requeued": 1, "recoveries": 0}, "it cost the session")
 
 
+@shows("RFC 7143, 11.15.3")
+def holds_refusal_waits(rig):
+    """A target that refuses a logout names the seconds before the next one: it is not asked to close the connection
+    before (Logout Response 2), nor logged in to anew (3)."""
+    for response, then in ((2, LogoutRequest), (3, LoginRequest)):
+        with recovering(rig) as (scripted, disk):
+            target = scripted.target
+            refused, after = [], []
+
+            async def refuse(connection, request, response=response, refused=refused, after=after, then=then):
+                await connection.send(LogoutResponse(itt=request.itt, response=response, time2wait=3, time2retain=20))
+                refused.append(time.monotonic())
+                after.append(arrived(target, then))
+            target.on(LogoutRequest, refuse, reason=LogoutRequest.RECOVERY, times=1)
+            cut = Cut(target, at_block(READ_10, 64), lambda pdu: False)
+            reader = Io(io.read, disk, 64 * BLOCK, BLOCK)
+            cut.wait()
+            reset(scripted)
+            reader.result()
+            up(rig, 0, 1)
+            waited = after[0][0] - refused[0]
+            expect(2.9 < waited < 3 + LATE, f"after response {response} it waited {waited:.1f} s, not 3")
+
+
 @shows("RFC 7143, 7.5; RFC 7143, 13.16")
 def holds_not_retained(rig):
     """A target that keeps nothing (it refuses the reinstating login, or Time2Retain is 0) gets a new session, and the
