@@ -227,6 +227,7 @@ struct hws_conn {
 	bool repairs;			/* it is that */
 	bool snack;			/* something may be asked for */
 	bool stat_tail;			/* statuses behind the last that came */
+	bool untaken;			/* a status was not: none is acknowledged */
 	bool retried_behind_ping;	/* a command, after ping_active went out */
 	unsigned int snacks_in_vain;	/* since one brought something */
 	struct hws_gaps stat;		/* StatSNs */

@@ -29,6 +29,7 @@ void hws_repair_reset(struct hws_conn *conn)
 	conn->repairs = conn->session->repairs;
 	hws_gaps_init(&conn->stat, conn->exp_stat_sn);
 	conn->stat_tail = false;
+	conn->untaken = false;
 	conn->snack = false;
 	conn->snacks_in_vain = 0;
 	conn->moved_at = jiffies;
@@ -63,7 +64,9 @@ void hws_repair_forget(struct hws_task *task)
 	list_del_init(&repair->open);
 	if (!list_empty(&repair->held)) {
 		list_del_init(&repair->held);
-		hws_repair_acknowledge(task->conn);
+		/* Of a lost connection's it may be asked for over another. */
+		if (READ_ONCE(task->conn->state) != HWS_CONN_CLEANUP)
+			hws_repair_acknowledge(task->conn);
 	}
 	hws_repair_init(&repair->r);
 }
@@ -83,8 +86,7 @@ void hws_repair_acknowledge(struct hws_conn *conn)
 	u32 exp_stat_sn = hws_gaps_first(&conn->stat);
 	struct hws_task_repair *oldest;
 
-	/* What was the end of it may be a status that nobody took. */
-	if (READ_ONCE(conn->state) == HWS_CONN_CLEANUP)
+	if (conn->untaken)
 		return;
 	oldest = list_first_entry_or_null(&conn->held, struct hws_task_repair,
 					  held);
@@ -152,9 +154,13 @@ enum hws_violation hws_repair_data_in_header(struct hws_conn *conn,
 	return HWS_V_NONE;
 }
 
-/* Another step of recovery is due: the connection's. */
+/*
+ * Another step of recovery is due: the connection's. It may be for a status that
+ * nobody took. More may come until the socket is gone.
+ */
 static void escalate(struct hws_conn *conn)
 {
+	conn->untaken = true;
 	hws_conn_lost(conn, HWS_LOSS_UNREPAIRED);
 }
 

@@ -502,6 +502,8 @@ enum hws_violation hws_response_pdu(struct hws_conn *conn)
 	v = HWS_V_NONE;
 	if (!conn->in.drop || hws_opcode(h) == HWS_OP_DATA_IN)
 		v = act_on_pdu(conn, h);
-	hws_repair_acknowledge(conn);
+	/* What breaks the protocol was not taken. */
+	if (!v)
+		hws_repair_acknowledge(conn);
 	return v;
 }

@@ -16,8 +16,8 @@ from scenarios.strands import LATE, LOSSES, PATTERN, SECTORS, Held, at_once, lai
 
 from harness import shows
 from iscsi.disk import READ_10, WRITE_10
-from iscsi.pdu import (RESERVED_TAG, DataIn, DataOut, LoginRequest, LogoutRequest, LogoutResponse, R2t, ScsiCommand,
-                       ScsiResponse, SnackRequest, TaskManagementRequest, TaskManagementResponse)
+from iscsi.pdu import (RESERVED_TAG, AsyncMessage, DataIn, DataOut, LoginRequest, LogoutRequest, LogoutResponse, R2t,
+                       ScsiCommand, ScsiResponse, SnackRequest, TaskManagementRequest, TaskManagementResponse)
 
 LONG = 4  # blocks of what is moved in several PDUs
 DATA = bytes((n * 7) % 253 for n in range(LONG * BLOCK))
@@ -307,6 +307,27 @@ def holds_lost_in_respite(rig):
         up(rig, 0, 1)
         expect(login[0] - began > 1.9, f"a login {login[0] - began:.1f} s after the losses of 3 and 2 s to wait")
         unharmed(rig, reinstated=1, connections_recovered=2)
+
+
+@shows("RFC 7143, 11.14.4")
+def holds_late_status(rig):
+    """A status that comes behind the target's word that it drops the connection ends its command, and the Logout
+    acknowledges it: the target keeps no task for it."""
+    with recovering(rig) as (scripted, disk):
+        target = scripted.target
+
+        async def serve(connection, command):
+            await connection.send(AsyncMessage(event=AsyncMessage.DROP_CONNECTION, parameter1=connection.cid))
+            await connection.default(command)
+        target.on(ScsiCommand, serve, cdb=at_block(READ_10, 64), times=1)
+        at = mark(target)
+        io.read(disk, 64 * BLOCK, BLOCK)
+        up(rig, 0, 1)
+        (drop,) = since(target, at, AsyncMessage)
+        (logout,) = since(target, at, LogoutRequest, reason=LogoutRequest.RECOVERY)
+        expected = drop.stat_sn + (1 if counter(rig, "reassigned") else 2)
+        expect(logout.exp_stat_sn == expected, f"ExpStatSN is {logout.exp_stat_sn}, not {expected}")
+        expect(counters(rig, "requeued", "recoveries") == {"requeued": 0, "recoveries": 0}, "it cost the session")
 
 
 @shows("RFC 7143, 11.15.3")
