@@ -121,11 +121,10 @@ void update(Context &context, Service &service, const Options &options, std::uin
 		context.tell(told(changed.error(), str("Could not change session ", sid)));
 }
 
-/* What is missing on the command line for an operation other than show. */
-std::optional<Error> missing(const Options &options)
+/* What the command line lacks for the operation, or has that does not go with it. */
+std::optional<Error> missing(const Options &options, Op op)
 {
-	const Op op = *options.op();
-	if (!options.sid)
+	if (op != Op::show && !options.sid)
 		return invalid("a connection is changed in one session (-r)");
 	if (op == Op::add && !options.portal)
 		return invalid("operation new requires a portal (-p)");
@@ -142,19 +141,31 @@ std::optional<Error> missing(const Options &options)
 	return std::nullopt;
 }
 
+/* All connections of a session are in one portal group: why that of @portal is none of it. */
+std::optional<Error> other_group(const PortalOption &portal, const kernel::SessionInfo &session)
+{
+	const int tpgt = session.identity.tpgt.value;
+	if (!portal.tpgt || *portal.tpgt == tpgt)
+		return std::nullopt;
+	return invalid(str("portal group ", *portal.tpgt, " is another than that of session ",
+			   session.sid.value, ", ", tpgt, " (RFC 7143, 4.4.3)"));
+}
+
 } // namespace
 
 void run_connection_mode(Context &context, const Options &options)
 {
 	const Op op = options.op().value_or(Op::show);
-	if (op != Op::show)
-		if (auto error = missing(options))
-			return context.tell(*error);
+	if (auto error = missing(options, op))
+		return context.tell(*error);
 	const auto sessions = chosen_sessions(context, options);
 	if (context.exit_status() != 0)
 		return;
 	if (op == Op::show)
 		return show(context, options, sessions);
+	if (op == Op::add)
+		if (auto error = other_group(*options.portal, sessions.front()))
+			return context.tell(*error);
 	auto service = context.connect();
 	if (!service)
 		return context.tell(service.error());

@@ -25,7 +25,7 @@ std::string help_text(const std::string &program)
 	    (" -m session -r sessionid -C ping [-b bytes] [-c count] [-i seconds] [--cid cid] "
 	     "[--json]"),
 	    " -m connection [-r sessionid] [--cid cid] [--json]",
-	    " -m connection -r sessionid -o new -p ip:port [-I iface]",
+	    " -m connection -r sessionid -o new -p ip:port[,tpgt] [-I iface]",
 	    " -m connection -r sessionid -o delete --cid cid",
 	    " -m connection -r sessionid -o update [--cid cid] -n name -v value ...",
 	    " -m session -r sessionid -C sendtargets [--cid cid] [--json]",

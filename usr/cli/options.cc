@@ -464,7 +464,8 @@ private:
 			return {};
 		/* iscsiadm shows whole records, and deletes them, whatever name is given. */
 		const bool sets = options_.has(Op::add) || options_.has(Op::update) ||
-				  options_.login || options_.discover || options_.login_all;
+				  options_.login || options_.discover || options_.login_all ||
+				  options_.mode == Mode::connection;
 		if (pairs_.name && sets)
 			return refuse(
 			    str("name ", hawser::quoted(*pairs_.name), " has no value (-v)"));

@@ -60,6 +60,17 @@ TEST_CASE_METHOD(Connections, "connections are listed one a line, those that are
 	bad(Code::nothing_found, "-m connection -r 1 --cid 9");
 }
 
+TEST_CASE_METHOD(Connections, "what would change a connection is refused where nothing is changed")
+{
+	for (const char *change :
+	     {"--cid 1 -n role -v standby", "-n node.session.policy -v cpu", "--cid 1 -n role",
+	      "-p 192.0.2.9", "-I eth3", "-o show --cid 1 -n weight -v 5", "-o show -p 192.0.2.9"})
+		bad(Code::invalid_argument, str("-m connection -r 1 ", change));
+	bad(Code::invalid_argument, "-m connection -r 1 -o delete --cid 1 -n role");
+	CHECK(service.changes.empty());
+	CHECK(service.removals.empty());
+}
+
 TEST_CASE_METHOD(Connections, "connections are listed without the service as the module has them")
 {
 	service.running = false;
@@ -121,6 +132,11 @@ TEST_CASE_METHOD(Connections, "a connection is added at a portal and through an 
 	CHECK(service.additions[0].iface == "eth3");
 	good("-m connection -r 1 -o new -p 192.0.2.9");
 	CHECK_FALSE(service.additions[1].iface);
+	good("-m connection -r 1 -o new -p 192.0.2.9:3260,1");
+	CHECK(bad(Code::invalid_argument, "-m connection -r 1 -o new -p 192.0.2.9:3260,7")
+		  .find("portal group 7 is another than that of session 1, 1") !=
+	      std::string::npos);
+	CHECK(service.additions.size() == 3);
 
 	bad(Code::invalid_argument, "-m connection -o new -p 192.0.2.9");
 	bad(Code::invalid_argument, "-m connection -r 1 -o new");
