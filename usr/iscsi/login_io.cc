@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hawser
 {
@@ -77,6 +78,7 @@ connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts
 	std::vector<Left> left;
 	for (const LoginWay &way : ways)
 		left.push_back({way.portal, left.size()});
+	std::vector<Left> others;      // that remain when the way that was taken leads nowhere
 	std::vector<std::string> path; // the addresses that sent us on
 	std::optional<LoginConfig> elsewhere;
 	std::optional<Address> moved_to;
@@ -85,29 +87,62 @@ connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts
 	auto visited = [&](const Left &one) {
 		return std::find(path.begin(), path.end(), to_string(one.address)) != path.end();
 	};
+	/*
+	 * It is reached and does not serve, nor does where it sends us on to: another portal may,
+	 * if this is true. What it says is the session's target's word at the first one alone:
+	 * others may have been given to someone else, and the first one may be back.
+	 */
+	auto leave_to_others = [&](LoginFailure failed, std::size_t which) {
+		const bool first = which == 0;
+		const bool final = first && !failed.retryable;
+		if (first || (ways[which].own && !own_failure)) {
+			own_failure = std::move(failed);
+			own_failure->retryable = !final;
+		}
+		left = std::exchange(others, {});
+		path.clear();
+		elsewhere.reset();
+		moved_to.reset();
+		return !final && !left.empty();
+	};
 
-	while (path.size() <= max_redirects) {
-		if (std::all_of(left.begin(), left.end(), visited)) {
-			path.push_back(to_string(left.front().address));
-			co_return tl::unexpected(
-			    failure({Code::login_final,
-				     str("the target redirects in a circle: ", join(path, ", "))}));
+	for (;;) {
+		const bool circle = std::all_of(left.begin(), left.end(), visited);
+		if (circle || path.size() > max_redirects) {
+			if (circle)
+				path.push_back(to_string(left.front().address));
+			std::string what = circle ? "the target redirects in a circle: "
+						  : str("the target redirects more than ",
+							max_redirects, " times: ");
+			append(what, join(path, ", "));
+			if (!leave_to_others(failure({Code::login_final, std::move(what)}),
+					     left.front().way))
+				co_return tl::unexpected(std::move(*own_failure));
+			continue;
 		}
 		std::erase_if(left, visited);
 		std::vector<Candidate> candidates;
 		for (const Left &one : left)
 			candidates.push_back({one.address, ways[one.way].connect});
 		auto connected = co_await connect_to_any(std::move(candidates));
-		if (!connected)
+		if (!connected && path.empty())
 			co_return tl::unexpected(own_failure ? std::move(*own_failure)
 							     : failure(connected.error()));
-		const auto reached = left.begin() + static_cast<std::ptrdiff_t>(connected->which);
-		const auto [address, which] = *reached;
+		if (!connected) {
+			if (!leave_to_others(failure(connected.error()), left.front().way))
+				co_return tl::unexpected(std::move(*own_failure));
+			continue;
+		}
+		const auto [address, which] = left[connected->which];
 		const LoginWay &way = ways[which];
-		if (path.empty())
+		if (path.empty()) {
 			moved = way.own;
-		else if (moved)
+			others = left;
+			others.erase(others.begin() +
+				     static_cast<std::ptrdiff_t>(connected->which));
+		} else if (moved) {
 			moved_to = address;
+		}
 
 		const LoginConfig &login = elsewhere ? *elsewhere : *way.login;
 		auto end = co_await run_login(connected->socket, login, book, timeouts);
@@ -115,18 +150,7 @@ connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts
 			co_return LoggedIn{std::move(connected->socket), std::move(*result),
 					   address, std::move(moved_to), which};
 		if (auto *failed = std::get_if<LoginFailure>(&end)) {
-			const bool first = which == 0;
-			if (!path.empty() || (first && !failed->retryable))
-				co_return tl::unexpected(std::move(*failed));
-			// It is reached and does not serve: another portal may. What it says is
-			// the session's target's word at the first one alone: others may have
-			// been given to someone else, and the first one may be back.
-			if (first || (way.own && !own_failure)) {
-				own_failure = std::move(*failed);
-				own_failure->retryable = true;
-			}
-			left.erase(reached);
-			if (left.empty())
+			if (!leave_to_others(std::move(*failed), which))
 				co_return tl::unexpected(std::move(*own_failure));
 			continue;
 		}
@@ -146,9 +170,6 @@ connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts
 			elsewhere->expected_tpgt.reset();
 		}
 	}
-	co_return tl::unexpected(
-	    failure({Code::login_final, str("the target redirects more than ", max_redirects,
-					    " times: ", join(path, ", "))}));
 }
 
 } // namespace hawser

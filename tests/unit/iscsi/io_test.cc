@@ -445,6 +445,63 @@ TEST_CASE("of several connections' ways the login and the word are those of the 
 	}
 }
 
+TEST_CASE("a portal that sends on to where nobody serves does not keep a session from the others")
+{
+	asio::io_context io;
+	Address nobody;
+	{
+		Listener gone(io);
+		nobody = gone.address();
+	}
+	Listener own(io), there(io), good(io);
+	const auto config = config_for();
+	ChallengeBook book;
+	FakeTarget refusing, here;
+	refusing.tamper = [](Response &r) {
+		r.status_class = 3;
+		r.status_detail = 1;
+	};
+	FakeTarget to_nobody = redirecting_to(nobody, false);
+	FakeTarget to_itself = redirecting_to(own.address(), false);
+	FakeTarget to_refusal = redirecting_to(there.address(), true);
+	const auto log_in = [&](FakeTarget &away, std::vector<Address> portals) {
+		io.restart();
+		asio::co_spawn(io, serve_one_login(own, away), asio::detached);
+		return run(io, connect_and_login(std::move(portals), config, book));
+	};
+	const auto serve = [&](Listener &listener, FakeTarget &target) {
+		asio::co_spawn(io, serve_one_login(listener, target), asio::detached);
+	};
+
+	serve(good, here);
+	auto session = log_in(to_nobody, {own.address(), good.address()});
+	REQUIRE(session);
+	CHECK(session->address == good.address());
+	CHECK(session->way == 1);
+
+	serve(there, refusing);
+	serve(good, here);
+	session = log_in(to_refusal, {own.address(), good.address()});
+	REQUIRE(session);
+	CHECK(session->address == good.address());
+	CHECK_FALSE(session->moved_to);
+
+	/* What another portal does is not the session's target's word. */
+	serve(good, here);
+	session = log_in(to_itself, {nobody, own.address(), good.address()});
+	REQUIRE(session);
+	CHECK(session->address == good.address());
+
+	/* With no other the first one's own reason is told. */
+	auto failed = log_in(to_nobody, {own.address(), nobody});
+	REQUIRE(!failed);
+	CHECK(failed.error().retryable);
+	CHECK(failed.error().error.text.find(std::to_string(nobody.port)) != std::string::npos);
+	auto circle = log_in(to_itself, {own.address(), good.address()});
+	REQUIRE(!circle);
+	CHECK(circle.error().error.code == Code::login_final);
+}
+
 TEST_CASE("a circle of redirects is refused")
 {
 	asio::io_context io;
