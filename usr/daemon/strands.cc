@@ -302,8 +302,10 @@ Status Strands::change(kernel::SessionChange change)
 				record.role = to_string(*change.connection->role);
 	}
 	const auto policy = change.policy.value_or(env_.plan.settings.policy);
-	if (auto ok = config::check_policy(to_string(policy), connections); !ok)
-		return ok;
+	// The last active one may have been taken out: that is no matter of a weight.
+	if (change.policy || (change.connection && change.connection->role))
+		if (auto ok = config::check_policy(to_string(policy), connections); !ok)
+			return ok;
 	auto changed = env_.control.change(*sid_, change);
 	const auto wanted = change.connection;
 	// One that is not up yet gets it when it joins.

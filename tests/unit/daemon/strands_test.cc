@@ -528,6 +528,19 @@ TEST_CASE_METHOD(World, "Role, weight and policy are changed in the session and 
 	CHECK(kernel.handed_over.back().weight == 7);
 }
 
+TEST_CASE_METHOD(World, "A weight is no matter of roles, though none is left that is active")
+{
+	set("node.conn[1].role", "standby");
+	auto agent = with_connections(2);
+	REQUIRE(agent->strands().remove(Cid(0)));
+	std::erase_if(kernel.live.at(Sid(1)).connections,
+		      [](const auto &one) { return one.cid == Cid(0); });
+	agent->on_event({1, Sid(1), kernel::ConnectionRemoved{Cid(0)}});
+	REQUIRE(agent->change({{}, kernel::SessionChange::Connection{Cid(1), {}, 5}}));
+	CHECK(kept().connections[0].weight == 5);
+	CHECK_FALSE(agent->change({kernel::Policy::round_robin_subset, {}}));
+}
+
 TEST_CASE_METHOD(World, "Policy and connection are changed together or not at all")
 {
 	auto agent = with_connections(2);
