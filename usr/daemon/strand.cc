@@ -130,7 +130,8 @@ asio::awaitable<void> Strand::run(Sid sid, [[maybe_unused]] std::shared_ptr<Stra
 			co_await signal_.wait_until();
 	}
 	LoginFailure ended;
-	ended.error = {Code::session_not_found, "the session ended before"};
+	ended.error = leaving_ ? Error{Code::failed, "it was taken out before it was up"}
+			       : Error{Code::session_not_found, "the session ended before"};
 	report(tl::unexpected(std::move(ended)));
 }
 

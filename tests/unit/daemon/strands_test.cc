@@ -462,7 +462,8 @@ TEST_CASE_METHOD(World, "The end of a connection is not that of a younger one wi
 			     {"default", config::Settings(config::RecordKind::iface)},
 			     [&](const Joined &how) { younger = how; });
 	REQUIRE(until([&] { return joined && younger; })); // the older one has ended, too
-	CHECK_FALSE(*joined);
+	REQUIRE_FALSE(*joined);
+	CHECK_THAT(joined->error().error.text, Catch::Contains("taken out"));
 	REQUIRE(*younger);
 	CHECK(agent->strands().all().at(Cid(2)) != old_strand);
 	CHECK(agent->plan().links.back().portal.host == "192.0.2.9");
