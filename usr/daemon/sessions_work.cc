@@ -78,6 +78,9 @@ asio::awaitable<Result<kernel::EventBody>> Sessions::have_done(Work work, Sid si
 	waiters_.push_back(waiter);
 	if (auto begun = begin(waiter.id); !begun) {
 		forget();
+		// ENOENT: the session, or its connection.
+		if (begun.error().number == ENOENT && env_.control.session(sid))
+			begun.error().error.code = Code::nothing_found;
 		co_return tl::unexpected(begun.error().error);
 	}
 	auto bodies = co_await waiter.mailbox->take(Clock::now() + limit);
@@ -113,12 +116,20 @@ asio::awaitable<Result<kernel::PingEnded>> Sessions::ping(Sid sid, std::optional
 	if (!body)
 		co_return tl::unexpected(body.error());
 	const auto ended = std::get<kernel::PingEnded>(*body);
-	if (ended.status == ETIMEDOUT)
+	switch (ended.status) {
+	case 0:
+		co_return ended;
+	case ETIMEDOUT:
 		co_return fail(Code::pdu_timed_out, "the target did not answer the ping in time");
-	if (ended.status != 0)
+	case ENOTCONN:
+	case ECONNRESET:
+		co_return fail(Code::session_not_connected,
+			       "the connection is not up, or was lost before the target had "
+			       "answered");
+	default:
 		co_return fail(Code::failed,
 			       str("ping: ", std::generic_category().message(ended.status)));
-	co_return ended;
+	}
 }
 
 asio::awaitable<Result<kernel::TaskManagementEnded>>

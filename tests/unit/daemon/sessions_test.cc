@@ -431,6 +431,24 @@ TEST_CASE_METHOD(World, "A ping ends with its own echo and not with another's")
 	CHECK((*ended)->round_trip_ns == 3);
 }
 
+TEST_CASE_METHOD(World, "A ping that a connection cannot carry says so")
+{
+	log_in(stored(a_node()));
+	for (const int status : {ENOTCONN, ECONNRESET}) {
+		std::optional<Result<kernel::PingEnded>> ended;
+		kernel.last_ping = 0;
+		asio::co_spawn(io, sessions.ping(Sid(1), Cid(0), 64),
+			       [&](std::exception_ptr, Result<kernel::PingEnded> result) {
+				       ended = std::move(result);
+			       });
+		REQUIRE(until([&] { return kernel.last_ping != 0; }));
+		sessions.on_event({1, Sid(1), kernel::PingEnded{kernel.last_ping, 64, status, 0}});
+		REQUIRE(until([&] { return ended.has_value(); }));
+		REQUIRE_FALSE(*ended);
+		CHECK(ended->error().code == Code::session_not_connected);
+	}
+}
+
 TEST_CASE_METHOD(World, "A task management function gives the response, or says why there is none")
 {
 	log_in(stored(a_node()));
@@ -470,12 +488,17 @@ TEST_CASE_METHOD(World, "A task management function gives the response, or says 
 
 	ask(9);
 	REQUIRE(until([&] { return ended.has_value(); }));
-	CHECK_FALSE(*ended);
+	REQUIRE_FALSE(*ended);
+	CHECK(ended->error().code != Code::nothing_found);
 	CHECK(kernel.last_function_id == 0);
 	kernel.refuse_function = EOPNOTSUPP; // iSCSIProtocolLevel
 	ask(1);
 	REQUIRE(until([&] { return ended.has_value(); }));
 	CHECK(ended->error().code == Code::not_supported);
+	kernel.refuse_function = ENOENT; // the CID
+	ask(1);
+	REQUIRE(until([&] { return ended.has_value(); }));
+	CHECK(ended->error().code == Code::nothing_found);
 }
 
 TEST_CASE_METHOD(World, "A Text exchange gives the whole answer, or says what was wrong with it")
