@@ -107,6 +107,12 @@ void Strand::leave(bool leaving)
 	signal_.notify();
 }
 
+void Strand::tell_first(std::function<void(const Joined &)> done)
+{
+	on_first_ = std::move(done);
+	on_trial_ = true;
+}
+
 asio::awaitable<void> Strand::run(Sid sid, [[maybe_unused]] std::shared_ptr<Strand> self,
 				  [[maybe_unused]] std::shared_ptr<void> session)
 {
@@ -255,7 +261,7 @@ bool Strand::hand_over(Sid sid, LoggedIn &login, const kernel::Reservation &rese
 	const auto connection =
 	    connection_of(env_.plan, *link, login.result, login.socket.native_handle());
 	// Its portal and interface are known to nobody else once the module has it.
-	if (on_first_)
+	if (std::exchange(on_trial_, false))
 		env_.on_change();
 	// Before the call: the event of a connection that is lost at once comes later.
 	up_ = true;
@@ -293,6 +299,7 @@ void Strand::note_failure(LoginFailure failure)
 
 void Strand::report(const Joined &joined)
 {
+	on_trial_ = false;
 	if (auto tell = std::exchange(on_first_, nullptr))
 		tell(joined);
 }

@@ -94,11 +94,13 @@ public:
 	/* It is being taken out of the session, or is not after all. */
 	void leave(bool leaving);
 	/* Calls @done once, when it is up or the next try has failed. */
-	void tell_first(std::function<void(const Joined &)> done) { on_first_ = std::move(done); }
+	void tell_first(std::function<void(const Joined &)> done);
 
 	Cid cid() const { return cid_; }
 	State state() const;
 	bool up() const { return up_; }
+	/* Asked for by hand, and not near enough to the session to be saved with it. */
+	bool on_trial() const { return on_trial_; }
 	unsigned attempts() const { return attempts_; }
 	std::optional<Clock::time_point> next_attempt() const { return next_attempt_; }
 	const std::optional<LoginFailure> &last_failure() const { return last_failure_; }
@@ -136,6 +138,7 @@ private:
 	std::optional<LoginFailure> last_failure_;
 	std::string logged_failure_; // what was logged last
 	std::function<void(const Joined &)> on_first_;
+	bool on_trial_ = false;
 };
 
 } // namespace hawser::daemon

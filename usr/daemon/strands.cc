@@ -190,7 +190,7 @@ std::vector<config::ConnectionRecord> Strands::kept() const
 	auto connections = env_.plan.connections();
 	std::erase_if(connections, [this](const auto &one) {
 		const Strand *strand = find(one.cid);
-		return strand && strand->state() == Strand::State::leaving;
+		return strand && (strand->state() == Strand::State::leaving || strand->on_trial());
 	});
 	return connections;
 }

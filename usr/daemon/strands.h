@@ -53,7 +53,7 @@ public:
 	Result<bool> remove(Cid cid);
 	/* For SessionAgent::change(), which keeps the policy. */
 	Status change(kernel::SessionChange change);
-	/* As they are to be made again: without those that are being taken out. */
+	/* As they are to be made again: without those that are being taken out, or tried. */
 	std::vector<config::ConnectionRecord> kept() const;
 
 private:

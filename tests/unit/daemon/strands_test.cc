@@ -413,6 +413,19 @@ TEST_CASE_METHOD(World, "A connection that is added is saved before the module h
 	CHECK(kept_cids() == std::vector{Cid(0)});
 }
 
+TEST_CASE_METHOD(World, "A connection that is still being added is not saved with another change")
+{
+	set("node.session.iscsi.MaxConnections", "4");
+	auto agent = with_connections(1);
+	target.silent = true;
+	add(*agent, "192.0.2.9");
+	REQUIRE(until([&] { return target.last_portal.host == "192.0.2.9"; }));
+	REQUIRE(agent->change({kernel::Policy::weighted, {}}));
+	// A daemon that is killed now leaves nothing behind that is tried for ever.
+	CHECK(kept_cids() == std::vector{Cid(0)});
+	CHECK(kept().node.settings.get("node.session.policy") == "weighted");
+}
+
 TEST_CASE_METHOD(World, "What a killed daemon was taking out stays out, and has its CID until then")
 {
 	set("node.session.iscsi.MaxConnections", "4");
