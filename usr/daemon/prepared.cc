@@ -66,13 +66,15 @@ Result<LinkSource> links_of(const config::Node &node, config::Store &store)
 {
 	LinkSource source{config::connections_of(node), {}};
 	std::set<std::string> others;
-	for (const auto &connection : source.connections)
-		if (connection.iface != node.id.iface)
-			others.insert(connection.iface);
-	for (const std::string &name : others) {
+	for (const auto &connection : source.connections) {
+		const std::string &name = connection.iface;
+		if (name == node.id.iface || !others.insert(name).second)
+			continue;
 		auto iface = store.iface(name);
 		if (!iface)
-			return tl::unexpected(iface.error());
+			return fail(iface.error().code,
+				    str(config::connection_key(connection.cid, "iface"), ": ",
+					iface.error().text));
 		source.ifaces.push_back(std::move(*iface));
 	}
 	if (!node.settings.yes("node.session.portal_hopping"))

@@ -80,6 +80,17 @@ TEST_CASE_METHOD(Ways, "A session may hop to the records' portals of its group a
 	CHECK(hosts().empty());
 }
 
+TEST_CASE_METHOD(Ways, "An interface that has no record is named with the key that names it")
+{
+	REQUIRE(store.add_nodes({node}));
+	REQUIRE(node.settings.set("node.session.nr_connections", "3", store.secrets()));
+	REQUIRE(node.settings.set("node.conn[2].iface", "nic9", store.secrets()));
+	const auto source = links_of(node, store);
+	REQUIRE_FALSE(source);
+	CHECK(source.error().code == Code::nothing_found);
+	CHECK(source.error().text == "node.conn[2].iface: there is no interface record \"nic9\"");
+}
+
 TEST_CASE_METHOD(Ways, "Of many portals no more than can be tried in good time are taken")
 {
 	std::vector<config::Node> many;
