@@ -188,7 +188,9 @@ void set_live_policy(Context &context, const kernel::SessionInfo &session,
 		return;
 	auto service = context.connect();
 	if (!service)
-		return context.tell(service.error());
+		return context.tell(
+		    told(service.error(),
+			 str("The record is changed, but not session ", session.sid.value)));
 	update(context, **service, policy, session.sid.value);
 }
 

@@ -201,4 +201,8 @@ TEST_CASE_METHOD(Connections, "the policy of a session's record is for the live 
 	CHECK(service.changes.size() == 1);
 	bad(Code::invalid_argument, "-m session -r 1 -o update -n node.session.policy -v x");
 	CHECK(service.changes.size() == 1);
+	service.running = false;
+	CHECK(bad(Code::no_daemon, "-m session -r 1 -o update -n node.session.policy -v cpu")
+		  .starts_with("hawseradm: The record is changed, but not session 1: "));
+	CHECK(good("-m node -T " + t1).find("node.session.policy = cpu\n") != std::string::npos);
 }
