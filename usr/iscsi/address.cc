@@ -101,7 +101,9 @@ Result<Address> host_address(std::string_view host, bool bracketed, std::string_
 	if (bracketed || host.find(':') != std::string_view::npos) {
 		auto ipv6 = canonical_ipv6(host);
 		if (!ipv6)
-			return bad_address(whole, "has no IPv6 address between its brackets");
+			return bad_address(whole, bracketed
+						      ? "has no IPv6 address between its brackets"
+						      : "is neither an IP address nor a host name");
 		address.kind = Address::Kind::ipv6;
 		address.host = *ipv6;
 		return address;

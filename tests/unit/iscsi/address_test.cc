@@ -73,6 +73,8 @@ TEST_CASE("a host alone is read with the port that is given beside it")
 	CHECK(parse_host("[::1]") == Address{Kind::ipv6, "::1", 3260});
 	CHECK(parse_host("::1") == Address{Kind::ipv6, "::1", 3260});
 	CHECK(!parse_host("192.0.2.1:3260"));
+	CHECK(parse_host("192.0.2.1:3260").error().text ==
+	      "address \"192.0.2.1:3260\" is neither an IP address nor a host name");
 	CHECK(!parse_host("[192.0.2.1]"));
 	CHECK(!parse_host("[]"));
 	CHECK(!parse_host("["));
