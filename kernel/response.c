@@ -502,8 +502,10 @@ enum hws_violation hws_response_pdu(struct hws_conn *conn)
 	v = HWS_V_NONE;
 	if (!conn->in.drop || hws_opcode(h) == HWS_OP_DATA_IN)
 		v = act_on_pdu(conn, h);
-	/* What breaks the protocol was not taken. */
-	if (!v)
+	/* What breaks the protocol was not taken, nor is anything after it. */
+	if (v)
+		conn->untaken = true;
+	else
 		hws_repair_acknowledge(conn);
 	return v;
 }
