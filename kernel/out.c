@@ -409,8 +409,10 @@ static void send_data_out(struct hws_conn *conn, struct list_head *list)
 	u32 length, offset = seq->offset;
 
 	length = hws_write_data_out(&task->write, &conn->write_rules, seq, h);
-	int_to_scsilun(task->sc->device->lun,
-		       (struct scsi_lun *)h->data_out.lun);
+	/* Reserved where no R2T asked for it (section 11.7.4). */
+	if (h->data_out.ttt != cpu_to_be32(HWS_RESERVED_TAG))
+		int_to_scsilun(task->sc->device->lun,
+			       (struct scsi_lun *)h->data_out.lun);
 	h->data_out.itt = cpu_to_be32(task->tag);
 	h->data_out.exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
 	close_header(conn);

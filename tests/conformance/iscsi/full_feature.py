@@ -292,6 +292,8 @@ class FullFeature:
             return
         complain = self.target.complain
         end = pdu.buffer_offset + len(pdu.data)
+        if pdu.lun != (task.command.lun if burst.r2t else 0):
+            complain(f"LUN {pdu.lun:#x}: {pdu!r} (RFC 7143, 11.7.4)")
         if pdu.data_sn != burst.data_sn:
             complain(f"DataSN {pdu.data_sn}, not {burst.data_sn}: {pdu!r} (RFC 7143, 11.7.5)")
         if self.session.yes("DataPDUInOrder") and pdu.buffer_offset != burst.offset + burst.received:
