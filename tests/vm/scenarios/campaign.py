@@ -64,7 +64,7 @@ def up(rig, connections):
 def judge(rig, level=2):
     """Says what was counted, and that nothing was which at this level nothing costs."""
     counts = {name: counter(rig, name) for name in COUNTERS}
-    rig.say(", ".join(f"{name} {count}" for name, count in counts.items()))
+    (rig.tell if rig.full else rig.say)(", ".join(f"{name} {count}" for name, count in counts.items()))
     for name in NEVER[level]:
         expect(counts[name] == 0, f"{name} is {counts[name]}")
 
@@ -77,8 +77,8 @@ def verify(disk):
 def under(rig, connections, level=2, target_options=(), records=(), meanwhile=lambda: None):
     """fio verify under faults of each kind in each direction, or under thousands of them, and afterwards all is as it
     was. At level 2 nothing is issued again; from level 1 on nothing waits for the midlayer's time-out."""
-    limit = 3400 if rig.full else 24
-    with session(rig, connections, ("-l", limit, "-e", 100), ("-t", 2000, *target_options),
+    limit, every = (4600, 40) if rig.full else (24, 100)
+    with session(rig, connections, ("-l", limit, "-e", every), ("-t", 2000, *target_options),
                  {"node.session.iscsi.ERL": level, **dict(records)}) as (target, proxy, disk):
         write(60 if level else 5, "/sys/class/block", disk[5:], "device/timeout")
         load = verify(disk)
