@@ -293,6 +293,9 @@ static void hold_waiting(struct hws_session *session)
 	unsigned int i;
 	bool up;
 
+	/* Its Logout is under way, and ends them all. */
+	if (session->leaving)
+		return;
 	rcu_read_lock();
 	up = hws_conn_any(session);
 	rcu_read_unlock();
