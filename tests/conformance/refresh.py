@@ -113,6 +113,16 @@ class Service(unittest.IsolatedAsyncioTestCase):
     def questions(self) -> int:
         return len(self.target.received(TextRequest))
 
+    def hold(self) -> asyncio.Event:
+        """Questions are answered when this is set."""
+        held = asyncio.Event()
+
+        async def answer(connection, request) -> None:  # type: ignore[no-untyped-def]
+            await held.wait()
+            await connection.default(request)
+        self.target.on(TextRequest, answer)
+        return held
+
 
 class Refresh(Service):
     async def test_keeps_records_current(self) -> None:
@@ -183,12 +193,7 @@ class Refresh(Service):
     async def test_overlap(self) -> None:
         """Who asks what is being asked gets that answer, and who asks for something else has to wait."""
         await self.start()
-        held = asyncio.Event()
-
-        async def slow(connection, request) -> None:  # type: ignore[no-untyped-def]
-            await held.wait()
-            await connection.default(request)
-        self.target.on(TextRequest, slow)
+        held = self.hold()
         calls = [asyncio.create_task(self.discover()) for _ in range(3)]
         calls.append(asyncio.create_task(self.discover(changes=[])))  # asks for something else
         await self.wait("a question is there", lambda: self.questions() == 1)
@@ -203,12 +208,7 @@ class Refresh(Service):
     async def test_two_portals(self) -> None:
         """Two portals that are asked at a time may be one target's: their sessions have ISIDs of their own."""
         await self.start()
-        held = asyncio.Event()
-
-        async def slow(connection, request) -> None:  # type: ignore[no-untyped-def]
-            await held.wait()
-            await connection.default(request)
-        self.target.on(TextRequest, slow)
+        held = self.hold()
         calls = [asyncio.create_task(self.discover(address=host)) for host in (self.target.host, "localhost")]
         await self.wait("both questions are there", lambda: self.questions() == 2)
         held.set()
