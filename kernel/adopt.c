@@ -313,6 +313,7 @@ static int succeed(struct hws_session *session, struct hws_conn *conn,
 		return ret;
 	hws_session_drain(session);
 	session->reassign_codes = HWS_REASSIGN_CODES_UNKNOWN;
+	session->reassigns_one = false;
 	return hws_session_activate(session, conn, params, conn_params, extack);
 }
 

@@ -66,7 +66,8 @@ static void queue_answer(struct hws_conn *conn)
  */
 void hws_clear_busy(struct hws_conn *conn)
 {
-	WRITE_ONCE(conn->clear_error, -EBUSY);
+	conn->clear_error = -EBUSY;
+	WRITE_ONCE(conn->busy, true);
 	WRITE_ONCE(conn->answered, true);
 	queue_answer(conn);
 }
@@ -89,7 +90,8 @@ static bool ask(struct hws_conn *conn)
 	task->request->clears = conn;
 
 	conn->clear_reason = task->request->function;
-	WRITE_ONCE(conn->asking, true);
+	atomic_inc(&conn->asking);
+	atomic_inc(&session->asking);
 	do {
 		rcu_read_lock();
 		over = hws_conn_any(session);
@@ -97,27 +99,45 @@ static bool ask(struct hws_conn *conn)
 		if (over && !hws_request_submit(task, over, false))
 			return true;
 	} while (over);
-	WRITE_ONCE(conn->asking, false);
+	atomic_dec(&session->asking);
+	atomic_dec(&conn->asking);
 	hws_request_put(task);
 	return false;
 }
 
-/* Any context: a request about the connection has its answer, or never will. */
+/*
+ * Any context: a request about the connection has its answer, or never will. What it
+ * says of a task the task has (reassign.c), and the connection what any other says,
+ * for there is one of these at a time.
+ */
 void hws_clear_ended(const struct hws_request *r)
 {
 	struct hws_conn *conn = r->clears;
 
-	conn->clear_response = r->response;
-	conn->clear_time2wait = r->time2wait;
-	WRITE_ONCE(conn->clear_error, r->error);
+	if (!r->reassigns) {
+		conn->clear_response = r->response;
+		conn->clear_time2wait = r->time2wait;
+		conn->clear_error = r->error;
+	}
+	if (r->error == -EBUSY && r->crowded)
+		WRITE_ONCE(conn->session->reassigns_one, true);
+	else if (r->error == -EBUSY)
+		WRITE_ONCE(conn->busy, true);
 	WRITE_ONCE(conn->answered, true);
 	/*
-	 * Last, for the next request may be made from here on: with it come the
-	 * answer, which that one takes away again, and the new allegiance of a task
-	 * (take_down() in recovery.c).
+	 * Last, for the next request may be made from here on. Pairs with
+	 * hws_clear_is_asking().
 	 */
-	smp_store_release(&conn->asking, false);
+	smp_mb__before_atomic();
+	atomic_dec(&conn->session->asking);
+	atomic_dec(&conn->asking);
 	queue_answer(conn);
+}
+
+/* When not, what its requests came to is there, whole. */
+bool hws_clear_is_asking(const struct hws_conn *conn)
+{
+	return atomic_read_acquire(&conn->asking);
 }
 
 /* Which commands of a lost connection are gone on with. */
@@ -351,22 +371,24 @@ void hws_clear_work(struct work_struct *work)
 	struct hws_session *session = conn->session;
 
 	/* No room for one more immediate request, there or here: a little later. */
-	if (READ_ONCE(conn->clear_error) == -EBUSY)
+	if (READ_ONCE(conn->busy))
 		msleep(HWS_BUSY_WAIT_MS);
 	mutex_lock(&session->control);
+	WRITE_ONCE(conn->busy, false);
 	/*
 	 * Of a step that was left in the meantime, it says nothing any more. Who ends
-	 * the request that is under way comes here again.
+	 * a request that is under way comes here again; tasks are not reassigned one
+	 * by one, and those that have their answer need not wait for the others.
 	 */
-	if (!smp_load_acquire(&conn->asking) && READ_ONCE(conn->answered)) {
+	if (!conn->lost_again && conn->strand == HWS_STRAND_REASSIGN) {
+		hws_reassign_answered(conn);
+	} else if (!hws_clear_is_asking(conn) && READ_ONCE(conn->answered)) {
 		conn->answered = false;
 		if (conn->lost_again) {
 			conn->lost_again = false;
 			hws_conn_recover(conn);
 		} else if (conn->strand == HWS_STRAND_LOGOUT) {
 			logout_answered(conn);
-		} else if (conn->strand == HWS_STRAND_REASSIGN) {
-			hws_reassign_answered(conn);
 		}
 	}
 	mutex_unlock(&session->control);

@@ -63,8 +63,6 @@ static void detach(struct hws_task *task)
 	}
 	if (conn->tmf_active == task)
 		conn->tmf_active = NULL;
-	if (conn->reassign_active == task)
-		conn->reassign_active = NULL;
 	if (conn->ping_active == task)
 		conn->ping_active = NULL;
 	if (conn->own_ping == task)

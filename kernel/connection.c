@@ -342,7 +342,7 @@ static void reset_data_path(struct hws_conn *conn)
 	conn->exp_stat_sn = p->exp_stat_sn;
 	conn->priorities = hws_session_knows_rfc7144(conn->session);
 	conn->tmf_active = NULL;
-	conn->reassign_active = NULL;
+	conn->reassigns = 0;
 	conn->ping_active = NULL;
 	conn->own_ping = NULL;
 	conn->text_active = NULL;
@@ -481,10 +481,11 @@ static void end_requests(struct hws_conn *conn)
 /**
  * hws_conn_strand - keep the commands of a connection that was killed
  * @conn: the connection, under session->control
- * @except: one that is stranded already and may be taken from it this moment, or
- *	NULL
+ *
+ * Those that are stranded already, and may be taken from it this moment, are left to
+ * who does (reassign.c).
  */
-void hws_conn_strand(struct hws_conn *conn, const struct hws_task *except)
+void hws_conn_strand(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
 	unsigned int i;
@@ -492,7 +493,8 @@ void hws_conn_strand(struct hws_conn *conn, const struct hws_task *except)
 	for (i = 0; i < session->nr_commands; i++) {
 		struct hws_task *task = &session->tasks[i];
 
-		if (READ_ONCE(task->conn) == conn && task != except)
+		if (!hws_reassign_is_under_way(task) &&
+		    READ_ONCE(task->conn) == conn)
 			hws_command_strand(task);
 	}
 }

@@ -163,8 +163,8 @@ struct hws_conn {
 	bool member;			/* of the session: it is listed */
 	bool removing;			/* it will not be one any more */
 	bool remove_pending;		/* remove_work has not ended */
-	bool asking;			/* a request about it is under way */
-	bool lost_again;		/* while that was so: all begins anew */
+	atomic_t asking;		/* requests about it that are under way */
+	bool lost_again;		/* with some: all begins anew after them */
 	u8 strand;			/* enum hws_strand */
 	u8 clear_reason;		/* of its logout over another */
 	bool closed;			/* the target agreed to that */
@@ -173,8 +173,10 @@ struct hws_conn {
 	bool window_fresh;		/* ExpCmdSN came after the loss */
 	unsigned long strand_until;	/* jiffies, of strand_timer */
 	unsigned long lost_at;		/* jiffies: loss_time2wait begins */
-	struct hws_task *reassigning;	/* one at a time */
-	bool answered;			/* our request has ended: */
+	bool probing;			/* one asks what answers mean: reassign.c */
+	bool advanced;			/* a TASK REASSIGN has ended: more time */
+	bool busy;			/* one had no room, there or here */
+	bool answered;			/* one has ended; when it was for no task: */
 	int clear_error;		/* 0 when the next two hold */
 	u8 clear_response;
 	u16 clear_time2wait;
@@ -207,7 +209,7 @@ struct hws_conn {
 	u32 exp_stat_sn;
 	bool priorities;		/* of commands: RFC 7144 */
 	struct hws_task *tmf_active;	/* one immediate function at a time, */
-	struct hws_task *reassign_active;	/* and one TASK REASSIGN: out.c */
+	unsigned int reassigns;		/* or so many TASK REASSIGNs: out.c */
 	struct hws_task *ping_active;	/* one other immediate request */
 	struct hws_task *own_ping;	/* without a waiter, sent or not: ping.c */
 	struct hws_task *text_active;	/* the exchange under way */
@@ -250,7 +252,7 @@ int hws_conn_adopt(struct hws_conn *conn, const struct hws_conn_params *params,
 void hws_conn_kill(struct hws_conn *conn, bool clean);
 void hws_conn_drain(struct hws_conn *conn);
 bool hws_conn_step(struct hws_conn *conn, enum hws_conn_event event);
-void hws_conn_strand(struct hws_conn *conn, const struct hws_task *except);
+void hws_conn_strand(struct hws_conn *conn);
 void hws_conn_lost(struct hws_conn *conn, enum hws_loss loss);
 struct sock *hws_conn_lock_sock(struct hws_conn *conn);
 void hws_conn_unlock_sock(struct sock *sk);

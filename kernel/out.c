@@ -117,7 +117,7 @@ static void build_ping(struct hws_conn *conn, struct hws_task *task)
 static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 {
 	struct hws_tmf_request *h = &next_header(conn)->tmf;
-	const struct hws_request *r = task->request;
+	struct hws_request *r = task->request;
 	bool names = r->function == HWS_TMF_ABORT_TASK ||
 		     r->function == HWS_TMF_QUERY_TASK;
 	bool refers = names || r->function == HWS_TMF_TASK_REASSIGN;
@@ -131,10 +131,13 @@ static void build_tmf(struct hws_conn *conn, struct hws_task *task)
 	h->exp_stat_sn = cpu_to_be32(conn->exp_stat_sn);
 	h->ref_cmd_sn = cpu_to_be32(names ? r->ref_cmd_sn : 0);
 	h->exp_data_sn = cpu_to_be32(r->exp_data_sn);
-	if (r->function == HWS_TMF_TASK_REASSIGN)
-		conn->reassign_active = task;
-	else
+	if (r->function == HWS_TMF_TASK_REASSIGN) {
+		r->crowded = conn->reassigns;
+		r->counted = true;
+		conn->reassigns++;
+	} else {
 		conn->tmf_active = task;
+	}
 	HWS_COUNT_CONN(conn, TX_TMF, 1);
 }
 
@@ -202,30 +205,37 @@ static bool text_outstanding(const struct hws_conn *conn)
 
 /*
  * Behind a function that is not answered for long a TASK REASSIGN would outlive its
- * own time, and with it the session. A target without room for a second one rejects
- * it, and is asked again.
+ * own time, and with it the session; and one behind the other they would take a round
+ * trip each, while I/O waits. A target without room for so many rejects what is too
+ * much, and is asked again (reassign.c).
  */
 static bool tmf_waits(const struct hws_conn *conn, const struct hws_task *task)
 {
-	return conn->reassign_active ||
-	       (conn->tmf_active &&
-		task->request->function != HWS_TMF_TASK_REASSIGN);
+	if (task->request->function == HWS_TMF_TASK_REASSIGN)
+		return conn->reassigns &&
+		       READ_ONCE(conn->session->reassigns_one);
+	return conn->reassigns || conn->tmf_active;
 }
 
 /*
  * A target promises room for one immediate task management function and one
- * other immediate request at a time (section 4.2.2.1), so later ones wait. But
- * a ping to which any answer will do, the keepalive's own, which is nobody's, among
+ * other immediate request at a time (section 4.2.2.1), so later ones wait, but for
+ * TASK REASSIGN, unless a function waits for room that was asked for before it. And a
+ * ping to which any answer will do, the keepalive's own, which is nobody's, among
  * them, does not wait for a Text Response: that may take a while (section 11.10.5),
  * and a Reject is a sign of life too.
  */
 static struct hws_task *next_request(const struct hws_conn *conn)
 {
+	bool waits = false;
 	struct hws_task *task;
 
 	list_for_each_entry(task, &conn->requests, entry) {
-		if (task->kind == HWS_TASK_TMF && tmf_waits(conn, task))
+		if (task->kind == HWS_TASK_TMF &&
+		    (waits || tmf_waits(conn, task))) {
+			waits |= !conn->tmf_active;
 			continue;
+		}
 		if (task->kind == HWS_TASK_PING &&
 		    (conn->ping_active || (text_outstanding(conn) &&
 					   !task->request->abandoned &&

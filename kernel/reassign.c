@@ -2,13 +2,16 @@
 /*
  * Error recovery level 2: the commands of a connection that was logged out for
  * recovery, or reinstated, go on over a connection that is up (TASK REASSIGN, RFC
- * 7143 sections 7.2.2 and 11.5). One after the other: a target promises to take
- * one task management request at a time on a connection (section 4.2.2.1). Another
- * function that it has not answered is not waited for, though (out.c).
+ * 7143 sections 7.2.2 and 11.5). Several at a time, because I/O waits for the last
+ * of them. A target promises to take one task management request at a time on a
+ * connection (section 4.2.2.1): one that rejects what is too much gets them one
+ * after the other from then on (out.c).
  *
  * The target may go on with a task right behind its answer, so the task changes
  * its allegiance when the answer is received, under the socket lock of the
- * connection that it came on. Everything else is done under session->control.
+ * connection that it came on. A task that is asked for is that request's; when it
+ * has ended and the task is where it was, it is session->control's again, under
+ * which everything else is done (hws_task_repair.asked).
  */
 #include <scsi/scsi_cmnd.h>
 #include <scsi/scsi_device.h>
@@ -23,8 +26,10 @@
 #include "stats.h"
 
 enum {
-	/* seconds that a target has to answer */
+	/* seconds that a target has to answer one more */
 	REASSIGN_TIMEOUT = 10,
+	/* of one lost connection, at a time */
+	REASSIGNS_MAX = 8,
 };
 
 static bool is_done(const struct hws_session *session, u8 response)
@@ -33,12 +38,18 @@ static bool is_done(const struct hws_session *session, u8 response)
 				     response) == HWS_TMF_RSP_COMPLETE;
 }
 
-/**
- * hws_reassign_ended - a reassignment has its answer, or never will
- * @r: the request
- * @over: the connection that it went over, under its socket lock or killed
- */
-void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over)
+/* A request for it has not ended: whose it will be is not known. Any context. */
+bool hws_reassign_is_under_way(const struct hws_task *task)
+{
+	if (!task->session->repairs)
+		return false;
+	/* When not, what it came to is there: hws_reassign_ended(). */
+	return smp_load_acquire(&hws_repair_of(task)->asked) == HWS_ASKED;
+}
+
+/* Returns what it leaves of the task to who holds control. */
+static enum hws_asked take_answer(const struct hws_request *r,
+				  struct hws_conn *over)
 {
 	struct hws_task *task = r->reassigns;
 	struct hws_conn *conn = r->clears;
@@ -50,14 +61,57 @@ void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over)
 	if (unlikely(task->state != HWS_TASK_STRANDED ||
 		     READ_ONCE(task->conn) != conn || task->tag != r->ref_tag)) {
 		hws_conn_lost(over, HWS_LOSS_UNREPAIRED);
-	} else if (!r->error && is_done(conn->session, r->response)) {
+		return HWS_ASKED_NOT;
+	}
+	if (!r->error && is_done(conn->session, r->response)) {
 		hws_command_reassign(task, over);
-	} else if (r->error == -ECONNRESET && over != conn) {
-		/* The target may have done it: then it is stranded there. */
+		return HWS_ASKED_NOT;
+	}
+	if (r->error == -ECONNRESET && r->counted && over != conn) {
+		/* Sent, so the target may have done it: then it is stranded there. */
 		atomic_inc(&over->outstanding);
 		atomic_dec(&conn->outstanding);
 		WRITE_ONCE(task->conn, over);
+		return HWS_ASKED_NOT;
 	}
+	return HWS_ASKED_IN_VAIN;
+}
+
+/* The target has no room for it beside another, whichever way it says so. */
+static bool has_no_room(const struct hws_request *r)
+{
+	const u8 codes = READ_ONCE(r->clears->session->reassign_codes);
+
+	return r->crowded &&
+	       (r->error == -EBUSY ||
+		(!r->error && hws_reassign_response(codes, r->response) ==
+				      HWS_TMF_RSP_REJECTED));
+}
+
+/**
+ * hws_reassign_ended - a reassignment has its answer, or never will
+ * @r: the request
+ * @over: the connection that it went over, under its socket lock or killed
+ */
+void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over)
+{
+	struct hws_task_repair *repair = hws_repair_of(r->reassigns);
+	struct hws_conn *conn = r->clears;
+
+	/* Each is one connection less, so there is an end to it. */
+	if (!r->error || r->error == -ECONNRESET)
+		WRITE_ONCE(conn->advanced, true);
+	/* With an answer comes ExpCmdSN. */
+	if (!r->error)
+		WRITE_ONCE(conn->window_fresh, true);
+	repair->error = r->error;
+	repair->response = r->response;
+	if (has_no_room(r)) {
+		WRITE_ONCE(conn->session->reassigns_one, true);
+		repair->error = -EBUSY;
+	}
+	/* Last: with it come those two, or the task's new allegiance. */
+	smp_store_release(&repair->asked, take_answer(r, over));
 	hws_clear_ended(r);
 }
 
@@ -75,29 +129,29 @@ static void ask_for(struct hws_request *r, struct hws_task *task)
 }
 
 /*
- * @task: NULL to learn what the target's answers mean. False when no connection is
- * up that could take the request.
+ * Under control. @task: NULL to learn what the target's answers mean. False when no
+ * connection is up that could take the request.
  */
-static bool ask(struct hws_conn *conn, struct hws_task *task)
+static bool ask(struct hws_conn *conn, struct hws_task *task,
+		struct hws_task *request)
 {
 	struct hws_session *session = conn->session;
-	struct hws_task *request = hws_request_get(session, HWS_TASK_TMF);
+	struct hws_request *r = request->request;
 	struct hws_conn *over;
 
-	conn->reassigning = task;
-	conn->answered = false;
-	if (!request) {
-		hws_clear_busy(conn);
-		return true;
+	r->function = HWS_TMF_TASK_REASSIGN;
+	r->abandoned = true;
+	r->clears = conn;
+	if (task) {
+		ask_for(r, task);
+		WRITE_ONCE(hws_repair_of(task)->asked, HWS_ASKED);
+	} else {
+		r->ref_tag = hws_tag(session->nr_tasks, 0);
+		conn->answered = false;
+		conn->probing = true;
 	}
-	request->request->function = HWS_TMF_TASK_REASSIGN;
-	request->request->abandoned = true;
-	request->request->clears = conn;
-	if (task)
-		ask_for(request->request, task);
-	else
-		request->request->ref_tag = hws_tag(session->nr_tasks, 0);
-	WRITE_ONCE(conn->asking, true);
+	atomic_inc(&conn->asking);
+	atomic_inc(&session->asking);
 	do {
 		rcu_read_lock();
 		over = hws_policy_select(session);
@@ -105,22 +159,13 @@ static bool ask(struct hws_conn *conn, struct hws_task *task)
 		if (over && !hws_request_submit(request, over, false))
 			return true;
 	} while (over);
-	WRITE_ONCE(conn->asking, false);
+	atomic_dec(&session->asking);
+	atomic_dec(&conn->asking);
+	conn->probing = false;
+	if (task)
+		WRITE_ONCE(hws_repair_of(task)->asked, HWS_ASKED_NOT);
 	hws_request_put(request);
 	return false;
-}
-
-/* What the target does not have is sent again; false when nobody could. */
-static bool move(struct hws_session *session, struct hws_task *task)
-{
-	struct hws_conn *over;
-
-	rcu_read_lock();
-	over = hws_policy_select(session);
-	if (over)
-		hws_command_move(task, over);
-	rcu_read_unlock();
-	return over;
 }
 
 /*
@@ -129,7 +174,7 @@ static bool move(struct hws_session *session, struct hws_task *task)
  */
 static bool goes_on(const struct hws_conn *conn, const struct hws_task *task)
 {
-	return !task->numbered || (conn->window_fresh &&
+	return !task->numbered || (READ_ONCE(conn->window_fresh) &&
 				   hws_clear_goes_on(conn->session, task));
 }
 
@@ -151,37 +196,149 @@ static void finish(struct hws_conn *conn)
 	wake_up_all(&session->state_wait);
 }
 
-/* The next of its tasks; under control. */
-void hws_reassign_next(struct hws_conn *conn)
+/* It may still be at work there. A new session ends it. */
+static bool refused(struct hws_conn *conn, int error, u8 response)
+{
+	hws_warn(conn->session,
+		 "a task of connection %u could not be reassigned (%s %d)",
+		 conn->params.cid, error ? "error" : "response",
+		 error ?: response);
+	hws_session_fail(conn->session);
+	return false;
+}
+
+/* A request for it has ended in vain; false when the session was given up. */
+static bool take_refusal(struct hws_conn *conn, struct hws_task *task)
+{
+	struct hws_task_repair *repair = hws_repair_of(task);
+
+	repair->asked = HWS_ASKED_NOT;
+	/* Again, until strand_timer; or over another. */
+	if (repair->error == -EBUSY || repair->error == -ECONNRESET)
+		return true;
+	if (repair->error ||
+	    hws_reassign_response(conn->session->reassign_codes,
+				  repair->response) != HWS_TMF_RSP_NO_TASK)
+		return refused(conn, repair->error, repair->response);
+	/*
+	 * It never came, which ExpCmdSN shows, and is sent again; or it has been
+	 * ended.
+	 */
+	if (!hws_clear_goes_on(conn->session, task))
+		hws_command_lost(task);
+	return true;
+}
+
+/*
+ * The next of its tasks from @i on that nobody has asked for, or NULL. In this order:
+ * while a request is under way, the task may become another connection's.
+ */
+static struct hws_task *next_stranded(struct hws_conn *conn, unsigned int *i)
 {
 	struct hws_session *session = conn->session;
-	struct hws_task *next = NULL;
-	unsigned int i;
 
-	for (i = 0; i < session->nr_commands; i++) {
-		struct hws_task *task = &session->tasks[i];
+	while (*i < session->nr_commands) {
+		struct hws_task *task = &session->tasks[(*i)++];
 
-		if (READ_ONCE(task->conn) != conn ||
-		    READ_ONCE(task->state) != HWS_TASK_STRANDED)
-			continue;
-		if (!goes_on(conn, task)) {
-			if (session->reassign_codes != HWS_REASSIGN_CODES_UNKNOWN)
-				next = task;
-			hws_strand_wait(conn, REASSIGN_TIMEOUT * HZ);
-			break;
-		}
-		if (!move(session, task)) {
-			hws_conn_hold(conn);
-			return;
-		}
+		if (!hws_reassign_is_under_way(task) &&
+		    READ_ONCE(task->conn) == conn &&
+		    READ_ONCE(task->state) == HWS_TASK_STRANDED)
+			return task;
 	}
+	return NULL;
+}
+
+/* False when the session was given up. */
+static bool take_refusals(struct hws_conn *conn)
+{
+	struct hws_task *task;
+	unsigned int i = 0;
+
+	while ((task = next_stranded(conn, &i)))
+		if (hws_repair_of(task)->asked == HWS_ASKED_IN_VAIN &&
+		    !take_refusal(conn, task))
+			return false;
+	return true;
+}
+
+/* What the target does not have is sent again; false when nobody could. */
+static bool move_others(struct hws_conn *conn)
+{
+	struct hws_session *session = conn->session;
+	struct hws_conn *over = conn;
+	struct hws_task *task;
+	unsigned int i = 0;
+
 	rcu_read_lock();
+	while (over && (task = next_stranded(conn, &i))) {
+		if (!goes_on(conn, task))
+			continue;
+		over = hws_policy_select(session);
+		if (over)
+			hws_command_move(task, over);
+	}
+	/* Once all have moved: retries first, in their order. */
 	hws_command_kick(session);
 	rcu_read_unlock();
-	if (i == session->nr_commands)
+	return over;
+}
+
+/*
+ * May one more be under way? Of all connections that are lost at a time half of the
+ * session's requests, for others need some as well.
+ */
+static bool may_ask(const struct hws_conn *conn)
+{
+	const struct hws_session *session = conn->session;
+	const int under_way = atomic_read(&conn->asking);
+
+	if (!under_way)
+		return true;
+	return session->reassign_codes != HWS_REASSIGN_CODES_UNKNOWN &&
+	       !READ_ONCE(session->reassigns_one) &&
+	       under_way < REASSIGNS_MAX &&
+	       atomic_read(&session->asking) < session->nr_requests / 2;
+}
+
+/* As many as may be under way; false when nobody could be asked. */
+static bool ask_for_some(struct hws_conn *conn)
+{
+	struct hws_session *session = conn->session;
+	const bool knows = session->reassign_codes != HWS_REASSIGN_CODES_UNKNOWN;
+	struct hws_task *request, *task;
+	unsigned int i = 0;
+
+	while (may_ask(conn) && (task = next_stranded(conn, &i))) {
+		request = hws_request_get(session, HWS_TASK_TMF);
+		if (!request) {
+			/* Who has ended one comes here again. */
+			if (!hws_clear_is_asking(conn))
+				hws_clear_busy(conn);
+			return true;
+		}
+		if (!ask(conn, knows ? task : NULL, request))
+			return false;
+	}
+	return true;
+}
+
+/* Goes on with its tasks; under control. */
+static void go_on(struct hws_conn *conn)
+{
+	const bool waits = hws_clear_is_asking(conn);
+	unsigned int i = 0;
+
+	if (!take_refusals(conn))
+		return;
+	if (!move_others(conn) || !ask_for_some(conn)) {
+		/* Over one that is lost, they end as soon as that is taken down. */
+		if (!hws_clear_is_asking(conn))
+			hws_conn_hold(conn);
+		return;
+	}
+	/* What was under way at the beginning may have ended in vain since. */
+	if (!waits && !hws_clear_is_asking(conn) && !next_stranded(conn, &i))
 		finish(conn);
-	else if (!ask(conn, next))
-		hws_conn_hold(conn);
 }
 
 /**
@@ -190,57 +347,47 @@ void hws_reassign_next(struct hws_conn *conn)
  */
 void hws_reassign_begin(struct hws_conn *conn)
 {
+	struct hws_task *task;
+	unsigned int i = 0;
+
 	WRITE_ONCE(conn->strand, HWS_STRAND_REASSIGN);
-	hws_reassign_next(conn);
+	conn->probing = false;
+	conn->advanced = false;
+	/* What was answered before it was lost again says nothing any more. */
+	while ((task = next_stranded(conn, &i)))
+		hws_repair_of(task)->asked = HWS_ASKED_NOT;
+	hws_strand_wait(conn, REASSIGN_TIMEOUT * HZ);
+	go_on(conn);
 }
 
-/* Under control: the answer for conn->reassigning has come. */
-void hws_reassign_answered(struct hws_conn *conn)
+/* Under control: it is known what the target's answers mean, or not yet. */
+static bool take_codes(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
-	struct hws_task *task = conn->reassigning;
 	const int error = conn->clear_error;
 
-	switch (error) {
-	case 0:
-		break;
-	case -ECONNRESET:
-		hws_reassign_next(conn);
-		return;
-	case -EBUSY:
-		/* Again, until strand_timer. */
-		if (!ask(conn, task))
-			hws_conn_hold(conn);
-		return;
-	default:
-		goto refused;
-	}
+	conn->probing = false;
+	if (error == -EBUSY || error == -ECONNRESET)
+		return true;
+	if (error)
+		return refused(conn, error, 0);
+	WRITE_ONCE(session->reassign_codes,
+		   hws_reassign_codes(conn->clear_response));
 	conn->window_fresh = true;
-	if (!task) {
-		WRITE_ONCE(session->reassign_codes,
-			   hws_reassign_codes(conn->clear_response));
-		hws_reassign_next(conn);
-		return;
-	}
-	switch (hws_reassign_response(session->reassign_codes,
-				      conn->clear_response)) {
-	case HWS_TMF_RSP_COMPLETE:
-		break;
-	case HWS_TMF_RSP_NO_TASK:
-		/* It never came, which is seen next; or it has been ended. */
-		if (!goes_on(conn, task))
-			hws_command_lost(task);
-		break;
-	default:
-		goto refused;
-	}
-	hws_reassign_next(conn);
-	return;
+	WRITE_ONCE(conn->advanced, true);
+	return true;
+}
 
-refused:
-	/* It may still be at work there. A new session ends it. */
-	hws_warn(session, "a task of connection %u could not be reassigned (%s %d)",
-		 conn->params.cid, error ? "error" : "response",
-		 error ?: conn->clear_response);
-	hws_session_fail(session);
+/* Under control: some of its requests may have ended. */
+void hws_reassign_answered(struct hws_conn *conn)
+{
+	if (conn->probing) {
+		if (hws_clear_is_asking(conn))
+			return;
+		if (!take_codes(conn))
+			return;
+	}
+	if (xchg(&conn->advanced, false))
+		hws_strand_wait(conn, REASSIGN_TIMEOUT * HZ);
+	go_on(conn);
 }

@@ -311,7 +311,7 @@ static void hold_waiting(struct hws_session *session)
 static void take_down(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
-	bool others, asking;
+	bool others;
 
 	if (READ_ONCE(conn->state) != HWS_CONN_CLEANUP || !conn->sock)
 		return;
@@ -337,14 +337,12 @@ static void take_down(struct hws_conn *conn)
 	}
 	hws_policy_update(session);
 	kill_lost(conn);
+	hws_conn_strand(conn);
 	/*
-	 * Reinstated, and lost again while a task of it is being reassigned over
-	 * another: whose the task is shows when that has ended, and not before.
-	 * Pairs with hws_clear_ended().
+	 * Reinstated, and lost again while tasks of it are being reassigned over
+	 * others: whose they are shows when that has ended, and not before.
 	 */
-	asking = smp_load_acquire(&conn->asking);
-	hws_conn_strand(conn, asking ? conn->reassigning : NULL);
-	if (asking)
+	if (hws_clear_is_asking(conn))
 		conn->lost_again = true;
 	else
 		hws_conn_recover(conn);

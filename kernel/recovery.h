@@ -36,6 +36,7 @@ bool hws_conn_log_out(struct hws_conn *conn, u8 reason);
 bool hws_clear_begin(struct hws_conn *conn);
 unsigned long hws_clear_respite(const struct hws_conn *conn);
 void hws_clear_ended(const struct hws_request *r);
+bool hws_clear_is_asking(const struct hws_conn *conn);
 void hws_clear_busy(struct hws_conn *conn);
 void hws_clear_tasks(struct hws_conn *conn);
 bool hws_clear_hole(const struct hws_conn *conn);
@@ -47,9 +48,9 @@ void hws_strand_wait(struct hws_conn *conn, unsigned long delay);
 
 /* Error recovery level 2: reassign.c */
 void hws_reassign_begin(struct hws_conn *conn);
-void hws_reassign_next(struct hws_conn *conn);
 void hws_reassign_ended(const struct hws_request *r, struct hws_conn *over);
 void hws_reassign_answered(struct hws_conn *conn);
+bool hws_reassign_is_under_way(const struct hws_task *task);
 
 /* Under control: it has gone, for good if it was taken out. */
 void hws_conn_gone(struct hws_conn *conn);

@@ -54,6 +54,7 @@ void hws_repair_strand(struct hws_task *task)
 	list_del_init(&repair->open);
 	list_del_init(&repair->held);
 	repair->r.held = false;
+	repair->asked = HWS_ASKED_NOT;
 }
 
 /* Its task leaves the connection: what it waited for is of no interest. */

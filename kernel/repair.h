@@ -25,6 +25,13 @@ enum {
 	HWS_RETRIES_MAX = 4,
 };
 
+/* A stranded task and its TASK REASSIGN: reassign.c */
+enum hws_asked {
+	HWS_ASKED_NOT,
+	HWS_ASKED,		/* the request is under way, and the task its */
+	HWS_ASKED_IN_VAIN,	/* it has ended, and the task is where it was */
+};
+
 /* Of a command; in the session's reserved storage. */
 struct hws_task_repair {
 	struct hws_task *task;
@@ -32,6 +39,9 @@ struct hws_task_repair {
 	struct list_head held;	/* hws_conn.held: by StatSN */
 	u32 retried;		/* the tag that @retries counts for */
 	u8 retries;
+	u8 asked;		/* enum hws_asked; in vain: */
+	u8 response;		/* when @error is 0 */
+	int error;
 	struct hws_repair r;
 };
 

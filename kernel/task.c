@@ -232,6 +232,8 @@ void hws_request_end(struct hws_task *task, int error)
 
 	if (r->unanswered)
 		conn->unanswered--;
+	if (r->counted)
+		conn->reassigns--;
 	hws_task_forget(task);
 	hws_send_kick(conn);	/* the next one of its kind may wait */
 	r->error = error;

@@ -84,6 +84,8 @@ struct hws_request {
 	bool abandoned;		/* nobody waits: the end puts the task */
 	bool unanswered;	/* counted in its connection */
 	bool any_answer;	/* to a ping: a Reject will do */
+	bool crowded;		/* a TASK REASSIGN that went out beside another */
+	bool counted;		/* in hws_conn.reassigns */
 	bool leave;		/* a logout whose end is the connection's */
 	struct hws_conn *clears;	/* the lost one that it logs out */
 	struct hws_task *reassigns;	/* the stranded one that it takes over */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Error recovery level 2 at a target that speaks from a script: a connection is lost, and each of its tasks goes on
 over another, or over itself reinstated; what goes over the wire, PDU by PDU."""
+import asyncio
 import contextlib
 import struct
 import time
@@ -608,6 +609,54 @@ def holds_past_another(rig):
             unharmed(rig, connections_recovered=1, reassigned=1)
             for connection, request in unanswered:
                 scripted.call(connection.default(request))
+
+
+@shows("RFC 7143, 4.2.2.1; RFC 7143, 7.2.2")
+def holds_side_by_side(rig):
+    """Tasks are asked for side by side. A target that has room for one request at a time, and says so by a Reject or by
+    its answer, gets them one after the other from there on, after the next loss as well."""
+    async def by_reject(connection, request):
+        await connection.full_feature.reject(request, 0x06)
+
+    async def by_answer(connection, request):
+        await connection.send(TaskManagementResponse(itt=request.itt, response=TaskManagementResponse.REJECTED))
+    for strict in (None, by_reject, by_answer):
+        with recovering(rig) as (scripted, disk):
+            target = scripted.target
+            waiting, answers, rejects = [], [], []
+
+            async def answer(connection, request):
+                if strict and waiting:
+                    rejects.append(request)
+                    await strict(connection, request)
+                    return
+                waiting.append((connection, request))
+                if strict:
+                    answers.append(asyncio.create_task(after_a_while(connection, request)))
+                elif len(waiting) == 6:
+                    for asked, one in waiting[::-1]:
+                        await asked.default(one)
+
+            async def after_a_while(connection, request):
+                await asyncio.sleep(0.05)  # another one comes meanwhile, or none does
+                waiting.clear()
+                await connection.default(request)
+
+            async def for_a_task(connection, request):
+                if request.referenced_task_tag in known:
+                    await answer(connection, request)
+                else:
+                    await connection.default(request)
+            for block in (64, 128) if strict else (64,):
+                under = tasks(target, disk, block)
+                known = {command.itt for _, _, command, _ in under}
+                target.on(TaskManagementRequest, for_a_task, function=REASSIGN)
+                reset(scripted)
+                holds(target, disk, under, block)
+                expect(bool(rejects) == (bool(strict) and block == 64), f"rejected with the tasks at {block}: {rejects}")
+                rejects.clear()
+                up(rig, 0, 1)
+            unharmed(rig, connections_recovered=2 if strict else 1, reassigned=12 if strict else 6)
 
 
 @shows("RFC 7143, 11.6.1")
