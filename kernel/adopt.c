@@ -374,8 +374,8 @@ static int reinstate(struct hws_session *session, struct hws_conn *conn,
 	hws_session_set_state(session, HWS_SESSION_ACTIVE);
 	hws_event_up(conn);
 	hws_notice(session, "connection %u is reinstated", conn_params->cid);
-	iscsi_unblock_session(session->cls);
 
+	/* First of all what is under way, for the class takes its time. */
 	hws_reassign_begin(conn);
 	for (i = 0; i < HWS_CONNECTIONS_MAX; i++) {
 		struct hws_conn *other = rcu_dereference_raw(session->conns[i]);
@@ -387,6 +387,10 @@ static int reinstate(struct hws_session *session, struct hws_conn *conn,
 		else if (!hws_clear_begin(other))
 			hws_conn_hold(other);
 	}
+	/* Unless it is lost again by now. */
+	if (hws_session_state(session) == HWS_SESSION_ACTIVE ||
+	    hws_session_state(session) == HWS_SESSION_CLOSING)
+		iscsi_unblock_session(session->cls);
 	return 0;
 }
 
