@@ -9,14 +9,14 @@ namespace hawser::daemon
 Backoff::Milliseconds Backoff::next()
 {
 	const Milliseconds wait = wait_;
-	wait_ = std::min(wait_ * 2, longest);
+	wait_ = std::min(wait_ * 2, most_);
 	return spread(wait);
 }
 
 Backoff::Milliseconds Backoff::next_after_final()
 {
-	wait_ = longest;
-	return spread(longest);
+	wait_ = most_;
+	return spread(most_);
 }
 
 Backoff::Milliseconds Backoff::spread(Milliseconds wait)

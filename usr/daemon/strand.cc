@@ -28,7 +28,8 @@ Strand::Strand(const Surroundings &surroundings, Cid cid)
     : env_(surroundings),
       cid_(cid),
       signal_(env_.io.get_executor()),
-      backoff_(std::random_device{}())
+      backoff_(std::random_device{}()),
+      pace_(std::random_device{}(), short_life_pause)
 {
 }
 
@@ -72,10 +73,19 @@ void Strand::note_up()
 void Strand::note_lost(std::uint16_t time2wait)
 {
 	if (up_)
-		short_lived_ = Clock::now() - up_since_ < short_life ? short_lived_ + 1 : 0;
+		note_life(Clock::now() - up_since_);
 	up_ = false;
 	time2wait_ = time2wait;
 	signal_.notify();
+}
+
+void Strand::note_life(Clock::duration life)
+{
+	short_lived_ = life < short_life ? short_lived_ + 1 : 0;
+	if (short_lived_ > short_lives_free)
+		not_before_ = Clock::now() + pace_.next();
+	else
+		pace_.reset();
 }
 
 /* Time2Wait is for who reinstates the session: the others follow that. */
@@ -145,10 +155,9 @@ asio::awaitable<void> Strand::run(Sid sid, [[maybe_unused]] std::shared_ptr<Stra
 asio::awaitable<void> Strand::join(Sid sid)
 {
 	co_await pause(std::chrono::seconds(std::exchange(time2wait_, 0)));
-	if (short_lived_ > short_lives_free)
-		co_await pause(backoff_.next());
-	else
-		backoff_.reset();
+	co_await pause_until(not_before_);
+	backoff_.reset();
+	Backoff busy_wait(std::random_device{}(), busy_pause, busy_pause_max);
 
 	while (wanted()) {
 		auto reservation = env_.control.reserve(sid, kernel::AdoptKind::join, cid_);
@@ -156,7 +165,7 @@ asio::awaitable<void> Strand::join(Sid sid)
 			if (!may_try_again(reservation.error()))
 				co_return;
 			const bool busy = reservation.error().number == EBUSY;
-			const std::chrono::milliseconds wait = busy ? busy_pause : backoff_.next();
+			const auto wait = busy ? busy_wait.next() : backoff_.next();
 			co_await pause(wait);
 			continue;
 		}
@@ -235,7 +244,11 @@ asio::awaitable<void> Strand::until_unwanted()
 
 asio::awaitable<void> Strand::pause(std::chrono::milliseconds time)
 {
-	const auto deadline = Clock::now() + time;
+	co_await pause_until(Clock::now() + time);
+}
+
+asio::awaitable<void> Strand::pause_until(Clock::time_point deadline)
+{
 	next_attempt_ = deadline;
 	while (wanted() && Clock::now() < deadline)
 		co_await signal_.wait_until(deadline);

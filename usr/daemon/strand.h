@@ -60,8 +60,9 @@ public:
 		std::function<void()> on_change;
 	};
 
-	/* How long to wait while the module deals with what was lost. */
-	static constexpr std::chrono::milliseconds busy_pause{500};
+	/* How long to wait while the module deals with what was lost, at first and at most. */
+	static constexpr std::chrono::milliseconds busy_pause{20};
+	static constexpr std::chrono::milliseconds busy_pause_max{500};
 
 	/*
 	 * Joins in a row that a target refuses with "session does not exist" until it is believed:
@@ -71,10 +72,12 @@ public:
 
 	/*
 	 * A target that takes the connection and drops it right away is not asked at full speed
-	 * for ever: after so many in a row that lasted less than this, the pause grows.
+	 * for ever: after so many in a row that lasted less than this, there is a pause, which
+	 * grows from this. Until then the session lives on one connection less.
 	 */
 	static constexpr std::chrono::seconds short_life{1};
 	static constexpr unsigned short_lives_free = 3;
+	static constexpr std::chrono::milliseconds short_life_pause{100};
 
 	Strand(const Surroundings &surroundings, Cid cid);
 
@@ -110,10 +113,12 @@ private:
 	asio::awaitable<Connector::Outcome> attempt(const std::vector<Way> &ways);
 	asio::awaitable<void> until_unwanted();
 	asio::awaitable<void> pause(std::chrono::milliseconds time);
+	asio::awaitable<void> pause_until(Clock::time_point deadline);
 	/* Whether a refused reservation leaves anything to try. */
 	bool may_try_again(const kernel::Refusal &refusal);
 	bool hand_over(Sid sid, LoggedIn &login, const kernel::Reservation &reservation);
 	void note_failure(LoginFailure failure);
+	void note_life(Clock::duration life);
 	void report(const Joined &joined);
 	bool wanted() const;
 	std::string title() const;
@@ -129,11 +134,14 @@ private:
 	std::uint16_t time2wait_ = 0; // seconds, of the newest loss
 
 	Signal signal_;
-	Backoff backoff_;
+	Backoff backoff_;	// after a failed login
+	Backoff pace_;		// after a short life
 	unsigned attempts_ = 0; // failed in a row
 	unsigned denials_ = 0;	// likewise, because of the session
 	Clock::time_point up_since_{};
 	unsigned short_lived_ = 0; // times in a row
+	/* The pause after the last one: the session may be lost and back in the meantime. */
+	Clock::time_point not_before_{};
 	std::optional<Clock::time_point> next_attempt_;
 	std::optional<LoginFailure> last_failure_;
 	std::string logged_failure_; // what was logged last

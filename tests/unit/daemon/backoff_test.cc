@@ -40,3 +40,16 @@ TEST_CASE("Sessions that are lost at one instant do not come back at one instant
 		different += one.next() != other.next();
 	CHECK(different > 0);
 }
+
+TEST_CASE("The owner may have the pause begin and end elsewhere")
+{
+	Backoff backoff(7, 20ms, 50ms);
+	for (auto base : {20ms, 40ms, 50ms, 50ms}) {
+		const auto wait = backoff.next();
+		CHECK(wait >= base);
+		CHECK(wait <= base * 11 / 10);
+	}
+	backoff.reset();
+	CHECK(backoff.next() <= 22ms);
+	CHECK(backoff.next_after_final() <= 55ms);
+}

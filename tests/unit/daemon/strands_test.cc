@@ -261,11 +261,31 @@ TEST_CASE_METHOD(World, "A target that drops each connection that joins is not a
 {
 	auto agent = with_connections(2);
 	const auto began = Clock::now();
-	for (unsigned n = 0; n <= Strand::short_lives_free; n++) {
+	/* 100, 200, 400 and 800 ms */
+	for (unsigned n = 0; n < Strand::short_lives_free + 4; n++) {
 		lose_one(*agent, Cid(1));
 		REQUIRE(until([&] { return up() == 2; }, 10s));
 	}
-	CHECK(Clock::now() - began >= 1s);
+	CHECK(Clock::now() - began >= 15 * Strand::short_life_pause);
+}
+
+TEST_CASE_METHOD(World, "The pause of a connection does not begin anew with its session")
+{
+	auto agent = with_connections(2);
+	for (unsigned n = 0; n < Strand::short_lives_free + 3; n++) {
+		lose_one(*agent, Cid(1));
+		REQUIRE(until([&] { return up() == 2; }, 10s));
+	}
+	lose_one(*agent, Cid(1)); // 800 ms
+	const auto began = Clock::now();
+	for (int adoptions = 1; Clock::now() - began < 8 * Strand::short_life_pause; adoptions++) {
+		kernel.completions++;
+		lose(*agent);
+		REQUIRE(until([&] { return kernel.adoptions == adoptions; }));
+		CHECK(up() == 1);
+		until([] { return false; }, 100ms);
+	}
+	CHECK(until([&] { return up() == 2; }, 1s));
 }
 
 TEST_CASE_METHOD(World, "What a login throws is a failure that passes")
