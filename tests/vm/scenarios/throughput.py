@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a second connection brings: 4 KiB random reads from each processor, beside what two sessions of iscsi_tcp and
 two jobs on null_blk come to on the same machine, in turn."""
+import contextlib
 import json
 import os
 import statistics
 
-from rig.checks import expect, run, write
+from rig.checks import expect, run, wait_for, write
 from rig.initiators import OpenIscsi
 
 ROUNDS, SECONDS = 5, 8
@@ -29,6 +30,40 @@ def plain(disk):
     return disk
 
 
+def threads():
+    """Of LIO's receiving threads the processors that each is bound to, by PID."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="ascii") as comm:
+            if comm.read().startswith("iscsi_trx"):
+                found[int(pid)] = os.sched_getaffinity(int(pid))
+    return found
+
+
+def bound(before):
+    """Those of the threads that came since, in order."""
+    after = threads()
+    return [after[pid] for pid in sorted(after) if pid not in before]
+
+
+def log_in_bound(rig, name, wanted, other):
+    """LIO binds the threads of a connection to a processor, in turn, whatever that connection carries, and with two
+    processors it makes a sixth whether that is the one that the commands come from. So the connections are to be
+    bound as those that they are compared with; the login of the other changes whose turn it is."""
+    def log_in():
+        before = threads()
+        rig.initiator.login(name)
+        wait_for("all connections", lambda: len(rig.initiator.connected(name)) == len(wanted), 30)
+        return bound(before)
+    found = log_in()
+    if found != wanted:
+        rig.initiator.logout(name)
+    rig.initiator.login(other)
+    if found != wanted:
+        found = log_in()
+    expect(found == wanted, f"LIO's threads are bound to {found}, not to {wanted}")
+
+
 def holds_second_connection(rig):
     """Two connections with the policy cpu carry at least 1.6 times what one carries, or as much more as two sessions
     of iscsi_tcp do, and two jobs on null_blk, which is what this machine can give."""
@@ -40,13 +75,14 @@ def holds_second_connection(rig):
             rig.target.add(name, MaxConnections=2)
             rig.target.add_lun(name, 1, "64M")
         other.discover()
+        before = threads()
         for name in ("a", "b"):
             other.login(name)
+        processors = bound(before)
         theirs = [plain(other.disk(name)) for name in ("a", "b")]
         rig.initiator.discover()
         rig.initiator.set_keys("two", {"node.session.nr_connections": 2, "node.session.policy": "cpu"})
-        for name in ("one", "two"):
-            rig.initiator.login(name)
+        log_in_bound(rig, "two", processors, "one")
         one, two = (plain(rig.initiator.disk(name)) for name in ("one", "two"))
         found = {"a connection": [], "two connections": [], "a session of iscsi_tcp": [],
                  "two sessions of iscsi_tcp": [], "a job on null_blk": [], "two jobs on null_blk": []}
