@@ -22,10 +22,14 @@ LoginFailure failure(Error error)
 	return {std::move(error), std::nullopt, retryable};
 }
 
-} // namespace
+/* Has a time of its own. */
+struct FirstResponse {
+	Seconds limit;
+	bool came = false;
+};
 
-asio::awaitable<LoginEnd> run_login(StreamSocket &socket, const LoginConfig &config,
-				    ChallengeBook &book, LoginTimeouts timeouts)
+asio::awaitable<LoginEnd> log_in(StreamSocket &socket, const LoginConfig &config,
+				 ChallengeBook &book, LoginTimeouts timeouts, FirstResponse &first)
 {
 	using Clock = std::chrono::steady_clock;
 
@@ -38,13 +42,14 @@ asio::awaitable<LoginEnd> run_login(StreamSocket &socket, const LoginConfig &con
 			co_return failure(
 			    {Code::pdu_timed_out,
 			     str("the login took more than ", timeouts.total.count(), " seconds")});
-		const auto limit = std::min(timeouts.response, left);
+		const auto limit = std::min(first.came ? timeouts.response : first.limit, left);
 		if (auto ok = co_await write_pdu(socket, *request, limit); !ok)
 			co_return failure(ok.error());
 		auto response =
 		    co_await read_pdu(socket, limit, default_max_recv_data_segment_length);
 		if (!response)
 			co_return failure(response.error());
+		first.came = true;
 		step = login.receive(*response);
 	}
 	if (auto *result = std::get_if<LoginResult>(&step))
@@ -52,6 +57,27 @@ asio::awaitable<LoginEnd> run_login(StreamSocket &socket, const LoginConfig &con
 	if (auto *redirect = std::get_if<LoginRedirect>(&step))
 		co_return std::move(*redirect);
 	co_return std::move(std::get<LoginFailure>(step));
+}
+
+/*
+ * Closes it with a reset, so that a target that has not read the request yet never does: the
+ * session that it would make has our ISID, and would end the one that we make elsewhere.
+ */
+void forget(StreamSocket &socket)
+{
+	asio::error_code ec;
+
+	socket.set_option(asio::socket_base::linger(true, 0), ec);
+	socket.close(ec);
+}
+
+} // namespace
+
+asio::awaitable<LoginEnd> run_login(StreamSocket &socket, const LoginConfig &config,
+				    ChallengeBook &book, LoginTimeouts timeouts)
+{
+	FirstResponse first{timeouts.response};
+	co_return co_await log_in(socket, config, book, timeouts, first);
 }
 
 asio::awaitable<tl::expected<LoggedIn, LoginFailure>>
@@ -73,7 +99,8 @@ connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts
 
 	struct Left {
 		Address address;
-		std::size_t way; // that it is of, or that a redirect has led on from
+		std::size_t way;   // that it is of, or that a redirect has led on from
+		bool mute = false; // it let our first request wait
 	};
 	std::vector<Left> left;
 	for (const LoginWay &way : ways)
@@ -133,7 +160,7 @@ connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts
 				co_return tl::unexpected(std::move(*own_failure));
 			continue;
 		}
-		const auto [address, which] = left[connected->which];
+		const auto [address, which, mute] = left[connected->which];
 		const LoginWay &way = ways[which];
 		if (path.empty()) {
 			moved = way.own;
@@ -145,11 +172,19 @@ connect_and_login(std::vector<LoginWay> ways, ChallengeBook &book, LoginTimeouts
 		}
 
 		const LoginConfig &login = elsewhere ? *elsewhere : *way.login;
-		auto end = co_await run_login(connected->socket, login, book, timeouts);
+		const bool patient = mute || !path.empty() || others.empty();
+		FirstResponse first{patient ? timeouts.response : timeouts.patience()};
+		auto end = co_await log_in(connected->socket, login, book, timeouts, first);
 		if (auto *result = std::get_if<LoginResult>(&end))
 			co_return LoggedIn{std::move(connected->socket), std::move(*result),
 					   address, std::move(moved_to), which};
 		if (auto *failed = std::get_if<LoginFailure>(&end)) {
+			if (!patient && !first.came && failed->error.code == Code::pdu_timed_out) {
+				left = std::exchange(others, {});
+				left.push_back({address, which, true});
+				forget(connected->socket);
+				continue;
+			}
 			if (!leave_to_others(std::move(*failed), which))
 				co_return tl::unexpected(std::move(*own_failure));
 			continue;

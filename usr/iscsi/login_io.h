@@ -13,6 +13,7 @@
 #include "iscsi/login.h"
 #include "iscsi/pdu_io.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -24,6 +25,8 @@ namespace hawser
 struct LoginTimeouts {
 	Seconds response{15}; // for each Login Response
 	Seconds total{60};    // for the whole login phase on one connection
+	/* For the first Login Response of a portal that is not the only one. */
+	Seconds patience() const { return std::max(Seconds(1), response / 3); }
 };
 
 using LoginEnd = std::variant<LoginResult, LoginRedirect, LoginFailure>;
@@ -60,6 +63,8 @@ inline constexpr std::size_t max_candidates = 16; // addresses of one redirect t
  * names, it is the first that can be connected, as connect_to_any() says; when the login there
  * fails, the other ways are tried, one login at a time: at the first of @ways in a manner
  * that may pass, and elsewhere in any, for a portal may have been given to another target.
+ * One that is connected and does not answer the first request within LoginTimeouts::patience()
+ * comes last, and has all the time then.
  * The failure is what the first of @ways says, or else another connection's own portal, or
  * else why the first one is not connected. The portal group tag that a login expects is that
  * of its way, and not looked for where a redirect leads. Only a connection's own portal can

@@ -379,6 +379,48 @@ TEST_CASE("a portal that refuses for good does not keep a session from the other
 	CHECK(!refused.error().retryable);
 }
 
+TEST_CASE(
+    "a portal that takes the connection and says nothing does not keep a session from the others")
+{
+	for (bool slow : {false, true}) {
+		asio::io_context io;
+		Listener mute(io), other(io);
+		FakeTarget at_last, here;
+		const auto config = config_for();
+		ChallengeBook book;
+		std::vector<StreamSocket> asked;
+		auto listen = [&]() -> asio::awaitable<void> {
+			asked.push_back(co_await mute.accept());
+			auto again = co_await mute.accept();
+			co_await serve_login(again, at_last);
+			asked.push_back(std::move(again));
+		};
+		asio::co_spawn(io, listen(), asio::detached);
+		/* Where it is the only one that serves, it has all the time. */
+		Address elsewhere = other.address();
+		if (slow)
+			other.acceptor.close();
+		else
+			asio::co_spawn(io, serve_one_login(other, here), asio::detached);
+
+		const auto began = std::chrono::steady_clock::now();
+		auto session = run(io, connect_and_login({mute.address(), elsewhere}, config, book,
+							 {}, {Seconds(6), Seconds(6)}));
+		const auto took = std::chrono::steady_clock::now() - began;
+		REQUIRE(session);
+		CHECK(session->address == (slow ? mute.address() : elsewhere));
+		CHECK(took >= Seconds(2));
+		CHECK(took < Seconds(4));
+		/* What it was sent is gone: our end was reset. */
+		REQUIRE(!asked.empty());
+		int error = 0;
+		socklen_t length = sizeof error;
+		CHECK(::getsockopt(asked.front().native_handle(), SOL_SOCKET, SO_ERROR, &error,
+				   &length) == 0);
+		CHECK(error == ECONNRESET);
+	}
+}
+
 TEST_CASE("of several connections' ways the login and the word are those of the way taken")
 {
 	asio::io_context io;
