@@ -48,7 +48,31 @@ void show(Context &context, const Options &options,
 		print_json(context.out, list);
 }
 
-void add(Context &context, Service &service, const Options &options, std::uint32_t sid)
+bool is_of_connection(std::string_view name)
+{
+	return name == "role" || name == "weight";
+}
+
+/* Checks role or weight of connection @cid by the row of the table, and sets it in @call. */
+template <class Call>
+Status set_of_connection(Call &call, std::uint16_t cid, const std::string &name,
+			 const std::string &value)
+{
+	const auto *row =
+	    config::find_key(config::RecordKind::node, config::connection_key(Cid(cid), name));
+	if (!row)
+		return fail(Code::nothing_found, str("no session has a connection ", cid));
+	auto checked = config::check_value(*row, value);
+	if (!checked)
+		return tl::unexpected(checked.error());
+	if (name == "role")
+		call.role = checked->value;
+	else
+		call.weight = static_cast<std::uint32_t>(*parse_number(checked->value));
+	return {};
+}
+
+Result<varlink::AddConnectionCall> addition_of(const Options &options, std::uint32_t sid)
 {
 	varlink::AddConnectionCall call;
 	call.sid = sid;
@@ -56,9 +80,25 @@ void add(Context &context, Service &service, const Options &options, std::uint32
 	call.port = options.portal->id.port;
 	if (!options.ifaces.empty())
 		call.iface = options.ifaces.front();
+	for (const auto &[name, value] : options.settings) {
+		if (!is_of_connection(name))
+			return fail(Code::invalid_argument,
+				    str(hawser::quoted(name),
+					" of a new connection cannot be set: role and weight can"));
+		if (auto ok = set_of_connection(call, 0, name, value); !ok)
+			return tl::unexpected(ok.error());
+	}
+	return call;
+}
+
+void add(Context &context, Service &service, const Options &options, std::uint32_t sid)
+{
+	const auto call = addition_of(options, sid);
+	if (!call)
+		return context.tell(call.error());
 	const std::string to =
 	    str("to session ", sid, " at ", config::to_string(options.portal->id));
-	auto cid = service.add_connection(call);
+	auto cid = service.add_connection(*call);
 	if (!cid)
 		return context.tell(told(cid.error(), str("Could not add a connection ", to)));
 	context.out << "Connection " << *cid << " added " << to << ".\n";
@@ -79,7 +119,7 @@ Result<varlink::ChangeSessionCall> change_of(const Options &options, std::uint32
 	call.sid = sid;
 	call.cid = options.cid;
 	for (const auto &[name, value] : options.settings) {
-		const bool of_connection = name == "role" || name == "weight";
+		const bool of_connection = is_of_connection(name);
 		if (of_connection && !options.cid)
 			return fail(Code::invalid_argument,
 				    str(name, " is a connection's: --cid says which"));
@@ -93,21 +133,16 @@ Result<varlink::ChangeSessionCall> change_of(const Options &options, std::uint32
 				    str(hawser::quoted(name),
 					" of a live session cannot be changed here: ", policy_key,
 					" can"));
-		const auto key = of_connection ? config::connection_key(Cid(*options.cid), name)
-					       : std::string(policy_key);
-		const auto *row = config::find_key(config::RecordKind::node, key);
-		if (!row)
-			return fail(Code::nothing_found,
-				    str("no session has a connection ", *options.cid));
-		auto checked = config::check_value(*row, value);
+		if (of_connection) {
+			if (auto ok = set_of_connection(call, *options.cid, name, value); !ok)
+				return tl::unexpected(ok.error());
+			continue;
+		}
+		auto checked = config::check_value(
+		    *config::find_key(config::RecordKind::node, policy_key), value);
 		if (!checked)
 			return tl::unexpected(checked.error());
-		if (name == "role")
-			call.role = checked->value;
-		else if (name == "weight")
-			call.weight = static_cast<std::uint32_t>(*parse_number(checked->value));
-		else
-			call.policy = checked->value;
+		call.policy = checked->value;
 	}
 	return call;
 }
@@ -136,8 +171,8 @@ std::optional<Error> missing(const Options &options, Op op)
 		return invalid("operation delete requires a connection (--cid)");
 	if (op == Op::update && options.settings.empty())
 		return invalid("update requires name and value");
-	if (op != Op::update && !options.settings.empty())
-		return invalid("-n and -v: go with operation update");
+	if (op != Op::update && op != Op::add && !options.settings.empty())
+		return invalid("-n and -v: go with operations new and update");
 	return std::nullopt;
 }
 

@@ -64,6 +64,19 @@ iface_of(const Plan &plan, const std::optional<std::string> &name, const RecordR
 
 } // namespace
 
+namespace
+{
+
+/* What a role is called, if it is one. */
+Result<kernel::Role> role_of(const std::string &word)
+{
+	if (const auto role = kernel::parse_role(word))
+		return *role;
+	return fail(Code::invalid_argument, str("role: ", hawser::quoted(word), " is no role"));
+}
+
+} // namespace
+
 /* One change of a session: of its policy, or of one of its connections, or of both. */
 Result<kernel::SessionChange> change_of(const varlink::ChangeSessionCall &call)
 {
@@ -84,10 +97,12 @@ Result<kernel::SessionChange> change_of(const varlink::ChangeSessionCall &call)
 		return refuse(str("cid ", *call.cid, ": neither role nor weight is given"));
 	if (call.cid) {
 		change.connection = {Cid(*call.cid), {}, call.weight};
-		if (call.role)
-			change.connection->role = kernel::parse_role(*call.role);
-		if (call.role && !change.connection->role)
-			return refuse(str("role: ", hawser::quoted(*call.role), " is no role"));
+		if (call.role) {
+			auto role = role_of(*call.role);
+			if (!role)
+				return tl::unexpected(role.error());
+			change.connection->role = *role;
+		}
 	}
 	return change;
 }
@@ -131,7 +146,7 @@ std::vector<varlink::Connection> connections_of(const SessionAgent &agent)
 asio::awaitable<void> add_connection(Exchange &exchange, Sessions &sessions,
 				     const RecordReader &records, asio::io_context &io)
 {
-	if (auto bad = out_of_range(exchange.parameters(), {sid_range, port_range})) {
+	if (auto bad = out_of_range(exchange.parameters(), {sid_range, port_range, weight_range})) {
 		co_await refuse(exchange, failure_of(*bad));
 		co_return;
 	}
@@ -150,9 +165,18 @@ asio::awaitable<void> add_connection(Exchange &exchange, Sessions &sessions,
 		co_await refuse(exchange, failure_of(still.error()));
 		co_return;
 	}
+	Addition addition{{call.address, call.port}, *iface};
+	if (call.role) {
+		const auto role = role_of(*call.role);
+		if (!role) {
+			co_await refuse(exchange, failure_of(role.error()));
+			co_return;
+		}
+		addition.role = *role;
+	}
+	addition.weight = call.weight.value_or(0);
 	const auto box = std::make_shared<Mailbox<Joined>>(io.get_executor());
-	(*agent)->strands().add({call.address, call.port}, *iface,
-				[box](const Joined &joined) { box->put(joined); });
+	(*agent)->strands().add(addition, [box](const Joined &joined) { box->put(joined); });
 	const auto joined = co_await box->take();
 	if (!joined.front()) {
 		co_await refuse(exchange, failure_of(joined.front().error()));
@@ -184,7 +208,6 @@ asio::awaitable<void> remove_connection(Exchange &exchange, Sessions &sessions)
 
 asio::awaitable<void> change_session(Exchange &exchange, Sessions &sessions)
 {
-	const Range weight_range{"weight", 0, UINT32_MAX};
 	const auto bad = out_of_range(exchange.parameters(), {sid_range, cid_range, weight_range});
 	if (bad) {
 		co_await refuse(exchange, failure_of(*bad));

@@ -32,6 +32,7 @@ struct Range {
 inline constexpr Range sid_range{"sid", 0, UINT32_MAX};
 inline constexpr Range cid_range{"cid", 0, UINT16_MAX};
 inline constexpr Range port_range{"port", 1, 65535};
+inline constexpr Range weight_range{"weight", 0, UINT32_MAX};
 
 /* The first number that is not in its range, as text. */
 std::optional<Error> out_of_range(const varlink::Json &parameters,

@@ -218,9 +218,9 @@ Status Strands::may_add() const
 	return refuse(str(limit, "the target ", env_.plan.login.target_name, " allows no more"));
 }
 
-void Strands::add(const config::PortalId &portal, const config::Iface &iface,
-		  std::function<void(const Joined &)> done)
+void Strands::add(const Addition &addition, std::function<void(const Joined &)> done)
 {
+	const auto &[portal, iface, role, weight] = addition;
 	const auto refuse = [&](Error error) {
 		LoginFailure failure;
 		failure.error = std::move(error);
@@ -234,6 +234,8 @@ void Strands::add(const config::PortalId &portal, const config::Iface &iface,
 	record.portal = portal;
 	record.of_record = portal == env_.plan.node.id.portal;
 	record.iface = iface.name;
+	record.role = to_string(role);
+	record.weight = weight;
 	auto link = make_link(record, iface);
 	if (!link)
 		return refuse(link.error());

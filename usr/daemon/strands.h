@@ -17,6 +17,14 @@
 namespace hawser::daemon
 {
 
+/* A connection that is to join a live session. */
+struct Addition {
+	config::PortalId portal;
+	config::Iface iface;
+	kernel::Role role = kernel::Role::active;
+	std::uint32_t weight = 0;
+};
+
 class Strands
 {
 public:
@@ -44,8 +52,7 @@ public:
 	 * One connection more, with the lowest CID that is free. @done is called once, when it is
 	 * up, or when its first login has failed: it is given up then.
 	 */
-	void add(const config::PortalId &portal, const config::Iface &iface,
-		 std::function<void(const Joined &)> done);
+	void add(const Addition &addition, std::function<void(const Joined &)> done);
 	/*
 	 * Begins to take one out. True: the end is the module's event. False: the module does not
 	 * have it, and no event comes.

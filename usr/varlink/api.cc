@@ -300,6 +300,8 @@ void to_json(Json &json, const AddConnectionCall &value)
 {
 	json = {{"sid", value.sid}, {"address", value.address}, {"port", value.port}};
 	put_optional(json, "iface", value.iface);
+	put_optional(json, "role", value.role);
+	put_optional(json, "weight", value.weight);
 }
 
 void from_json(const Json &json, AddConnectionCall &value)
@@ -308,6 +310,8 @@ void from_json(const Json &json, AddConnectionCall &value)
 	get_member(json, "address", value.address);
 	get_member(json, "port", value.port);
 	get_optional(json, "iface", value.iface);
+	get_optional(json, "role", value.role);
+	get_optional(json, "weight", value.weight);
 }
 
 void to_json(Json &json, const RemoveConnectionCall &value)

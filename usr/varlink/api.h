@@ -156,7 +156,9 @@ struct AddConnectionCall {
 	std::uint32_t sid = 0;
 	std::string address;
 	std::uint16_t port = 3260;
-	std::optional<std::string> iface;
+	std::optional<std::string> iface = {};
+	std::optional<std::string> role = {};
+	std::optional<std::uint32_t> weight = {};
 };
 
 struct RemoveConnectionCall {

@@ -132,12 +132,22 @@ TEST_CASE_METHOD(Connections, "a connection is added at a portal and through an 
 	CHECK(service.additions[0].iface == "eth3");
 	good("-m connection -r 1 -o new -p 192.0.2.9");
 	CHECK_FALSE(service.additions[1].iface);
+	CHECK_FALSE(service.additions[1].role);
+	CHECK_FALSE(service.additions[1].weight);
 	good("-m connection -r 1 -o new -p 192.0.2.9:3260,1");
 	CHECK(bad(Code::invalid_argument, "-m connection -r 1 -o new -p 192.0.2.9:3260,7")
 		  .find("portal group 7 is another than that of session 1, 1") !=
 	      std::string::npos);
 	CHECK(service.additions.size() == 3);
+	good("-m connection -r 1 -o new -p 192.0.2.9 -n role -v Standby -n weight -v 0x10");
+	CHECK(service.additions[3].role == "standby");
+	CHECK(service.additions[3].weight == 16);
 
+	CHECK(bad(Code::invalid_argument,
+		  "-m connection -r 1 -o new -p 192.0.2.9 -n node.session.policy -v cpu")
+		  .find("role and weight can") != std::string::npos);
+	bad(Code::invalid_argument, "-m connection -r 1 -o new -p 192.0.2.9 -n role -v main");
+	bad(Code::invalid_argument, "-m connection -r 1 -o delete --cid 1 -n weight -v 1");
 	bad(Code::invalid_argument, "-m connection -o new -p 192.0.2.9");
 	bad(Code::invalid_argument, "-m connection -r 1 -o new");
 	bad(Code::invalid_argument, "-m connection -r 1 -o new -p 192.0.2.9 --cid 5");

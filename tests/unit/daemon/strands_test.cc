@@ -36,7 +36,7 @@ struct World : AgentWorld {
 	{
 		config::Iface iface{"default", config::Settings(config::RecordKind::iface)};
 		joined.reset();
-		agent.strands().add({host, 3260}, iface,
+		agent.strands().add({{host, 3260}, iface},
 				    [this](const Joined &how) { joined = how; });
 	}
 
@@ -325,6 +325,26 @@ TEST_CASE_METHOD(World, "A connection to another portal group is not handed over
 	CHECK(lines_with("portal group 2") == 1);
 }
 
+TEST_CASE_METHOD(World, "A connection is added with its role and weight, and keeps them")
+{
+	set("node.session.iscsi.MaxConnections", "4");
+	auto agent = with_connections(1);
+	Addition standby{{"192.0.2.3", 3260},
+			 {"default", config::Settings(config::RecordKind::iface)},
+			 kernel::Role::standby,
+			 7};
+	agent->strands().add(standby, [this](const Joined &how) { joined = how; });
+	REQUIRE(until([&] { return joined.has_value(); }));
+	REQUIRE(*joined);
+	const auto &added = kernel.connection_of(Sid(1), Cid(1));
+	CHECK(added.role == kernel::Role::standby);
+	CHECK(added.weight == 7);
+	const auto connections = kept().connections;
+	REQUIRE(connections.size() == 2);
+	CHECK(connections[1].role == "standby");
+	CHECK(connections[1].weight == 7);
+}
+
 TEST_CASE_METHOD(World, "A connection that was added has the lowest CID that is free, and is kept")
 {
 	set("node.session.iscsi.MaxConnections", "4");
@@ -491,9 +511,9 @@ TEST_CASE_METHOD(World, "The end of a connection is not that of a younger one wi
 	agent->on_event({1, Sid(1), kernel::ConnectionRemoved{Cid(2)}});
 	target.silent = false;
 	std::optional<Joined> younger;
-	agent->strands().add({"192.0.2.9", 3260},
-			     {"default", config::Settings(config::RecordKind::iface)},
-			     [&](const Joined &how) { younger = how; });
+	agent->strands().add(
+	    {{"192.0.2.9", 3260}, {"default", config::Settings(config::RecordKind::iface)}},
+	    [&](const Joined &how) { younger = how; });
 	REQUIRE(until([&] { return joined && younger; })); // the older one has ended, too
 	REQUIRE_FALSE(*joined);
 	CHECK_THAT(joined->error().error.text, Catch::Contains("taken out"));
