@@ -72,25 +72,27 @@ void Strand::note_up()
 
 void Strand::note_lost(std::uint16_t time2wait)
 {
-	if (up_)
-		note_life(Clock::now() - up_since_);
+	if (lived_long())
+		note_long_life();
+	else if (up_ && ++short_lived_ > short_lives_free)
+		not_before_ = Clock::now() + pace_.next();
 	up_ = false;
 	time2wait_ = time2wait;
 	signal_.notify();
 }
 
-void Strand::note_life(Clock::duration life)
+void Strand::note_long_life()
 {
-	short_lived_ = life < short_life ? short_lived_ + 1 : 0;
-	if (short_lived_ > short_lives_free)
-		not_before_ = Clock::now() + pace_.next();
-	else
-		pace_.reset();
+	short_lived_ = 0;
+	pace_.reset();
+	not_before_ = {};
 }
 
 /* Time2Wait is for who reinstates the session: the others follow that. */
 void Strand::session_lost()
 {
+	if (lived_long())
+		note_long_life();
 	up_ = false;
 	session_up_ = false;
 	denials_ = 0;

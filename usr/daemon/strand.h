@@ -118,7 +118,8 @@ private:
 	bool may_try_again(const kernel::Refusal &refusal);
 	bool hand_over(Sid sid, LoggedIn &login, const kernel::Reservation &reservation);
 	void note_failure(LoginFailure failure);
-	void note_life(Clock::duration life);
+	bool lived_long() const { return up_ && Clock::now() - up_since_ >= short_life; }
+	void note_long_life();
 	void report(const Joined &joined);
 	bool wanted() const;
 	std::string title() const;

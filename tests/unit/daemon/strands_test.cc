@@ -269,6 +269,28 @@ TEST_CASE_METHOD(World, "A target that drops each connection that joins is not a
 	CHECK(Clock::now() - began >= 15 * Strand::short_life_pause);
 }
 
+TEST_CASE_METHOD(World, "A long life ends the pause of a connection, whoever brought it back")
+{
+	set("node.conn[1].address", "192.0.2.2");
+	auto agent = with_connections(2);
+	for (unsigned n = 0; n < Strand::short_lives_free + 4; n++) {
+		lose_one(*agent, Cid(1));
+		REQUIRE(until([&] { return up() == 2; }, 10s));
+	}
+	lose_one(*agent, Cid(1)); // 1.6 s
+	target.never[Cid(0)] = FakeTarget::failure("no route", true);
+	kernel.completions++;
+	lose(*agent); // it leads the session back
+	REQUIRE(until([&] { return kernel.adoptions == 1; }));
+	target.never.clear();
+	REQUIRE(until([&] { return up() == 2; }, 10s));
+	until([] { return false; }, 1100ms); // a long life
+	const auto before = Clock::now();
+	lose_one(*agent, Cid(1));
+	REQUIRE(until([&] { return up() == 2; }, 10s));
+	CHECK(Clock::now() - before < 300ms);
+}
+
 TEST_CASE_METHOD(World, "The pause of a connection does not begin anew with its session")
 {
 	auto agent = with_connections(2);
