@@ -72,12 +72,39 @@ void hws_clear_busy(struct hws_conn *conn)
 	queue_answer(conn);
 }
 
+/**
+ * hws_clear_submit - send a request about a lost connection over another
+ * @request: what it asks is filled
+ * @conn: the lost one, under control
+ * @select: gives the connection to send it over, under RCU
+ *
+ * Return: false when none is up that could take it, and it is put.
+ */
+bool hws_clear_submit(struct hws_task *request, struct hws_conn *conn,
+		      struct hws_conn *(*select)(struct hws_session *session))
+{
+	struct hws_conn *over;
+
+	request->request->abandoned = true;
+	request->request->clears = conn;
+	atomic_inc(&conn->asking);
+	do {
+		rcu_read_lock();
+		over = select(conn->session);
+		rcu_read_unlock();
+		if (over && !hws_request_submit(request, over, false))
+			return true;
+	} while (over);
+	atomic_dec(&conn->asking);
+	hws_request_put(request);
+	return false;
+}
+
 /* False when no connection is up that could be asked over. */
 static bool ask(struct hws_conn *conn)
 {
 	struct hws_session *session = conn->session;
 	struct hws_task *task = hws_request_get(session, HWS_TASK_LOGOUT);
-	struct hws_conn *over;
 
 	conn->answered = false;
 	if (!task) {
@@ -86,23 +113,8 @@ static bool ask(struct hws_conn *conn)
 	}
 	task->request->function = reason_for(conn);
 	task->request->cid = conn->params.cid;
-	task->request->abandoned = true;
-	task->request->clears = conn;
-
 	conn->clear_reason = task->request->function;
-	atomic_inc(&conn->asking);
-	atomic_inc(&session->asking);
-	do {
-		rcu_read_lock();
-		over = hws_conn_any(session);
-		rcu_read_unlock();
-		if (over && !hws_request_submit(task, over, false))
-			return true;
-	} while (over);
-	atomic_dec(&session->asking);
-	atomic_dec(&conn->asking);
-	hws_request_put(task);
-	return false;
+	return hws_clear_submit(task, conn, hws_conn_any);
 }
 
 /*
@@ -129,7 +141,6 @@ void hws_clear_ended(const struct hws_request *r)
 	 * hws_clear_is_asking().
 	 */
 	smp_mb__before_atomic();
-	atomic_dec(&conn->session->asking);
 	atomic_dec(&conn->asking);
 	queue_answer(conn);
 }

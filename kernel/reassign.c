@@ -137,11 +137,8 @@ static bool ask(struct hws_conn *conn, struct hws_task *task,
 {
 	struct hws_session *session = conn->session;
 	struct hws_request *r = request->request;
-	struct hws_conn *over;
 
 	r->function = HWS_TMF_TASK_REASSIGN;
-	r->abandoned = true;
-	r->clears = conn;
 	if (task) {
 		ask_for(r, task);
 		WRITE_ONCE(hws_repair_of(task)->asked, HWS_ASKED);
@@ -150,21 +147,11 @@ static bool ask(struct hws_conn *conn, struct hws_task *task,
 		conn->answered = false;
 		conn->probing = true;
 	}
-	atomic_inc(&conn->asking);
-	atomic_inc(&session->asking);
-	do {
-		rcu_read_lock();
-		over = hws_policy_select(session);
-		rcu_read_unlock();
-		if (over && !hws_request_submit(request, over, false))
-			return true;
-	} while (over);
-	atomic_dec(&session->asking);
-	atomic_dec(&conn->asking);
+	if (hws_clear_submit(request, conn, hws_policy_select))
+		return true;
 	conn->probing = false;
 	if (task)
 		WRITE_ONCE(hws_repair_of(task)->asked, HWS_ASKED_NOT);
-	hws_request_put(request);
 	return false;
 }
 
@@ -284,8 +271,8 @@ static bool move_others(struct hws_conn *conn)
 }
 
 /*
- * May one more be under way? Of all connections that are lost at a time half of the
- * session's requests, for others need some as well.
+ * May one more be under way? Half of the session's requests are left to others, however
+ * many connections are lost at a time.
  */
 static bool may_ask(const struct hws_conn *conn)
 {
@@ -297,7 +284,8 @@ static bool may_ask(const struct hws_conn *conn)
 	return session->reassign_codes != HWS_REASSIGN_CODES_UNKNOWN &&
 	       !READ_ONCE(session->reassigns_one) &&
 	       under_way < REASSIGNS_MAX &&
-	       atomic_read(&session->asking) < session->nr_requests / 2;
+	       hweight_long(READ_ONCE(session->request_map)) <
+		       session->nr_requests / 2;
 }
 
 /* As many as may be under way; false when nobody could be asked. */

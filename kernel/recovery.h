@@ -35,6 +35,8 @@ bool hws_conn_log_out(struct hws_conn *conn, u8 reason);
 /* A connection that is lost while others are up: clear.c */
 bool hws_clear_begin(struct hws_conn *conn);
 unsigned long hws_clear_respite(const struct hws_conn *conn);
+bool hws_clear_submit(struct hws_task *request, struct hws_conn *conn,
+		      struct hws_conn *(*select)(struct hws_session *session));
 void hws_clear_ended(const struct hws_request *r);
 bool hws_clear_is_asking(const struct hws_conn *conn);
 void hws_clear_busy(struct hws_conn *conn);

@@ -152,7 +152,6 @@ struct hws_session {
 	unsigned int fruitless;		/* times that it went with none since */
 	u8 reassign_codes;		/* enum hws_reassign_codes, of its target */
 	bool reassigns_one;		/* it has room for one at a time only */
-	atomic_t asking;		/* of all connections: hws_conn.asking */
 	bool scanned;			/* at least once */
 	u8 last_loss;
 
