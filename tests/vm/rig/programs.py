@@ -16,24 +16,36 @@ class Program:
         self.name = os.path.basename(path)
         self.log = open(f"/out/{self.name}.log", "w+", encoding="ascii")  # pylint: disable=consider-using-with
         self.process = subprocess.Popen([os.path.join(TESTS, path), *map(str, options)], stdout=self.log)
+        # A log gets long, and who waits for a line asks twenty times a second: each line is read and looked at once.
+        self.reader = open(self.log.name, encoding="ascii")  # pylint: disable=consider-using-with
+        self.said, self.part = [], ""
         wait_for(f"{self.name} listens", lambda: "listening" in self.text())
 
-    def text(self):
+    def lives(self):
+        """True, unless it has ended, which is a failure."""
         if self.process.poll() is not None:
             raise Failure(f"{self.name} ended with {self.process.returncode}")
-        with open(self.log.name, encoding="ascii") as log:
-            return log.read()
+        return True
 
-    def lives(self):
-        """True, unless that fails."""
-        return bool(self.text())
+    def news(self):
+        """The whole lines that were not there yet when this was asked last; they are kept in `said`."""
+        self.lives()
+        *lines, self.part = (self.part + self.reader.read()).split("\n")
+        self.said += lines
+        return lines
+
+    def text(self):
+        self.news()
+        return "\n".join(self.said)
 
     def lines(self, start):
-        return [line for line in self.text().splitlines() if line.startswith(start)]
+        self.news()
+        return [line for line in self.said if line.startswith(start)]
 
     def stop(self):
         self.process.kill()
         self.process.wait()
+        self.reader.close()
         self.log.close()
 
 
@@ -41,11 +53,18 @@ class Proxy(Program):
     """A fault_proxy before the target."""
 
     def __init__(self, *options, at, to):
+        self.kinds = []
         super().__init__("fault/fault_proxy", *options, at, to)
+
+    def news(self):
+        lines = super().news()
+        self.kinds += [line.split()[2] for line in lines if line.startswith("fault ")]
+        return lines
 
     def faults(self):
         """The faults until now: of each its kind."""
-        return [line.split()[2] for line in self.lines("fault ")]
+        self.news()
+        return self.kinds
 
 
 class Recovering(Program):
