@@ -53,6 +53,7 @@ SessionAgent::SessionAgent(const Surroundings &surroundings, Plan plan)
       plan_(std::move(plan)),
       signal_(env_.io.get_executor()),
       backoff_(std::random_device{}()),
+      pace_(std::random_device{}(), fruitless_pause, fruitless_pause_max),
       strands_(of_strands())
 {
 }

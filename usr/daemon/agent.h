@@ -90,8 +90,14 @@ public:
 	static constexpr std::chrono::seconds scan_limit{30};
 	/* Pause between the tries of a first login that somebody waits for. */
 	static constexpr std::chrono::seconds first_login_pause{1};
-	/* Losses in a row of a session that was of no use before the pause grows. */
+	/*
+	 * Losses in a row of a session that was of no use before there is a pause, which grows from
+	 * this. It stays short: the target is there and takes logins, and the midlayer fails a
+	 * command that has been handed back for too long.
+	 */
 	static constexpr unsigned fruitless_free = 2;
+	static constexpr std::chrono::milliseconds fruitless_pause{100};
+	static constexpr std::chrono::milliseconds fruitless_pause_max{2000};
 	/* So many losses in a row have a login at once, and one more each time that this has
 	 * passed. */
 	static constexpr unsigned reconnects_free = 32;
@@ -209,7 +215,8 @@ private:
 	Clock::time_point not_before_{}; // the next login: Time2Wait of what was lost
 
 	Signal signal_;
-	Backoff backoff_;
+	Backoff backoff_;	// after a failed login
+	Backoff pace_;		// after a session that was of no use
 	unsigned attempts_ = 0; // failed in a row
 	std::optional<Clock::time_point> next_attempt_;
 	std::optional<LoginFailure> last_failure_;

@@ -25,9 +25,10 @@ asio::awaitable<void> SessionAgent::reconnect()
 	// it does meanwhile.
 	const bool too_often = !reconnects_.allow(lost_at_);
 	if (fruitless() > fruitless_free || too_often)
-		co_await pause(backoff_.next());
+		co_await pause(pace_.next());
 	else
-		backoff_.reset();
+		pace_.reset();
+	backoff_.reset();
 
 	while (!stopped() && lost_) {
 		auto claimed = claim();
