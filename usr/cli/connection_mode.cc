@@ -48,15 +48,19 @@ void show(Context &context, const Options &options,
 		print_json(context.out, list);
 }
 
+/* What each connection of a session has of its own, in a record after node.conn[i]. */
+constexpr std::string_view role_key = "role", weight_key = "weight",
+			   header_digest_key = "iscsi.HeaderDigest",
+			   data_digest_key = "iscsi.DataDigest";
+
 bool is_of_connection(std::string_view name)
 {
-	return name == "role" || name == "weight";
+	return name == role_key || name == weight_key;
 }
 
-/* Checks role or weight of connection @cid by the row of the table, and sets it in @call. */
-template <class Call>
-Status set_of_connection(Call &call, std::uint16_t cid, const std::string &name,
-			 const std::string &value)
+/* @value of connection @cid as the row of the table takes it. */
+Result<std::string> value_of_connection(std::uint16_t cid, std::string_view name,
+					const std::string &value)
 {
 	const auto *row =
 	    config::find_key(config::RecordKind::node, config::connection_key(Cid(cid), name));
@@ -65,11 +69,17 @@ Status set_of_connection(Call &call, std::uint16_t cid, const std::string &name,
 	auto checked = config::check_value(*row, value);
 	if (!checked)
 		return tl::unexpected(checked.error());
-	if (name == "role")
-		call.role = checked->value;
+	return checked->value;
+}
+
+/* Sets role or weight in @call. */
+template <class Call>
+void set_of_connection(Call &call, std::string_view name, const std::string &value)
+{
+	if (name == role_key)
+		call.role = value;
 	else
-		call.weight = static_cast<std::uint32_t>(*parse_number(checked->value));
-	return {};
+		call.weight = static_cast<std::uint32_t>(*parse_number(value));
 }
 
 Result<varlink::AddConnectionCall> addition_of(const Options &options, std::uint32_t sid)
@@ -81,12 +91,21 @@ Result<varlink::AddConnectionCall> addition_of(const Options &options, std::uint
 	if (!options.ifaces.empty())
 		call.iface = options.ifaces.front();
 	for (const auto &[name, value] : options.settings) {
-		if (!is_of_connection(name))
-			return fail(Code::invalid_argument,
-				    str(hawser::quoted(name),
-					" of a new connection cannot be set: role and weight can"));
-		if (auto ok = set_of_connection(call, 0, name, value); !ok)
-			return tl::unexpected(ok.error());
+		const bool digest = name == header_digest_key || name == data_digest_key;
+		if (!is_of_connection(name) && !digest)
+			return tl::unexpected(invalid(
+			    str(hawser::quoted(name),
+				" of a new connection cannot be set: ", role_key, ", ", weight_key,
+				", ", header_digest_key, " and ", data_digest_key, " can")));
+		// Which CID it will have is the service's word; the rows are alike.
+		auto checked = value_of_connection(1, name, value);
+		if (!checked)
+			return tl::unexpected(checked.error());
+		if (digest)
+			(name == header_digest_key ? call.header_digest : call.data_digest) =
+			    std::move(*checked);
+		else
+			set_of_connection(call, name, *checked);
 	}
 	return call;
 }
@@ -134,8 +153,10 @@ Result<varlink::ChangeSessionCall> change_of(const Options &options, std::uint32
 					" of a live session cannot be changed here: ", policy_key,
 					" can"));
 		if (of_connection) {
-			if (auto ok = set_of_connection(call, *options.cid, name, value); !ok)
-				return tl::unexpected(ok.error());
+			auto checked = value_of_connection(*options.cid, name, value);
+			if (!checked)
+				return tl::unexpected(checked.error());
+			set_of_connection(call, name, *checked);
 			continue;
 		}
 		auto checked = config::check_value(

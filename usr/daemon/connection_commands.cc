@@ -2,6 +2,7 @@
 #include "daemon/connection_commands.h"
 
 #include "base/str.h"
+#include "config/keys.h"
 #include "daemon/refusal.h"
 #include "daemon/worker.h"
 
@@ -73,6 +74,38 @@ Result<kernel::Role> role_of(const std::string &word)
 	if (const auto role = kernel::parse_role(word))
 		return *role;
 	return fail(Code::invalid_argument, str("role: ", hawser::quoted(word), " is no role"));
+}
+
+/* A list of digests as a connection beside the first may have it; empty for none. */
+Result<std::string> digests_of(std::string_view key, const std::optional<std::string> &list)
+{
+	const auto *row =
+	    config::find_key(config::RecordKind::node, config::connection_key(Cid(1), key));
+	auto checked = config::check_value(*row, list.value_or(""));
+	if (!checked)
+		return tl::unexpected(checked.error());
+	return checked->value;
+}
+
+Result<Addition> addition_of(const varlink::AddConnectionCall &call, const config::Iface &iface)
+{
+	Addition addition{{call.address, call.port}, iface};
+	if (call.role) {
+		const auto role = role_of(*call.role);
+		if (!role)
+			return tl::unexpected(role.error());
+		addition.role = *role;
+	}
+	addition.weight = call.weight.value_or(0);
+	auto header = digests_of("iscsi.HeaderDigest", call.header_digest);
+	if (!header)
+		return tl::unexpected(header.error());
+	auto data = digests_of("iscsi.DataDigest", call.data_digest);
+	if (!data)
+		return tl::unexpected(data.error());
+	addition.header_digest = std::move(*header);
+	addition.data_digest = std::move(*data);
+	return addition;
 }
 
 } // namespace
@@ -165,18 +198,13 @@ asio::awaitable<void> add_connection(Exchange &exchange, Sessions &sessions,
 		co_await refuse(exchange, failure_of(still.error()));
 		co_return;
 	}
-	Addition addition{{call.address, call.port}, *iface};
-	if (call.role) {
-		const auto role = role_of(*call.role);
-		if (!role) {
-			co_await refuse(exchange, failure_of(role.error()));
-			co_return;
-		}
-		addition.role = *role;
+	const auto addition = addition_of(call, *iface);
+	if (!addition) {
+		co_await refuse(exchange, failure_of(addition.error()));
+		co_return;
 	}
-	addition.weight = call.weight.value_or(0);
 	const auto box = std::make_shared<Mailbox<Joined>>(io.get_executor());
-	(*agent)->strands().add(addition, [box](const Joined &joined) { box->put(joined); });
+	(*agent)->strands().add(*addition, [box](const Joined &joined) { box->put(joined); });
 	const auto joined = co_await box->take();
 	if (!joined.front()) {
 		co_await refuse(exchange, failure_of(joined.front().error()));

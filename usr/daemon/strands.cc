@@ -220,7 +220,7 @@ Status Strands::may_add() const
 
 void Strands::add(const Addition &addition, std::function<void(const Joined &)> done)
 {
-	const auto &[portal, iface, role, weight] = addition;
+	const auto &[portal, iface, role, weight, header_digest, data_digest] = addition;
 	const auto refuse = [&](Error error) {
 		LoginFailure failure;
 		failure.error = std::move(error);
@@ -236,6 +236,8 @@ void Strands::add(const Addition &addition, std::function<void(const Joined &)> 
 	record.iface = iface.name;
 	record.role = to_string(role);
 	record.weight = weight;
+	record.header_digest = header_digest;
+	record.data_digest = data_digest;
 	auto link = make_link(record, iface);
 	if (!link)
 		return refuse(link.error());

@@ -23,6 +23,8 @@ struct Addition {
 	config::Iface iface;
 	kernel::Role role = kernel::Role::active;
 	std::uint32_t weight = 0;
+	std::string header_digest = {}; // as Link has them
+	std::string data_digest = {};
 };
 
 class Strands

@@ -302,6 +302,8 @@ void to_json(Json &json, const AddConnectionCall &value)
 	put_optional(json, "iface", value.iface);
 	put_optional(json, "role", value.role);
 	put_optional(json, "weight", value.weight);
+	put_optional(json, "header_digest", value.header_digest);
+	put_optional(json, "data_digest", value.data_digest);
 }
 
 void from_json(const Json &json, AddConnectionCall &value)
@@ -312,6 +314,8 @@ void from_json(const Json &json, AddConnectionCall &value)
 	get_optional(json, "iface", value.iface);
 	get_optional(json, "role", value.role);
 	get_optional(json, "weight", value.weight);
+	get_optional(json, "header_digest", value.header_digest);
+	get_optional(json, "data_digest", value.data_digest);
 }
 
 void to_json(Json &json, const RemoveConnectionCall &value)

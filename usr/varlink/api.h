@@ -159,6 +159,8 @@ struct AddConnectionCall {
 	std::optional<std::string> iface = {};
 	std::optional<std::string> role = {};
 	std::optional<std::uint32_t> weight = {};
+	std::optional<std::string> header_digest = {}; // lists, as in a record
+	std::optional<std::string> data_digest = {};
 };
 
 struct RemoveConnectionCall {

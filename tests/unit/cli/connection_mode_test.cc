@@ -142,11 +142,21 @@ TEST_CASE_METHOD(Connections, "a connection is added at a portal and through an 
 	good("-m connection -r 1 -o new -p 192.0.2.9 -n role -v Standby -n weight -v 0x10");
 	CHECK(service.additions[3].role == "standby");
 	CHECK(service.additions[3].weight == 16);
+	CHECK_FALSE(service.additions[3].header_digest);
+	good("-m connection -r 1 -o new -p 192.0.2.9 -n iscsi.HeaderDigest -v crc32c,none "
+	     "-n iscsi.DataDigest -v None");
+	CHECK(service.additions[4].header_digest == "CRC32C,None");
+	CHECK(service.additions[4].data_digest == "None");
 
 	CHECK(bad(Code::invalid_argument,
 		  "-m connection -r 1 -o new -p 192.0.2.9 -n node.session.policy -v cpu")
-		  .find("role and weight can") != std::string::npos);
+		  .find("role, weight, iscsi.HeaderDigest and iscsi.DataDigest can") !=
+	      std::string::npos);
 	bad(Code::invalid_argument, "-m connection -r 1 -o new -p 192.0.2.9 -n role -v main");
+	bad(Code::invalid_argument,
+	    "-m connection -r 1 -o new -p 192.0.2.9 -n iscsi.DataDigest -v CRC64");
+	bad(Code::invalid_argument,
+	    "-m connection -r 1 -o update --cid 1 -n iscsi.DataDigest -v None");
 	bad(Code::invalid_argument, "-m connection -r 1 -o delete --cid 1 -n weight -v 1");
 	bad(Code::invalid_argument, "-m connection -o new -p 192.0.2.9");
 	bad(Code::invalid_argument, "-m connection -r 1 -o new");

@@ -349,14 +349,16 @@ TEST_CASE_METHOD(World, "A connection to another portal group is not handed over
 	CHECK(lines_with("portal group 2") == 1);
 }
 
-TEST_CASE_METHOD(World, "A connection is added with its role and weight, and keeps them")
+TEST_CASE_METHOD(World, "A connection is added with its role, weight and digests, and keeps them")
 {
 	set("node.session.iscsi.MaxConnections", "4");
 	auto agent = with_connections(1);
 	Addition standby{{"192.0.2.3", 3260},
 			 {"default", config::Settings(config::RecordKind::iface)},
 			 kernel::Role::standby,
-			 7};
+			 7,
+			 "CRC32C",
+			 ""};
 	agent->strands().add(standby, [this](const Joined &how) { joined = how; });
 	REQUIRE(until([&] { return joined.has_value(); }));
 	REQUIRE(*joined);
@@ -367,6 +369,11 @@ TEST_CASE_METHOD(World, "A connection is added with its role and weight, and kee
 	REQUIRE(connections.size() == 2);
 	CHECK(connections[1].role == "standby");
 	CHECK(connections[1].weight == 7);
+	CHECK(connections[1].header_digest == "CRC32C");
+	CHECK(connections[1].data_digest.empty());
+	const auto &offer = target.last_login.offer;
+	CHECK(offer.header_digest == std::vector{Digest::crc32c});
+	CHECK(offer.data_digest == agent->plan().login.offer.data_digest);
 }
 
 TEST_CASE_METHOD(World, "A connection that was added has the lowest CID that is free, and is kept")

@@ -82,7 +82,8 @@ TEST_CASE("What the types of io.hawser write fits the description")
 	fits("TaskManagement", TaskManagementCall{4, {}, "it_nexus_reset", {}},
 	     TaskManagementReply{{}, {}, a_failure()});
 	fits("AddConnection", AddConnectionCall{4, "192.0.2.1", 3260, {}}, {{"cid", 2}});
-	fits("AddConnection", AddConnectionCall{4, "192.0.2.1", 3260, "eth0", "standby", 7},
+	fits("AddConnection",
+	     AddConnectionCall{4, "192.0.2.1", 3260, "eth0", "standby", 7, "CRC32C", "None"},
 	     {{"cid", 2}});
 	fits("RemoveConnection", RemoveConnectionCall{4, 1}, Json::object());
 	fits("ChangeSession", ChangeSessionCall{4, "cpu", {}, {}, {}}, Json::object());
