@@ -152,6 +152,7 @@ def holds_names(rig):
     # To fio a colon parts two files.
     os.symlink(link, "/tmp/by-path")
     fio("/tmp/by-path", size="1M")
+    os.unlink("/tmp/by-path")
 
 
 def holds_policies(rig):
