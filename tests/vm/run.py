@@ -11,6 +11,7 @@ and targets. One that fails does not stop those after it; the exit status counts
 import argparse
 import importlib
 import os
+import re
 import sys
 import time
 import traceback
@@ -90,7 +91,7 @@ def tell_logs(rig, since):
     """The ends of what the kernel and the daemon wrote since this boot time: a failure may be seen where nothing but
     this output is kept."""
     kernel = [line for line in run("dmesg", check=False).stdout.splitlines()
-              if float(line[1:].split("]")[0]) >= since]
+              if (at := re.match(r"\[ *(\d+\.\d+)", line)) and float(at[1]) >= since]
     for name, lines in (("kernel", kernel), (rig.initiator.name, rig.initiator.logged())):
         print(f"  the {name}'s log:", *(f"    {line}" for line in lines[-30:]), sep="\n", flush=True)
 
