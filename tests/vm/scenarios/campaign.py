@@ -12,7 +12,7 @@ from rig.programs import Proxy, Recovering
 from rig.targets import IQN
 from rig.trace import TRACING
 from scenarios.errors import counter
-from scenarios.faults import PORTAL, RECORDS
+from scenarios.faults import ENDS, PORTAL, RECORDS
 
 # What at each level nothing costs.
 NEVER = {0: ("failed_by_loss",), 1: ("failed_by_loss", "timeout_err"),
@@ -22,7 +22,7 @@ FIELD = re.compile(r"(\w+)=(\S+)")
 COUNTERS = ("connection_losses", "recoveries", "requeued", "failed_by_loss", "reassigned", "connections_recovered",
             "reinstated", "data_snacks", "status_snacks", "repaired", "retried", "recovery_r2ts", "rjt_pdus",
             "digest_err", "timeout_err")
-# One of these moves for each fault that was met.
+# One of these moves for each fault that was met, whatever the level.
 REACTIONS = ("connection_losses", "data_snacks", "status_snacks", "retried", "recovery_r2ts")
 
 
@@ -83,16 +83,19 @@ def under(rig, connections, level=2, target_options=(), records=(), meanwhile=la
         write(60 if level else 5, "/sys/class/block", disk[5:], "device/timeout")
         load = verify(disk)
 
-        def done():
+        def over():
             meanwhile()
             return target.lives() and (not load.running() or len(proxy.faults()) == limit)
-        wait_for(f"{limit} faults (seed {rig.seed})", done, 600 + 10 * limit)
+        wait_for(f"{limit} faults (seed {rig.seed})", over, 600 + 10 * limit)
         up(rig, connections)
         wait_for("I/O", load.moves, 120)
         load.stop(600)
-        rig.tell(f"faults with seed {rig.seed}, level {level}, connections {connections}: "
-                 f"{dict(sorted(collections.Counter(proxy.faults()).items()))}")
+        done = collections.Counter(proxy.faults())
+        rig.tell(f"faults with seed {rig.seed}, level {level}, connections {connections}: {dict(sorted(done.items()))}")
         judge(rig, level)
+        # One that moves no counter was none to us.
+        met, surely = sum(counter(rig, name) for name in REACTIONS), sum(done[kind] for kind in ENDS)
+        expect(met >= surely, f"{met} reactions; of these faults each is one: {surely}")
         expect(not target.complaints(), f"the target: {target.complaints()[:5]}")
 
 

@@ -15,7 +15,7 @@ RECORDS = {"node.conn[0].iscsi.HeaderDigest": "CRC32C", "node.conn[0].iscsi.Data
 REPAIRED = ("flip-data", "flip-data-digest")  # without an end of the connection, at error recovery level 1
 # LIO frees a command too early when data of it was damaged, and sends no Reject again (targets.rst).
 SPARED = ("-d", "to-initiator", "-x", "0x3f")
-# What ends a connection in any case: each of these is one loss that the session has counted.
+# What ends a connection at level 0 in any case: each of these is one loss that the session has counted.
 ENDS = {"flip-header", "flip-header-digest", "flip-data", "flip-data-digest", "truncate", "half-close", "reset"}
 
 
