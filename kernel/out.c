@@ -300,15 +300,11 @@ static void send_request(struct hws_conn *conn, struct hws_task *task)
 
 static void push_sequence(struct hws_task *task, u32 offset, u32 length)
 {
-	struct hws_sequence_ring *ring = &task->sequences;
-	struct hws_sequence *seq =
-		&ring->at[(ring->head + ring->count) % ring->size];
+	const struct hws_sequence seq = {
+		.offset = offset, .left = length, .ttt = HWS_RESERVED_TAG,
+	};
 
-	seq->offset = offset;
-	seq->left = length;
-	seq->ttt = HWS_RESERVED_TAG;
-	seq->again = 0;
-	ring->count++;
+	hws_sequences_add(&task->sequences, &seq);
 }
 
 static u8 priority(struct scsi_cmnd *sc)

@@ -346,18 +346,18 @@ enum hws_violation hws_repair_r2t_pdu(struct hws_conn *conn,
 	const bool missing = hws_gaps_find(&repair->r.gaps,
 					   be32_to_cpu(h->r2t.r2t_sn)) ==
 			     HWS_GAPS_MISSING;
+	const u32 recoveries = repair->r.recovery_r2ts;
 	enum hws_violation v;
 
 	v = hws_repair_r2t(&repair->r, &task->write, &conn->write_rules, h,
-			   task->sequences.count, task->sequences.size, seq,
-			   wanted);
+			   &task->sequences, seq, wanted);
 	if (v || !*wanted)
 		return v;
 	if (missing) {
 		HWS_COUNT_ON(conn, REPAIRED, 1);
 		conn->snacks_in_vain = 0;
 	}
-	if (seq->again)
+	if (repair->r.recovery_r2ts != recoveries)
 		HWS_COUNT_ON(conn, RECOVERY_R2TS, 1);
 	if (hws_repair_open(&repair->r))
 		hws_snack_task(conn, repair);

@@ -301,7 +301,6 @@ static enum hws_violation judge_r2t(struct hws_conn *conn,
 static enum hws_violation r2t_pdu(struct hws_conn *conn,
 				  const union hws_header *h)
 {
-	struct hws_sequence_ring *ring;
 	struct hws_sequence seq;
 	struct hws_task *task;
 	enum hws_violation v;
@@ -317,9 +316,7 @@ static enum hws_violation r2t_pdu(struct hws_conn *conn,
 	v = judge_r2t(conn, task, h, &seq, &wanted);
 	if (v || !wanted)
 		return v;
-	ring = &task->sequences;
-	ring->at[(ring->head + ring->count) % ring->size] = seq;
-	ring->count++;
+	hws_sequences_add(&task->sequences, &seq);
 	if (list_empty(&task->data_entry))
 		list_add_tail(&task->data_entry, &conn->solicited);
 	hws_send_kick(conn);

@@ -49,14 +49,6 @@ enum hws_task_state {
 	HWS_TASK_STRANDED,	/* its connection was lost */
 };
 
-/* Sequences that a write still has to send: a ring in the session's storage. */
-struct hws_sequence_ring {
-	struct hws_sequence *at;
-	u16 size;
-	u16 head;
-	u16 count;
-};
-
 /* A target may refuse an immediate request for want of room (Reject 0x06). */
 enum {
 	HWS_BUSY_TRIES = 5,

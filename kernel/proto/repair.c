@@ -129,15 +129,15 @@ static void begin_anew(struct hws_repair *p, u32 sn)
 
 enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 				  const struct hws_write_rules *rules,
-				  const union hws_header *h, u32 queued,
-				  u32 room, struct hws_sequence *seq,
-				  bool *wanted)
+				  const union hws_header *h,
+				  struct hws_sequence_ring *ring,
+				  struct hws_sequence *seq, bool *wanted)
 {
 	const u32 sn = be32_to_cpu(h->r2t.r2t_sn);
 	enum hws_gaps_place place = hws_gaps_find(&p->gaps, sn);
 	const bool before = comes_before(p, sn);
 	enum hws_violation v;
-	u32 fresh;
+	u32 fresh, unsent = 0;
 
 	if (p->anew || before)
 		place = HWS_GAPS_NEXT;
@@ -161,7 +161,10 @@ enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 	if (!p->missed && rules->sequence_in_order &&
 	    seq->offset > w->solicited_to)
 		return HWS_V_R2T_ORDER;
-	if (queued >= room)
+	/* One that was lost and is sent again may be the older of the two. */
+	if (place != HWS_GAPS_MISSING && !before)
+		unsent = hws_sequences_supersede(ring, w, seq);
+	if (ring->count >= ring->size)
 		return HWS_V_R2T_COUNT;
 	if (hws_extents_cover(w->extents, seq->offset, seq->left, &fresh) !=
 	    HWS_EXTENTS_ADDED)
@@ -169,7 +172,7 @@ enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 	/* A recovery R2T (section 11.8): data that was lost on its way. */
 	if (fresh < seq->left && ++p->recovery_r2ts > HWS_RECOVERY_R2TS_MAX)
 		return HWS_V_R2T_ORDER;
-	seq->again = p->resumed ? seq->left : seq->left - fresh;
+	seq->again = (p->resumed ? seq->left : seq->left - fresh) - unsent;
 	if (seq->offset + seq->left > w->solicited_to)
 		w->solicited_to = seq->offset + seq->left;
 	if (p->anew)

@@ -106,15 +106,15 @@ bool hws_repair_damage(struct hws_repair *p, const struct hws_read *r,
 		       const union hws_header *h, u32 now);
 
 /*
- * Judges an R2T. @queued, @room: sequences that wait to be sent, and how many may.
- * On HWS_V_NONE, with @wanted set, @seq is what it asks for; without, it has come
- * before.
+ * Judges an R2T. @ring: the sequences that wait to be sent, without those that it
+ * asks for again (hws_sequences_supersede()). On HWS_V_NONE, with @wanted set, @seq is
+ * what it asks for; without, it has come before.
  */
 enum hws_violation hws_repair_r2t(struct hws_repair *p, struct hws_write *w,
 				  const struct hws_write_rules *rules,
-				  const union hws_header *h, u32 queued,
-				  u32 room, struct hws_sequence *seq,
-				  bool *wanted);
+				  const union hws_header *h,
+				  struct hws_sequence_ring *ring,
+				  struct hws_sequence *seq, bool *wanted);
 
 enum hws_repair_verdict {
 	HWS_REPAIR_DONE,	/* nothing more can come: judge the status */

@@ -130,3 +130,38 @@ u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 	}
 	return length;
 }
+
+static struct hws_sequence *in_ring(const struct hws_sequence_ring *ring, u16 i)
+{
+	return &ring->at[(ring->head + i) % ring->size];
+}
+
+void hws_sequences_add(struct hws_sequence_ring *ring,
+		       const struct hws_sequence *seq)
+{
+	*in_ring(ring, ring->count++) = *seq;
+}
+
+u32 hws_sequences_supersede(struct hws_sequence_ring *ring, struct hws_write *w,
+			    const struct hws_sequence *seq)
+{
+	const u32 end = seq->offset + seq->left;
+	u32 unsent = 0;
+	u16 i, kept = 0;
+
+	for (i = 0; i < ring->count; i++) {
+		const struct hws_sequence *old = in_ring(ring, i);
+
+		if (old->ttt == HWS_RESERVED_TAG || old->offset < seq->offset ||
+		    old->offset + old->left > end) {
+			*in_ring(ring, kept++) = *old;
+			continue;
+		}
+		unsent += old->left - old->again;
+		/* The one under way, if it was, has no PDU more. */
+		if (!i)
+			w->data_sn = 0;
+	}
+	ring->count = kept;
+	return unsent;
+}

@@ -29,6 +29,14 @@ struct hws_sequence {
 	u32 again;	/* bytes of it that were sent or asked for before */
 };
 
+/* Those that a write still has to send, in order, the first one perhaps in part. */
+struct hws_sequence_ring {
+	struct hws_sequence *at;	/* the owner's storage */
+	u16 size;
+	u16 head;
+	u16 count;
+};
+
 struct hws_write {
 	u32 expected;		/* bytes that the command writes */
 	u32 r2t_sn;		/* of the next R2T */
@@ -73,5 +81,19 @@ enum hws_violation hws_write_r2t(struct hws_write *w,
  */
 u32 hws_write_data_out(struct hws_write *w, const struct hws_write_rules *rules,
 		       struct hws_sequence *seq, union hws_header *h);
+
+/* @ring has room for it. */
+void hws_sequences_add(struct hws_sequence_ring *ring,
+		       const struct hws_sequence *seq);
+
+/*
+ * @seq asks again for what @ring still has to send: an R2T is outstanding until its
+ * data was sent or the target has waited long enough for it (section 13.17), which
+ * on a slow path may well be before we come to it. What is left of such R2Ts is taken
+ * out, or it would be sent as often as the target asked. Returns how many bytes of it
+ * were never sent.
+ */
+u32 hws_sequences_supersede(struct hws_sequence_ring *ring, struct hws_write *w,
+			    const struct hws_sequence *seq);
 
 #endif /* _HWS_PROTO_WRITE_H */

@@ -11,7 +11,6 @@
 #include "proto.h"
 
 #include <cstring>
-#include <deque>
 #include <vector>
 
 #define _Static_assert static_assert
@@ -260,7 +259,8 @@ void write_command(fuzz::Input &input, uint32_t expected)
 {
 	struct hws_write_rules rules = {};
 	struct hws_write write;
-	std::deque<struct hws_sequence> ring;
+	struct hws_sequence sequences[9];
+	struct hws_sequence_ring ring = {sequences, 9, 0, 0};
 	Command c;
 
 	rules.initial_r2t = true;
@@ -282,24 +282,27 @@ void write_command(fuzz::Input &input, uint32_t expected)
 			h.r2t.offset = cpu_to_be32(around(input, write.solicited_to));
 			h.r2t.desired_length = cpu_to_be32(1 + 4 * input.byte());
 			if (hws_check_header(&h, HWS_DATA_SEGMENT_MAX) ||
-			    hws_repair_r2t(&c.repair, &write, &rules, &h, ring.size(), 9, &seq,
-					   &wanted))
+			    hws_repair_r2t(&c.repair, &write, &rules, &h, &ring, &seq, &wanted))
 				return;
 			if (!wanted)
 				continue;
 			REQUIRE_FUZZ(seq.left && seq.left <= rules.max_burst_length);
 			REQUIRE_FUZZ(seq.again <= seq.left);
 			REQUIRE_FUZZ(seq.offset <= expected && seq.left <= expected - seq.offset);
-			ring.push_back(seq);
+			hws_sequences_add(&ring, &seq);
 		} else if (what < 0xc0) {
 			union hws_header h;
 
-			if (ring.empty())
+			struct hws_sequence *seq = &ring.at[ring.head];
+
+			if (!ring.count)
 				continue;
-			REQUIRE_FUZZ(hws_write_data_out(&write, &rules, &ring.front(), &h));
+			REQUIRE_FUZZ(hws_write_data_out(&write, &rules, seq, &h));
 			REQUIRE_FUZZ(write.sent <= expected);
-			if (!ring.front().left)
-				ring.pop_front();
+			if (!seq->left) {
+				ring.head = (ring.head + 1) % ring.size;
+				ring.count--;
+			}
 		} else if (what < 0xe0) {
 			c.ask();
 		} else if (what < 0xf0) {
@@ -310,7 +313,7 @@ void write_command(fuzz::Input &input, uint32_t expected)
 			const bool open = c.repair.before != c.repair.begun;
 			const uint32_t before = open ? c.repair.before : c.whole();
 
-			ring.clear();
+			ring.head = ring.count = 0;
 			REQUIRE_FUZZ(!open || before != c.whole());
 			REQUIRE_FUZZ(hws_repair_resume_write(&c.repair, &write) == before);
 			REQUIRE_FUZZ(!write.solicited_to && !hws_repair_open(&c.repair));

@@ -85,7 +85,10 @@ struct Write {
 	{
 		const auto h = r2t(sn, offset, length);
 
-		return hws_repair_r2t(&repair, &write, &rules, &h, 0, 4, &seq, &wanted);
+		struct hws_sequence sequences[4];
+		struct hws_sequence_ring none = {sequences, 4, 0, 0};
+
+		return hws_repair_r2t(&repair, &write, &rules, &h, &none, &seq, &wanted);
 	}
 	uint32_t resume() { return hws_repair_resume_write(&repair, &write); }
 };

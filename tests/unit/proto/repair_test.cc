@@ -81,8 +81,8 @@ struct Write {
 	struct hws_extents extents;
 	struct hws_write write;
 	struct hws_repair repair;
-	std::deque<struct hws_sequence> ring;
-	uint32_t room;
+	struct hws_sequence sequences[9];
+	struct hws_sequence_ring ring = {sequences, 0, 0, 0};
 
 	explicit Write(uint32_t expected, bool in_order = false, uint32_t most = 4)
 	{
@@ -92,18 +92,17 @@ struct Write {
 		rules.max_data_segment_length = 512;
 		rules.initial_r2t = true;
 		rules.sequence_in_order = in_order;
-		room = 2 * most + 1;
+		ring.size = 2 * most + 1;
 		hws_repair_init(&repair);
 		hws_write_init(&write, expected, &rules, &extents);
 	}
 	enum hws_violation come(const union hws_header &h, bool *wanted)
 	{
 		struct hws_sequence seq;
-		const auto v =
-		    hws_repair_r2t(&repair, &write, &rules, &h, ring.size(), room, &seq, wanted);
+		const auto v = hws_repair_r2t(&repair, &write, &rules, &h, &ring, &seq, wanted);
 
 		if (!v && *wanted)
-			ring.push_back(seq);
+			hws_sequences_add(&ring, &seq);
 		return v;
 	}
 	enum hws_violation come(uint32_t sn, uint32_t offset, uint32_t length)
@@ -112,13 +111,23 @@ struct Write {
 
 		return come(r2t(sn, offset, length, sn + 1), &wanted);
 	}
-	void send_all()
+	/* The next Data-Out. */
+	union hws_header send()
 	{
+		struct hws_sequence *seq = &ring.at[ring.head];
 		union hws_header h;
 
-		for (; !ring.empty(); ring.pop_front())
-			while (ring.front().left)
-				hws_write_data_out(&write, &rules, &ring.front(), &h);
+		hws_write_data_out(&write, &rules, seq, &h);
+		if (!seq->left) {
+			ring.head = (ring.head + 1) % ring.size;
+			ring.count--;
+		}
+		return h;
+	}
+	void send_all()
+	{
+		while (ring.count)
+			send();
 	}
 };
 
@@ -329,6 +338,69 @@ TEST_CASE("a recovery R2T has data sent again, which is counted once")
 	CHECK(w.write.sent == 4096);
 }
 
+TEST_CASE("data that is asked for again before it was sent is sent once")
+{
+	Write w(4096, true, 1);
+
+	CHECK(w.come(0, 0, 1024) == HWS_V_NONE);
+	/* On a slow path the target may lose patience as often as it likes. */
+	for (uint32_t sn = 1; sn < 20; sn++)
+		CHECK(w.come(sn, 0, 1024) == HWS_V_NONE);
+	CHECK(w.ring.count == 1);
+	union hws_header h = w.send();
+	CHECK(be32_to_cpu(h.data_out.ttt) == 20);
+	CHECK(be32_to_cpu(h.data_out.data_sn) == 0);
+	CHECK(w.write.sent == 512);
+
+	/* In the middle of it: the rest, which begins a sequence of its own; then all. */
+	CHECK(w.come(20, 512, 512) == HWS_V_NONE);
+	CHECK(w.ring.count == 1);
+	h = w.send();
+	CHECK(be32_to_cpu(h.data_out.ttt) == 21);
+	CHECK(be32_to_cpu(h.data_out.data_sn) == 0);
+	CHECK((h.data_out.flags & HWS_FLAG_FINAL));
+	CHECK(w.write.sent == 1024);
+	CHECK(w.come(21, 0, 1024) == HWS_V_NONE);
+	w.send_all();
+	CHECK(w.write.sent == 1024);
+
+	/* What it does not ask for again is sent as before. */
+	CHECK(w.come(22, 1024, 1024) == HWS_V_NONE);
+	CHECK(w.come(23, 1024, 512) == HWS_V_NONE);
+	CHECK(w.ring.count == 2);
+	w.send_all();
+	CHECK(w.write.sent == 2048);
+}
+
+TEST_CASE("an R2T that was lost takes nothing from the one that the target sent instead")
+{
+	Write w(4096, true, 1);
+
+	CHECK(w.come(0, 0, 1024) == HWS_V_NONE);
+	w.send_all();
+	CHECK(w.come(2, 1024, 1024) == HWS_V_NONE);
+	CHECK(w.come(1, 1024, 1024) == HWS_V_NONE);
+	CHECK(w.ring.count == 2);
+	CHECK(be32_to_cpu(w.send().data_out.ttt) == 3);
+	w.send_all();
+	CHECK(w.write.sent == 2048);
+}
+
+TEST_CASE("unsolicited data is not taken back by an R2T")
+{
+	Write w(4096, true, 1);
+	const struct hws_sequence unsolicited = {0, 1024, HWS_RESERVED_TAG, 0};
+
+	hws_sequences_add(&w.ring, &unsolicited);
+	hws_extents_add(&w.extents, 0, 1024);
+	w.write.solicited_to = 1024;
+	CHECK(w.come(0, 0, 1024) == HWS_V_NONE);
+	CHECK(w.ring.count == 2);
+	CHECK(be32_to_cpu(w.send().data_out.ttt) == HWS_RESERVED_TAG);
+	w.send_all();
+	CHECK(w.write.sent == 1024);
+}
+
 TEST_CASE("an R2T that was lost is asked for, and comes once")
 {
 	Write w(4096);
@@ -344,7 +416,7 @@ TEST_CASE("an R2T that was lost is asked for, and comes once")
 	CHECK(wanted);
 	CHECK(w.come(r2t(1, 1024, 1024, 9), &wanted) == HWS_V_NONE);
 	CHECK_FALSE(wanted);
-	CHECK(w.ring.size() == 3);
+	CHECK(w.ring.count == 3);
 	w.send_all();
 	CHECK(w.write.sent == 3072);
 }
@@ -357,16 +429,17 @@ TEST_CASE("an R2T is held to the limits also when it repairs")
 	CHECK(w.come(0, 0, 0) == HWS_V_R2T_LENGTH);
 	CHECK(w.come(0, 4000, 97) == HWS_V_R2T_RANGE);
 	CHECK(w.come(HWS_GAP_LONGEST + 1, 0, 512) == HWS_V_R2T_SN);
-	for (uint32_t sn = 0; sn < w.room; sn++)
-		CHECK(w.come(sn, 0, 512) == HWS_V_NONE);
-	CHECK(w.come(w.room, 0, 512) == HWS_V_R2T_COUNT);
+	for (uint32_t sn = 0; sn < w.ring.size; sn++)
+		CHECK(w.come(sn, sn * 512, 512) == HWS_V_NONE);
+	CHECK(w.come(w.ring.size, w.ring.size * 512, 512) == HWS_V_R2T_COUNT);
 
 	CHECK(order.come(0, 512, 512) == HWS_V_R2T_ORDER);
 	CHECK(order.come(0, 0, 512) == HWS_V_NONE);
 	CHECK(order.come(1, 0, 512) == HWS_V_NONE);
 	CHECK(order.come(2, 512, 512) == HWS_V_NONE);
 	CHECK(order.come(3, 2048, 512) == HWS_V_R2T_ORDER);
-	CHECK(order.come(3, 1024, 512) == HWS_V_R2T_COUNT);
+	CHECK(order.come(3, 1024, 512) == HWS_V_NONE);
+	CHECK(order.come(4, 1536, 512) == HWS_V_R2T_COUNT);
 
 	for (uint32_t sn = 0; sn <= HWS_RECOVERY_R2TS_MAX; sn++) {
 		CHECK(endless.come(sn, 0, 512) == HWS_V_NONE);
