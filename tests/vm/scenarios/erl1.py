@@ -12,6 +12,7 @@ from scenarios.unh_iol import PATTERN, preset, put_pattern, read_pattern, writte
 
 from harness import shows
 from iscsi.disk import READ_10, WRITE_10, sense
+from iscsi.full_feature import Burst
 from iscsi.pdu import RESERVED_TAG, DataIn, DataOut, NopOut, R2t, ScsiCommand, ScsiResponse, SnackRequest
 
 DATA_DIGEST_ERROR, SNACK_REJECT = 0x02, 0x03
@@ -219,6 +220,33 @@ def holds_recovery_r2t(rig):
                 write_block(disk, block)
                 written(target, block)
             expect(counter(rig, "recovery_r2ts") == 3, "recovery R2Ts are not counted")
+
+
+@shows("RFC 7143, 13.17; RFC 7143, 7.1.4.1")
+def holds_r2t_before_its_data(rig):
+    """A target that has waited long enough for a sequence asks for it again, more often than it may have R2Ts
+    outstanding, before any of the data is on its way: the data comes once, for the last R2T."""
+    records = {"node.session.iscsi.MaxBurstLength": BLOCK, "node.session.iscsi.FirstBurstLength": BLOCK}
+    with repairing(rig, records, MaxRecvDataSegmentLength=str(SEGMENT)) as (scripted, disk):
+        target = scripted.target
+        put_pattern()
+
+        async def impatient(connection, command):
+            task = connection.full_feature.begin(command)
+            task.wanted, task.data = BLOCK, bytearray(BLOCK)
+            for r2t_sn in range(6):
+                task.r2ts.append(R2t(itt=command.itt, lun=command.lun, ttt=connection.session.new_ttt(),
+                                     r2t_sn=r2t_sn, buffer_offset=0, desired_length=BLOCK))
+            last = task.r2ts[-1]
+            task.bursts[last.ttt] = Burst(0, BLOCK, r2t=last)  # the others are not outstanding any more
+            await connection.send(*task.r2ts)  # in one segment, so that all are here before the first is answered
+        for block in (16, 17, 18):
+            target.on(ScsiCommand, impatient, times=1, cdb=at_block(WRITE_10, block))
+            write_block(disk, block)
+            written(target, block)
+            sent = target.received(DataOut, itt=command_of(target, WRITE_10, block).itt)
+            expect(len(sent) == BLOCK // SEGMENT and len({pdu.ttt for pdu in sent}) == 1, f"the data was {sent}")
+        expect(counter(rig, "recovery_r2ts") == 15, "recovery R2Ts are not counted")
 
 
 @shows("RFC 7143, 11.7.2; RFC 7143, 11.16.2; UNH-IOL FFP, 10.2; UNH-IOL FFP, 13.2")
