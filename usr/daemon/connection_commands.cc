@@ -63,11 +63,6 @@ iface_of(const Plan &plan, const std::optional<std::string> &name, const RecordR
 	co_return co_await on_worker(records.worker, std::move(read));
 }
 
-} // namespace
-
-namespace
-{
-
 /* What a role is called, if it is one. */
 Result<kernel::Role> role_of(const std::string &word)
 {

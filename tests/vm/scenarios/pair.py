@@ -76,7 +76,8 @@ class Hog:
             wait_for("swapping", more, 120)
         except Failure as failure:
             now, where = swapped(), f"/proc/{self.process.pid}"
-            state = [line for line in read(where, "status").splitlines() if line.startswith(("State", "VmRSS", "VmSwap"))]
+            state = [line for line in read(where, "status").splitlines()
+                     if line.startswith(("State", "VmRSS", "VmSwap"))]
             raise Failure(f"{failure}: since then {(now[0] - out) >> 10} KiB out, {(now[1] - back) >> 10} KiB in, "
                           f"{self.passes()} passes, {state}, at\n{read(where, 'stack')}\n"
                           f"{read('/proc/meminfo')}") from failure

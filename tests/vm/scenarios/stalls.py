@@ -10,6 +10,10 @@ from rig.trace import TRACING
 from scenarios.connections import PORTALS, attach, up
 
 POLICIES = ("failover", "round-robin", "round-robin-subset", "weighted", "least-queue", "cpu")
+# What changes, how, and the connections that are up then.
+NEW = ("-o", "new", "-p", PORTALS[0])
+MEMBERSHIP = (("a connection joins", NEW, (0, 1, 2)), ("the first leaves", ("-o", "delete", "--cid", 0), (1, 2)),
+              ("the first joins", NEW, (0, 1, 2)), ("the last leaves", ("-o", "delete", "--cid", 2), (0, 1)))
 ROUNDS = 3
 MOST = 50  # milliseconds
 LINE = re.compile(r"\s(\d+\.\d+): (?:tracing_mark_write: (.*)|block_rq_(issue|complete): (\S+) .*\) (\d+) \+)")
@@ -76,23 +80,15 @@ def holds_changes(rig):
             for policy in POLICIES:
                 trace.mark(f"policy {policy}")
                 rig.initiator.set_policy("t", policy)
-            trace.mark("a connection joins")
-            rig.initiator.connection("t", "-o", "new", "-p", PORTALS[0])
-            up(rig, 0, 1, 2)
-            trace.mark("the first leaves")
-            rig.initiator.connection("t", "-o", "delete", "--cid", 0)
-            up(rig, 1, 2)
-            trace.mark("the first joins")
-            rig.initiator.connection("t", "-o", "new", "-p", PORTALS[0])
-            up(rig, 0, 1, 2)
-            trace.mark("the last leaves")
-            rig.initiator.connection("t", "-o", "delete", "--cid", 2)
-            up(rig, 0, 1)
+            for mark, words, left in MEMBERSHIP:
+                trace.mark(mark)
+                rig.initiator.connection("t", *words)
+                up(rig, *left)
         trace.mark("the end")
         wait_for("I/O", load.moves)
         found = trace.longest()
     load.stop()
     rig.tell(", ".join(f"{mark} {longest:.1f} ms" for mark, longest in found.items()))
-    expect(len(found) == len(POLICIES) + 6 and all(found.values()), "requests are missing in the trace")
+    expect(len(found) == len(POLICIES) + len(MEMBERSHIP) + 2 and all(found.values()), "requests are missing in the trace")
     late = {mark: round(longest, 1) for mark, longest in found.items() if longest > MOST and mark != "nothing"}
     expect(not late, f"more than {MOST} ms: {late}")
